@@ -1,0 +1,49 @@
+/* Every bound of the system, with the inequality it relies on beside it. */
+#ifndef IFSWARM_PROTOCOL_LIMITS_H
+#define IFSWARM_PROTOCOL_LIMITS_H
+
+enum {
+	/* Names: agent ids, room names, user names (a TURN USERNAME is "expiry:agent"). */
+	NAME_BYTES_MAX = 256,
+	TEXT_BYTES_MAX = 64,
+
+	/* Evidence (EVIDENCE section 1 and 3). */
+	ENTRY_BYTES_MAX	       = 65535,
+	ENTRY_ELEMENTS	       = 15,
+	SEALED_PARTS_MAX       = 2,
+	SEALED_BYTES_MAX       = 1024,
+	TILE_HASHES	       = 256,
+	EVENTS_PER_COMMAND_MAX = 32,
+	EVENTS_PER_APPEND_MAX  = 4096,
+	STREAMS		       = 6, /* 1 to 5 are used */
+
+	/* Signaling. */
+	FRAME_BYTES_MAX		  = 64 * 1024,
+	GATEWAYS_MAX		  = 16,
+	RELAYS_MAX		  = 16,
+	COMMANDS_PER_REQUEST_MAX  = 512,
+	NOTICES_PER_REPLY_MAX	  = 512,
+	NOTICES_QUEUED_MAX	  = 8192,
+	AGENTS_MAX		  = 16384,
+	KNOWN_NAMES_MAX		  = 16384,
+
+	/* TURN (RFC 8656). */
+	DATAGRAM_BYTES_MAX	   = 65535,
+	PERMISSION_LIFETIME_S	   = 300,
+	CHANNEL_LIFETIME_S	   = 600,
+	ALLOCATION_LIFETIME_S	   = 600,
+	ALLOCATION_LIFETIME_MAX_S  = 3600,
+	ALLOCATIONS_MAX		   = 16384,
+	PEERS_PER_ALLOCATION_MAX   = 64,
+	CHANNEL_NUMBER_MIN	   = 0x4000,
+	CHANNEL_NUMBER_MAX	   = 0x4FFF,
+
+	/* Between actors. */
+	MESSAGE_BYTES_MAX = 16 * 1024 * 1024,
+};
+
+_Static_assert(CHANNEL_LIFETIME_S >= PERMISSION_LIFETIME_S, "a channel outlives its permission");
+_Static_assert(ALLOCATION_LIFETIME_S <= ALLOCATION_LIFETIME_MAX_S, "the default is allowed");
+_Static_assert(EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX, "a command fits one append");
+
+#endif

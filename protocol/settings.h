@@ -1,0 +1,68 @@
+/* What an operator can set. The table of keys is settings.def; the struct, the parser, the options, the
+ * help and the manual page come from it. */
+#ifndef IFSWARM_PROTOCOL_SETTINGS_H
+#define IFSWARM_PROTOCOL_SETTINGS_H
+
+#include "protocol/types.h"
+
+enum { SETTING_BYTES_MAX = 512, SETTING_ITEMS_MAX = 64, SETTING_FAULT_MAX = 512, SETTING_FAULTS_MAX = 32 };
+
+struct setting_word {
+	char bytes[SETTING_BYTES_MAX]; /* terminated */
+};
+
+struct setting_list {
+	size_t count;
+	struct setting_word items[SETTING_ITEMS_MAX];
+};
+
+#define SETTING_TYPE_NUMBER  uint64_t
+#define SETTING_TYPE_FLAG    bool
+#define SETTING_TYPE_WORD    struct setting_word
+#define SETTING_TYPE_LIST    struct setting_list
+#define SETTING_TYPE_SECRETS struct setting_list
+
+struct settings {
+#define SETTING(kind, key, member, environment, preset, help) SETTING_TYPE_##kind member;
+#include "protocol/settings.def"
+#undef SETTING
+};
+
+enum setting_kind { SETTING_NUMBER, SETTING_FLAG, SETTING_WORD, SETTING_LIST, SETTING_SECRETS };
+
+struct setting_description {
+	const char *key;
+	enum setting_kind kind;
+	const char *environment; /* "" if none */
+	const char *preset;
+	const char *help;
+	size_t offset;
+};
+
+/* The table in its order; `count` entries. */
+const struct setting_description *settings_table(size_t *count);
+
+/* Where a value came from, for faults: "ifswarm.conf:12", "environment PORT", "option --port". */
+struct setting_faults {
+	size_t count;
+	char lines[SETTING_FAULTS_MAX][SETTING_FAULT_MAX];
+};
+
+/* All presets. */
+void settings_preset(struct settings *settings);
+/* Sets one key. The first value a layer gives to a list replaces what lower layers gave, later ones of
+ * the same layer are added: `fresh` is true for that first one. False, with a line added to `faults`
+ * ("WHERE: what is wrong: what to do"), if the key is unknown or the value does not fit. */
+bool settings_set(struct settings *settings, const char *key, const char *value, bool fresh,
+		  const char *where, struct setting_faults *faults);
+/* Reads INI text ("key = value", a bare key is a flag, '#' and ';' comments, [sections] ignored with a
+ * fault). Every fault is collected, with its line. */
+void settings_read(struct settings *settings, const char *text, const char *file, struct setting_faults *faults);
+/* What is wrong between keys (min-port above max-port, TLS certificate without key, signaling beyond
+ * loopback without open-signaling, no way to authenticate, unreadable address or CIDR...). */
+void settings_check(const struct settings *settings, struct setting_faults *faults);
+/* Writes all keys as INI text that settings_read gives back as the same settings, secrets included: for
+ * handing a checked configuration to a child through a memfd. Returns the length, 0 if `size` is short. */
+size_t settings_write(const struct settings *settings, char *out, size_t size);
+
+#endif
