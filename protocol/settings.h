@@ -1,11 +1,16 @@
-/* What an operator can set. The table of keys is settings.def; the struct, the parser, the options, the
- * help and the manual page come from it. */
+/* What an operator can set. The table of keys is settings.def; the struct, the parser, the options,
+ * the help and the manual page come from it. */
 #ifndef IFSWARM_PROTOCOL_SETTINGS_H
 #define IFSWARM_PROTOCOL_SETTINGS_H
 
 #include "protocol/types.h"
 
-enum { SETTING_BYTES_MAX = 512, SETTING_ITEMS_MAX = 64, SETTING_FAULT_MAX = 512, SETTING_FAULTS_MAX = 32 };
+enum {
+	SETTING_BYTES_MAX = 512,
+	SETTING_ITEMS_MAX = 64,
+	SETTING_FAULT_MAX = 512,
+	SETTING_FAULTS_MAX = 32
+};
 
 struct setting_word {
 	char bytes[SETTING_BYTES_MAX]; /* terminated */
@@ -48,21 +53,33 @@ struct setting_faults {
 	char lines[SETTING_FAULTS_MAX][SETTING_FAULT_MAX];
 };
 
+/* One key's description; NULL if there is no such key. */
+const struct setting_description *settings_find(const char *key);
+
+/* Adds a line, "WHERE: what is wrong: what to do"; the last place says that there are more. */
+__attribute__((format(printf, 2, 3))) void setting_fault_add(struct setting_faults *faults,
+							     const char *format, ...);
+
 /* All presets. */
 void settings_preset(struct settings *settings);
-/* Sets one key. The first value a layer gives to a list replaces what lower layers gave, later ones of
- * the same layer are added: `fresh` is true for that first one. False, with a line added to `faults`
+/* Sets one key. The first value a layer gives to a list replaces what lower layers gave, later ones
+ * of the same layer are added: `fresh` is true for that first one. False, with a line added to
+ * `faults`
  * ("WHERE: what is wrong: what to do"), if the key is unknown or the value does not fit. */
 bool settings_set(struct settings *settings, const char *key, const char *value, bool fresh,
 		  const char *where, struct setting_faults *faults);
-/* Reads INI text ("key = value", a bare key is a flag, '#' and ';' comments, [sections] ignored with a
- * fault). Every fault is collected, with its line. */
-void settings_read(struct settings *settings, const char *text, const char *file, struct setting_faults *faults);
-/* What is wrong between keys (min-port above max-port, TLS certificate without key, signaling beyond
- * loopback without open-signaling, no way to authenticate, unreadable address or CIDR...). */
+/* Reads INI text ("key = value", a bare key is a flag, lines that start with '#' or ';' are
+ * comments, [sections] ignored with a fault). Every fault is collected, with its line. Not for
+ * several threads at once: inih keeps its options in globals. */
+void settings_read(struct settings *settings, const char *text, const char *file,
+		   struct setting_faults *faults);
+/* What is wrong between keys (min-port above max-port, TLS certificate without key, signaling
+ * beyond loopback without open-signaling, no way to authenticate, unreadable address or CIDR...).
+ */
 void settings_check(const struct settings *settings, struct setting_faults *faults);
-/* Writes all keys as INI text that settings_read gives back as the same settings, secrets included: for
- * handing a checked configuration to a child through a memfd. Returns the length, 0 if `size` is short. */
+/* Writes all keys as INI text that settings_read gives back as the same settings, secrets included:
+ * for handing a checked configuration to a child through a memfd. Returns the length, 0 if `size`
+ * is short. */
 size_t settings_write(const struct settings *settings, char *out, size_t size);
 
 #endif
