@@ -7,17 +7,19 @@
  *   request                                              reply
  *   [ATTACH,   front, instance]                          [verdict, epoch]
  *   [COMMANDS, front, instance, epoch, batch, [command]] [verdict, epoch, settled]
- *   [POLL,     front, instance, epoch, acknowledged]     [verdict, epoch, [notice]]
+ *   [POLL,     front, instance, epoch, acknowledged]     [verdict, epoch, settled, first, [notice]]
  *   [PING]                                               [verdict, epoch, state]
  *   [ROSTER]  (session)                                  [verdict, [[room name, agent name, gateway], ...]]
  *   [STOP]                                               [verdict]
  *   [CLAIM, stream, writer]                              [verdict, epoch, size, version]
- *   [APPEND, stream, epoch, version, [event]]            [verdict, first seq, size]
- *   [SNAPSHOT, stream, epoch, version, dump, annex]      [verdict]
+ *   [APPEND, stream, epoch, version, [event]]            [verdict, last seq, size]
+ *   [SNAPSHOT, stream, epoch, version, seq, dump, annex] [verdict]
  *   [LOG_STATUS]                                         [verdict, size, root]
  *
- * `batch` counts a front's COMMANDS since it attached; `settled` is the last of them whose effects every
- * front concerned has acknowledged: up to there the front may forget, beyond it repeats after a restart.
+ * `batch` counts an instance's COMMANDS from 1; `settled` is the last of them whose effects every front
+ * concerned has acknowledged: up to there the front may forget, beyond it repeats after a restart.
+ * Notices are numbered from 1 since the last attach; `first` is the number of the first in the reply,
+ * `acknowledged` the last one that was taken. A reply that refuses holds verdict and epoch alone.
  */
 #ifndef IFSWARM_PROTOCOL_MESSAGE_H
 #define IFSWARM_PROTOCOL_MESSAGE_H
