@@ -34,7 +34,10 @@ enum {
 	ALLOCATION_LIFETIME_S	   = 600,
 	ALLOCATION_LIFETIME_MAX_S  = 3600,
 	ALLOCATIONS_MAX		   = 16384,
-	PEERS_PER_ALLOCATION_MAX   = 64,
+	PEERS_PER_ALLOCATION_MAX   = 64, /* permissions; and as many channels */
+	PEERS_MAX		   = 4 * ALLOCATIONS_MAX, /* permissions and channels of all allocations */
+	PERMIT_PEERS_MAX	   = 8, /* in one CreatePermission */
+	EXPIRY_GRACE_S		   = 5, /* the relay stops at expiry, then reports; only then it is swept */
 	CHANNEL_NUMBER_MIN	   = 0x4000,
 	CHANNEL_NUMBER_MAX	   = 0x4FFF,
 
@@ -43,6 +46,7 @@ enum {
 };
 
 _Static_assert(CHANNEL_LIFETIME_S >= PERMISSION_LIFETIME_S, "a channel outlives its permission");
+_Static_assert(PERMIT_PEERS_MAX <= EVENTS_PER_COMMAND_MAX, "one event for each peer");
 _Static_assert(ALLOCATION_LIFETIME_S <= ALLOCATION_LIFETIME_MAX_S, "the default is allowed");
 _Static_assert(EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX, "a command fits one append");
 

@@ -18,8 +18,8 @@ is_in_part(const struct field *field, unsigned part)
 	return field->place == (part == 0 ? PLACE_SEALED0 : PLACE_SEALED1);
 }
 
-static void
-write_address(struct mp_writer *w, const struct address *address)
+void
+address_write(struct mp_writer *w, const struct address *address)
 {
 	uint8_t bytes[18];
 	const size_t count = address->family == ADDRESS_IPV4 ? 4 : 16;
@@ -34,8 +34,8 @@ write_address(struct mp_writer *w, const struct address *address)
 	mp_put_bin(w, bytes, count + 2);
 }
 
-static void
-read_address(struct mp_reader *r, struct address *address)
+void
+address_read(struct mp_reader *r, struct address *address)
 {
 	if (mp_take_nil(r)) {
 		return;
@@ -81,7 +81,7 @@ write_field(struct mp_writer *w, const struct field *field, const void *record)
 		mp_put_str(w, text->bytes, text->length);
 		break;
 	case FIELD_ADDRESS:
-		write_address(w, value);
+		address_write(w, value);
 		break;
 	}
 }
@@ -136,7 +136,7 @@ read_field(struct mp_reader *r, const struct field *field, void *record)
 		read_text(r, value);
 		break;
 	case FIELD_ADDRESS:
-		read_address(r, value);
+		address_read(r, value);
 		break;
 	}
 }

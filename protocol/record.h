@@ -64,6 +64,10 @@ struct id record_subject(struct record_shape shape, unsigned part, const void *r
 const char *field_print(char *out, size_t size, const struct field *field, const void *record);
 enum { FIELD_PRINT_MAX = 4 * NAME_BYTES_MAX + 1 };
 
+/* The FIELD_ADDRESS encoding by itself, for dumps. Reading leaves `address` alone (zeroed by the caller) at nil. */
+void address_write(struct mp_writer *w, const struct address *address);
+void address_read(struct mp_reader *r, struct address *address);
+
 /* "192.0.2.1:3478" or "[2001:db8::1]:3478"; "" for none. */
 void address_print(char *out, size_t size, const struct address *address);
 enum { ADDRESS_PRINT_MAX = 64 };
