@@ -1,0 +1,78 @@
+/* Checkpoints: what the log says about itself, signed (EVIDENCE section 4). The text is a C2SP
+ * tlog-checkpoint, the envelope a C2SP signed-note with one Ed25519 signature (RFC 8032) by the log:
+ *
+ *     <origin>\n<tree size>\n<base64 root>\n
+ *     \n
+ *     — <origin> <base64(key id || signature)>\n
+ *
+ * Nobody needs our programs to check one: checkpoint_recipe says how to with openssl alone.
+ */
+#ifndef IFSWARM_STORE_CHECKPOINT_H
+#define IFSWARM_STORE_CHECKPOINT_H
+
+#include "protocol/types.h"
+
+enum {
+	ORIGIN_BYTES_MAX      = TEXT_BYTES_MAX,
+	CHECKPOINT_BYTES_MAX  = 1024, /* as we write it */
+	CHECKPOINT_NOTE_MAX   = 16384, /* as we read it: witnesses add lines */
+	CHECKPOINT_VKEY_MAX   = ORIGIN_BYTES_MAX + 64,
+	CHECKPOINT_RECIPE_MAX = 2048,
+};
+
+struct checkpoint {
+	char origin[ORIGIN_BYTES_MAX + 1];
+	uint64_t size;
+	struct digest root;
+};
+
+/* Who signs: the key's name is the log's origin. */
+struct log_verifier {
+	char name[ORIGIN_BYTES_MAX + 1];
+	uint8_t key_id[4]; /* SHA-256(name || 0x0A || 0x01 || public key)[:4] */
+	uint8_t public_key[32];
+};
+
+struct log_signer {
+	struct log_verifier verifier;
+	uint8_t seed[32]; /* RFC 8032 private key */
+};
+
+/* True for 1 to ORIGIN_BYTES_MAX printable ASCII bytes without space or '+' (C2SP signed-note: key names). */
+bool origin_is_wellformed(const char *origin);
+
+/* From 32 random bytes. The origin is wellformed. */
+void log_signer_make(struct log_signer *out, const char *origin, const uint8_t seed[32]);
+
+/* "name+0123abcd+base64(0x01 || public key)", the verifier key of C2SP signed-note. */
+void log_verifier_write(char out[CHECKPOINT_VKEY_MAX], const struct log_verifier *verifier);
+/* One trailing newline is allowed; false if anything is wrong, the key id included. */
+bool log_verifier_read(const char *text, struct log_verifier *out);
+
+/* The signed note, terminated; returns its length. */
+size_t checkpoint_sign(const struct checkpoint *checkpoint, const struct log_signer *signer,
+		       char out[CHECKPOINT_BYTES_MAX]);
+
+enum checkpoint_check {
+	CHECKPOINT_HOLDS,
+	CHECKPOINT_MALFORMED, /* not a signed note over three lines */
+	CHECKPOINT_FOREIGN,   /* of another origin, or without a line by this key */
+	CHECKPOINT_FORGED,    /* the line by this key does not verify */
+};
+/* Lines by other keys (cosignatures) must be wellformed and are not judged. `out` is filled only when it
+ * holds. */
+enum checkpoint_check checkpoint_verify(struct span note, const struct log_verifier *verifier,
+					struct checkpoint *out);
+const char *checkpoint_check_text(enum checkpoint_check check);
+/* The three lines alone, whoever signed them; false if malformed. */
+bool checkpoint_read(struct span note, struct checkpoint *out);
+
+/* Shell lines that check a note in the file `checkpoint` with openssl and coreutils. */
+void checkpoint_recipe(char out[CHECKPOINT_RECIPE_MAX], const struct log_verifier *verifier);
+
+/* Standard base64 with padding (RFC 4648 section 4), canonical. The writer returns the length and
+ * terminates; the reader gives the number of bytes, or 0 for anything else than 1 to `most` of them. */
+size_t base64_write(char *out, const uint8_t *bytes, size_t count);
+size_t base64_read(uint8_t *out, size_t most, const char *text, size_t count);
+
+#endif
