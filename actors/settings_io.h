@@ -1,5 +1,4 @@
-/* Settings from the world: the layers an operator gives them in, and the sealed copy that a
- * supervisor hands to its children.
+/* Settings from the world: the layers an operator gives them in.
  *
  * Layers, each over the one before: presets, ifswarm.conf, environment, options. Secrets come from
  * the file or the environment, never from the command line, where every user of the machine can
@@ -10,34 +9,7 @@
 
 #include "protocol/settings.h"
 
-enum { SETTINGS_FILE_BYTES_MAX = 1024 * 1024, START_FDS_MAX = 16, RUN_DIR_BYTES_MAX = 92 };
-
-/* --- An actor's side ----------------------------------------------------------------------------
- */
-
-/* What a supervisor tells every program it starts:
- *   --number N --settings-fd FD --run-dir DIR [--udp-fd FD]... [--listen-fd FD]... [--nonce-key-fd
- * FD] */
-struct start {
-	unsigned number;                 /* from 1 */
-	struct settings *settings;       /* owned by the library, lives as long as the process */
-	char run_dir[RUN_DIR_BYTES_MAX]; /* DIR/witness.ipc and the like, for
-					    "ipc://DIR/witness.ipc" */
-	int sockets[START_FDS_MAX]; /* --udp-fd or --listen-fd, in order; close-on-exec is set */
-	size_t socket_count;
-	int nonce_key_fd; /* -1 if none; 32 bytes to be read from offset 0 */
-};
-
-/* Reads the arguments and the settings, and starts log_line with the name "KIND-N" ("KIND" alone
- * when `single`: there is only one of it). False if something is missing or unreadable: it was
- * logged. */
-bool start_read(struct start *out, const char *kind, bool single, int argc, char **argv);
-
-/* Reads settings_write's text from a descriptor, from offset 0. False if it cannot. */
-bool settings_receive(int fd, struct settings *out, struct setting_faults *faults);
-
-/* --- The operator's side ------------------------------------------------------------------------
- */
+enum { SETTINGS_FILE_BYTES_MAX = 1024 * 1024 };
 
 struct settings_option {
 	const char *key;   /* without the dashes */

@@ -1,0 +1,150 @@
+#include "actors/start_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "protocol/log_line_io.h"
+
+enum { SETTINGS_TEXT_MAX = 512 * 1024 };
+
+/* All of a memfd, whoever else has moved its offset; -1 on a fault. */
+static ssize_t
+read_whole(int fd, char *out, size_t size)
+{
+	size_t used = 0;
+
+	while (used < size) {
+		const ssize_t got = pread(fd, out + used, size - used, (off_t)used);
+
+		if (got < 0 && errno == EINTR) {
+			continue;
+		}
+		if (got < 0) {
+			return -1;
+		}
+		if (got == 0) {
+			return (ssize_t)used;
+		}
+		used += (size_t)got;
+	}
+	return -1;
+}
+
+static bool
+read_settings(int fd, struct settings *out)
+{
+	static char text[SETTINGS_TEXT_MAX];
+	static struct setting_faults faults;
+	const ssize_t length = read_whole(fd, text, sizeof text - 1);
+
+	if (length < 0) {
+		return false;
+	}
+	text[length] = '\0';
+	faults.count = 0;
+	settings_preset(out);
+	settings_read(out, text, "settings", &faults);
+	explicit_bzero(text, sizeof text);
+	return faults.count == 0;
+}
+
+static const struct option options[] = {
+	{ "number", required_argument, NULL, 'n' },
+	{ "settings-fd", required_argument, NULL, 's' },
+	{ "run-dir", required_argument, NULL, 'r' },
+	{ "udp-fd", required_argument, NULL, 'u' },
+	{ "listen-fd", required_argument, NULL, 'l' },
+	{ "nonce-key-fd", required_argument, NULL, 'k' },
+	{ 0 },
+};
+
+/* An open descriptor, from now on close-on-exec; -1 if it is none. */
+static int
+take_fd(const char *digits)
+{
+	char *end = NULL;
+	const long fd = strtol(digits, &end, 10);
+
+	if (end == digits || *end != '\0' || fd < 0 || fd > INT_MAX) {
+		return -1;
+	}
+	return fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0 ? (int)fd : -1;
+}
+
+static bool
+add_fd(int *fds, size_t *count, const char *digits)
+{
+	if (*count == START_FDS_MAX) {
+		return false;
+	}
+	fds[*count] = take_fd(digits);
+	return fds[(*count)++] >= 0;
+}
+
+static bool
+take_run_dir(struct start *out, const char *path)
+{
+	const int length = snprintf(out->run_dir, sizeof out->run_dir, "%s", path);
+
+	return length > 0 && (size_t)length < sizeof out->run_dir;
+}
+
+static bool
+take_option(struct start *out, int option, const char *value, int *settings_fd)
+{
+	switch (option) {
+	case 'n':
+		out->number = strtoul(value, NULL, 10);
+		return out->number > 0;
+	case 's':
+		*settings_fd = take_fd(value);
+		return *settings_fd >= 0;
+	case 'r':
+		return take_run_dir(out, value);
+	case 'u':
+		return add_fd(out->udp_fd, &out->udp_fds, value);
+	case 'l':
+		return add_fd(out->listen_fd, &out->listen_fds, value);
+	case 'k':
+		out->nonce_key_fd = take_fd(value);
+		return out->nonce_key_fd >= 0;
+	default:
+		return false;
+	}
+}
+
+bool
+start_read(int argc, char **argv, struct start *out)
+{
+	int settings_fd = -1;
+	int option;
+
+	memset(out, 0, sizeof *out);
+	out->nonce_key_fd = -1;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (!take_option(out, option, optarg, &settings_fd)) {
+			log_error("argument %s is wrong: this program is started by `ifswarm up`",
+				  argv[optind - 1]);
+			return false;
+		}
+	}
+	if (optind != argc || out->number == 0 || out->run_dir[0] == '\0' || settings_fd < 0) {
+		log_error("--number, --settings-fd and --run-dir are needed: this program is "
+			  "started by "
+			  "`ifswarm up`");
+		return false;
+	}
+	if (!read_settings(settings_fd, &out->settings)) {
+		log_error("cannot read the settings from descriptor %d: start it with `ifswarm up`",
+			  settings_fd);
+		return false;
+	}
+	return true;
+}
