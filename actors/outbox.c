@@ -1,0 +1,179 @@
+#include "actors/outbox.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actors/core.h"
+
+/* Stands before each notice in a queue. */
+struct record {
+	uint64_t gate;
+	uint64_t place; /* among all posted */
+	uint64_t bytes;
+};
+
+bool
+outbox_init(struct outbox *outbox)
+{
+	memset(outbox, 0, sizeof *outbox);
+	for (size_t i = 1; i <= FRONTS_MAX; i++) {
+		/* Zeroed pages cost nothing until they are used. */
+		outbox->queues[i].memory = calloc(1, OUTBOX_BYTES_MAX);
+		if (outbox->queues[i].memory == NULL) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+outbox_free(struct outbox *outbox)
+{
+	for (size_t i = 1; i <= FRONTS_MAX; i++) {
+		free(outbox->queues[i].memory);
+	}
+	memset(outbox, 0, sizeof *outbox);
+}
+
+void
+outbox_begin(struct outbox *outbox, const struct command *command, uint64_t gate)
+{
+	outbox->command = command;
+	outbox->gate	= gate;
+	memset(outbox->ordinals, 0, sizeof outbox->ordinals);
+}
+
+static struct record
+record_at(const struct outbox_queue *queue, size_t at)
+{
+	struct record record;
+
+	assert(at + sizeof record <= queue->used);
+	memcpy(&record, queue->memory + at, sizeof record);
+	return record;
+}
+
+static void
+compact(struct outbox_queue *queue)
+{
+	memmove(queue->memory, queue->memory + queue->read, queue->used - queue->read);
+	queue->used -= queue->read;
+	queue->read = 0;
+}
+
+void
+outbox_post(struct outbox *outbox, uint64_t front, const struct notice *notice, struct span body)
+{
+	assert(front_is_valid(front));
+	struct outbox_queue *queue = &outbox->queues[front];
+	struct notice full	   = *notice;
+
+	full.command_id = outbox->command->command_id;
+	full.origin	= outbox->command->front;
+	full.instance	= outbox->command->instance;
+	full.ordinal	= outbox->ordinals[front]++;
+	if (queue->overflowed) {
+		return;
+	}
+	const size_t start = queue->used + sizeof(struct record);
+	struct mp_writer w = mp_writer_of(queue->memory + start,
+					  start < OUTBOX_BYTES_MAX ? OUTBOX_BYTES_MAX - start : 0);
+	notice_write(&w, &full, body);
+	if (w.bad) {
+		outbox_drop(outbox, front);
+		queue->overflowed = true;
+		return;
+	}
+	const struct record record = { outbox->gate, ++outbox->posted, mp_written(&w).count };
+	memcpy(queue->memory + queue->used, &record, sizeof record);
+	queue->used = start + mp_written(&w).count;
+	queue->count++;
+}
+
+void
+outbox_attach(struct outbox *outbox, uint64_t front, bool keep, uint64_t now_us)
+{
+	struct outbox_queue *queue = &outbox->queues[front];
+
+	if (!keep) {
+		outbox_drop(outbox, front);
+		queue->overflowed = false;
+	}
+	queue->taken	= 0;
+	queue->heard_us = now_us;
+}
+
+bool
+outbox_acknowledge(struct outbox *outbox, uint64_t front, uint64_t number)
+{
+	struct outbox_queue *queue = &outbox->queues[front];
+
+	if (number < queue->taken || number - queue->taken > queue->count) {
+		return false;
+	}
+	while (queue->taken < number) {
+		queue->read += sizeof(struct record) + record_at(queue, queue->read).bytes;
+		queue->taken++;
+		queue->count--;
+	}
+	/* Moving at half keeps the cost of each byte constant. */
+	if (queue->read == queue->used || queue->read > OUTBOX_BYTES_MAX / 2) {
+		compact(queue);
+	}
+	return true;
+}
+
+bool
+outbox_has(const struct outbox *outbox, uint64_t front, uint64_t durable)
+{
+	const struct outbox_queue *queue = &outbox->queues[front];
+
+	return queue->count > 0 && record_at(queue, queue->read).gate <= durable;
+}
+
+void
+outbox_write(const struct outbox *outbox, uint64_t front, uint64_t durable, struct mp_writer *w)
+{
+	const struct outbox_queue *queue = &outbox->queues[front];
+	size_t count			 = 0;
+	size_t end			 = queue->read;
+
+	while (count < queue->count && count < NOTICES_PER_REPLY_MAX && end - queue->read < OUTBOX_REPLY_BYTES_MAX
+	       && record_at(queue, end).gate <= durable) {
+		end += sizeof(struct record) + record_at(queue, end).bytes;
+		count++;
+	}
+	mp_put_u64(w, queue->taken + 1);
+	mp_put_array(w, count);
+	for (size_t at = queue->read; at < end;) {
+		const struct record record = record_at(queue, at);
+		mp_put_raw(w, (struct span) { queue->memory + at + sizeof record, record.bytes });
+		at += sizeof record + record.bytes;
+	}
+}
+
+uint64_t
+outbox_settled(const struct outbox *outbox)
+{
+	uint64_t settled = outbox->posted;
+
+	for (size_t i = 1; i <= FRONTS_MAX; i++) {
+		const struct outbox_queue *queue = &outbox->queues[i];
+		if (queue->count > 0) {
+			const uint64_t place = record_at(queue, queue->read).place;
+			settled		     = place - 1 < settled ? place - 1 : settled;
+		}
+	}
+	return settled;
+}
+
+void
+outbox_drop(struct outbox *outbox, uint64_t front)
+{
+	struct outbox_queue *queue = &outbox->queues[front];
+
+	queue->used  = 0;
+	queue->read  = 0;
+	queue->count = 0;
+}
