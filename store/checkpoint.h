@@ -1,5 +1,6 @@
 /* Checkpoints: what the log says about itself, signed (EVIDENCE section 4). The text is a C2SP
- * tlog-checkpoint, the envelope a C2SP signed-note with one Ed25519 signature (RFC 8032) by the log:
+ * tlog-checkpoint, the envelope a C2SP signed-note with one Ed25519 signature (RFC 8032) by the
+ * log:
  *
  *     <origin>\n<tree size>\n<base64 root>\n
  *     \n
@@ -11,12 +12,13 @@
 #define IFSWARM_STORE_CHECKPOINT_H
 
 #include "protocol/types.h"
+#include "store/base64.h"
 
 enum {
-	ORIGIN_BYTES_MAX      = TEXT_BYTES_MAX,
-	CHECKPOINT_BYTES_MAX  = 1024, /* as we write it */
-	CHECKPOINT_NOTE_MAX   = 16384, /* as we read it: witnesses add lines */
-	CHECKPOINT_VKEY_MAX   = ORIGIN_BYTES_MAX + 64,
+	ORIGIN_BYTES_MAX = TEXT_BYTES_MAX,
+	CHECKPOINT_BYTES_MAX = 1024, /* as we write it */
+	CHECKPOINT_NOTE_MAX = 16384, /* as we read it: witnesses add lines */
+	CHECKPOINT_VKEY_MAX = ORIGIN_BYTES_MAX + 64,
 	CHECKPOINT_RECIPE_MAX = 2048,
 };
 
@@ -38,7 +40,8 @@ struct log_signer {
 	uint8_t seed[32]; /* RFC 8032 private key */
 };
 
-/* True for 1 to ORIGIN_BYTES_MAX printable ASCII bytes without space or '+' (C2SP signed-note: key names). */
+/* True for 1 to ORIGIN_BYTES_MAX printable ASCII bytes without space or '+' (C2SP signed-note: key
+ * names). */
 bool origin_is_wellformed(const char *origin);
 
 /* From 32 random bytes. The origin is wellformed. */
@@ -59,8 +62,8 @@ enum checkpoint_check {
 	CHECKPOINT_FOREIGN,   /* of another origin, or without a line by this key */
 	CHECKPOINT_FORGED,    /* the line by this key does not verify */
 };
-/* Lines by other keys (cosignatures) must be wellformed and are not judged. `out` is filled only when it
- * holds. */
+/* Lines by other keys (cosignatures) must be wellformed and are not judged. `out` is filled only
+ * when it holds. */
 enum checkpoint_check checkpoint_verify(struct span note, const struct log_verifier *verifier,
 					struct checkpoint *out);
 const char *checkpoint_check_text(enum checkpoint_check check);
@@ -69,10 +72,5 @@ bool checkpoint_read(struct span note, struct checkpoint *out);
 
 /* Shell lines that check a note in the file `checkpoint` with openssl and coreutils. */
 void checkpoint_recipe(char out[CHECKPOINT_RECIPE_MAX], const struct log_verifier *verifier);
-
-/* Standard base64 with padding (RFC 4648 section 4), canonical. The writer returns the length and
- * terminates; the reader gives the number of bytes, or 0 for anything else than 1 to `most` of them. */
-size_t base64_write(char *out, const uint8_t *bytes, size_t count);
-size_t base64_read(uint8_t *out, size_t most, const char *text, size_t count);
 
 #endif

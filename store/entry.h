@@ -1,9 +1,9 @@
-/* Entries: the Merkle leaves, what a reviewer holds (EVIDENCE section 1). A canonical msgpack array of
- * exactly 15 elements, frozen: whoever holds a proof holds these bytes.
+/* Entries: the Merkle leaves, what a reviewer holds (EVIDENCE section 1). A canonical msgpack array
+ * of exactly 15 elements, frozen: whoever holds a proof holds these bytes.
  *
- * An entry never holds anything personal. Its sealed parts are references: under whose key, how many
- * bytes of ciphertext, and their salted digest. The personal fields come back when the caller opens the
- * parts (store/seal.h) and hands their plaintext to entry_to_event.
+ * An entry never holds anything personal. Its sealed parts are references: under whose key, how
+ * many bytes of ciphertext, and their salted digest. The personal fields come back when the caller
+ * opens the parts (store/seal.h) and hands their plaintext to entry_to_event.
  */
 #ifndef IFSWARM_STORE_ENTRY_H
 #define IFSWARM_STORE_ENTRY_H
@@ -31,7 +31,7 @@ struct entry {
 	struct id command_id;
 	struct id trace_id; /* may be none */
 	bool has_cause;
-	uint64_t cause;	    /* seq of an earlier event, if has_cause */
+	uint64_t cause;     /* seq of an earlier event, if has_cause */
 	struct span fields; /* the encoded array: borrowed */
 	uint32_t parts;
 	struct sealed_part part[SEALED_PARTS_MAX];
@@ -41,10 +41,10 @@ struct entry {
 /* Sets w->bad if the memory is too small. */
 void entry_write(struct mp_writer *w, const struct entry *entry);
 
-/* Reads exactly these bytes; `out->fields` borrows from them. False if they are not one canonical entry
- * of version 1: not 15 elements, not shortest form, a cause that is not earlier, fields of other types
- * than uint, bin, str and nil, bytes left over, or more than ENTRY_BYTES_MAX. Types and type versions
- * that this program does not know are read all the same. */
+/* Reads exactly these bytes; `out->fields` borrows from them. False if they are not one canonical
+ * entry of version 1: not 15 elements, not shortest form, a cause that is not earlier, fields of
+ * other types than uint, bin, str and nil, bytes left over, or more than ENTRY_BYTES_MAX. Types and
+ * type versions that this program does not know are read all the same. */
 bool entry_read(struct span bytes, struct entry *out);
 
 /* RFC 6962 section 2.1: SHA-256(0x00 || entry). */
@@ -56,8 +56,10 @@ enum entry_meaning {
 	ENTRY_BROKEN,  /* known, but its fields or a plaintext part are not what the catalog says */
 };
 
-/* The event that an entry records. `plain` are the opened parts, entry->parts of them; NULL, or a part
- * with count 0, leaves its personal fields empty. cause_back is seq - cause, counted in log rows. */
-enum entry_meaning entry_to_event(const struct entry *entry, const struct span *plain, struct event *out);
+/* The event that an entry records. `plain` are the opened parts, entry->parts of them; NULL, or a
+ * part with count 0, leaves its personal fields empty. cause_back is seq - cause, counted in log
+ * rows. */
+enum entry_meaning entry_to_event(const struct entry *entry, const struct span *plain,
+				  struct event *out);
 
 #endif

@@ -1,9 +1,10 @@
-/* The Merkle tree of RFC 6962 section 2.1, kept as the tiles of C2SP tlog-tiles: 256 hashes each. Tile
- * (level, index) holds the roots of the complete subtrees of 256^level leaves from index * 256 on.
+/* The Merkle tree of RFC 6962 section 2.1, kept as the tiles of C2SP tlog-tiles: 256 hashes each.
+ * Tile (level, index) holds the roots of the complete subtrees of 256^level leaves from index * 256
+ * on.
  *
- * `struct merkle` holds the unfinished tile of every level. A leaf goes into level 0; a tile that fills
- * up is handed out once, and its root goes into the tile above. So an append costs one node hash on
- * average, and the root (at most 255 hashes a level) is computed only when somebody asks.
+ * `struct merkle` holds the unfinished tile of every level. A leaf goes into level 0; a tile that
+ * fills up is handed out once, and its root goes into the tile above. So an append costs one node
+ * hash on average, and the root (at most 255 hashes a level) is computed only when somebody asks.
  *
  * Inclusion and consistency proofs read tiles through the same `merkle_fetch`.
  */
@@ -34,11 +35,13 @@ void merkle_hashes_root(const struct digest *hashes, size_t count, struct digest
 
 void merkle_init(struct merkle *tree);
 
-/* Receives a tile that has just become full; false stops (merkle_append is then false too, and the tree
- * is to be thrown away). `hashes` are TILE_HASHES of them. */
-typedef bool merkle_emit(void *context, unsigned level, uint64_t index, const struct digest *hashes);
+/* Receives a tile that has just become full; false stops (merkle_append is then false too, and the
+ * tree is to be thrown away). `hashes` are TILE_HASHES of them. */
+typedef bool merkle_emit(void *context, unsigned level, uint64_t index,
+			 const struct digest *hashes);
 
-bool merkle_append(struct merkle *tree, const struct digest *leaf, merkle_emit *emit, void *context);
+bool merkle_append(struct merkle *tree, const struct digest *leaf, merkle_emit *emit,
+		   void *context);
 
 /* The root of all leaves so far. */
 void merkle_root(const struct merkle *tree, struct digest *out);

@@ -1,10 +1,10 @@
-/* The log as its readers see it: read-only connections that never write, never checkpoint, and hold no
- * transaction for long, so that the writer's WAL can shrink. A copied directory can be read too: without
- * keys.db (personal fields stay empty), without -wal and -shm files, and from a place that cannot be
- * written.
+/* The log as its readers see it: read-only connections that never write, never checkpoint, and hold
+ * no transaction for long, so that the writer's WAL can shrink. A copied directory can be read too:
+ * without keys.db (personal fields stay empty), without -wal and -shm files, and from a place that
+ * cannot be written.
  *
- * All functions that can fail give false and keep the reason for log_reader_fault; a visitor that gives
- * false stops the walk, which then counts as successful.
+ * All functions that can fail give false and keep the reason for log_reader_fault; a visitor that
+ * gives false stops the walk, which then counts as successful.
  */
 #ifndef IFSWARM_STORE_READ_IO_H
 #define IFSWARM_STORE_READ_IO_H
@@ -15,9 +15,11 @@
 struct log_reader;
 struct log_keys;
 
-/* `directory` is a data directory; a path of a witness.db is taken as well. False, with `fault` naming the
- * file and what to do, if it is missing, foreign, truncated or newer than this program. */
-bool log_reader_open(const char *directory, struct log_reader **out, char *fault, size_t fault_size);
+/* `directory` is a data directory; a path of a witness.db is taken as well. False, with `fault`
+ * naming the file and what to do, if it is missing, foreign, truncated or newer than this program.
+ */
+bool log_reader_open(const char *directory, struct log_reader **out, char *fault,
+		     size_t fault_size);
 void log_reader_close(struct log_reader *reader);
 const char *log_reader_fault(const struct log_reader *reader);
 /* As log_created says it: the first event of the log. */
@@ -26,35 +28,39 @@ const char *log_reader_origin(const struct log_reader *reader);
 bool log_reader_size(struct log_reader *reader, uint64_t *size);
 
 /* The keys, for readers that may see personal fields. wrap_key_file: NULL or "" for the one in the
- * directory. False with a fault if either file is missing or does not fit. Belongs to that reader, and is
- * closed before it. */
+ * directory. False with a fault if either file is missing or does not fit. Belongs to that reader,
+ * and is closed before it. */
 bool log_keys_open(struct log_reader *reader, const char *wrap_key_file, struct log_keys **out,
 		   char *fault, size_t fault_size);
 void log_keys_close(struct log_keys *keys);
 
 /* All streams in a mask: LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_CLAIMED). */
 #define LOG_STREAM(stream) (UINT32_C(1) << (stream))
-#define LOG_STREAMS_ALL	   UINT32_C(0xFFFFFFFF)
+#define LOG_STREAMS_ALL    UINT32_C(0xFFFFFFFF)
 
-/* `event` is NULL if its type or version is not in this program's catalog (the entry says which). Both
- * are valid during the call only. */
+/* `event` is NULL if its type or version is not in this program's catalog (the entry says which).
+ * Both are valid during the call only. */
 typedef bool log_event_visitor(void *context, const struct event *event, const struct entry *entry);
 
-/* Walks the events from_seq <= seq < to_seq (to_seq UINT64_MAX: all there are) of those streams, in order.
- * Personal fields are filled where `keys` (may be NULL) allow it and empty where they do not: erased, key
- * destroyed. Entries are read strictly, but hashes are not checked: that is `ifreplay verify`. False if
- * an entry is not readable, a seq is missing, or a key does not match its commitment. */
-bool log_read_events(struct log_reader *reader, struct log_keys *keys, uint64_t from_seq, uint64_t to_seq,
-		     uint32_t streams, log_event_visitor *visit, void *context);
+/* Walks the events from_seq <= seq < to_seq (to_seq UINT64_MAX: all there are) of those streams, in
+ * order. Personal fields are filled where `keys` (may be NULL) allow it and empty where they do
+ * not: erased, key destroyed. Entries are read strictly, but hashes are not checked: that is
+ * `ifreplay verify`. False if an entry is not readable, a seq is missing, or a key does not match
+ * its commitment. */
+bool log_read_events(struct log_reader *reader, struct log_keys *keys, uint64_t from_seq,
+		     uint64_t to_seq, uint32_t streams, log_event_visitor *visit, void *context);
 /* The newest first, from to_seq - 1 (to_seq UINT64_MAX: from the head) down to from_seq. */
 bool log_read_events_back(struct log_reader *reader, struct log_keys *keys, uint64_t from_seq,
-			  uint64_t to_seq, uint32_t streams, log_event_visitor *visit, void *context);
-/* Opens the sealed parts of one entry; a part that cannot be opened gets count 0. `plain` points into
- * memory of `keys`, valid until the next call. False only for a key that does not match its commitment. */
+			  uint64_t to_seq, uint32_t streams, log_event_visitor *visit,
+			  void *context);
+/* Opens the sealed parts of one entry; a part that cannot be opened gets count 0. `plain` points
+ * into memory of `keys`, valid until the next call. False only for a key that does not match its
+ * commitment. */
 bool log_open_parts(struct log_keys *keys, const struct entry *entry, const struct span salt[],
 		    const struct span body[], struct span plain[SEALED_PARTS_MAX]);
 
-/* --- raw, for verify: everything as it lies there, believed by nobody --------------------------- */
+/* --- raw, for verify: everything as it lies there, believed by nobody ---------------------------
+ */
 
 struct log_row {
 	uint64_t seq; /* columns: projections of the entry, to be compared with it */
@@ -68,8 +74,8 @@ struct log_row {
 };
 typedef bool log_row_visitor(void *context, const struct log_row *row);
 /* Gaps in seq are the visitor's to find. */
-bool log_read_rows(struct log_reader *reader, uint64_t from_seq, uint64_t to_seq, log_row_visitor *visit,
-		   void *context);
+bool log_read_rows(struct log_reader *reader, uint64_t from_seq, uint64_t to_seq,
+		   log_row_visitor *visit, void *context);
 /* One row; *found false if there is none. The spans are valid until the next call on the reader. */
 bool log_read_row(struct log_reader *reader, uint64_t seq, struct log_row *out, bool *found);
 /* Seqs of sealed rows that belong to no event row. */
@@ -79,9 +85,10 @@ bool log_read_stray_sealed(struct log_reader *reader, log_seq_visitor *visit, vo
 /* `hashes` are as many bytes as lie there: 8192 if nobody touched them. */
 typedef bool log_tile_visitor(void *context, unsigned level, uint64_t index, struct span hashes);
 bool log_read_tiles(struct log_reader *reader, log_tile_visitor *visit, void *context);
-/* The first `count` hashes of a tile, from a full tile if there is one, else from entries and the tiles
- * below: a merkle_fetch whose context is the reader. */
-bool log_fetch_hashes(void *reader, unsigned level, uint64_t index, uint32_t count, struct digest *hashes);
+/* The first `count` hashes of a tile, from a full tile if there is one, else from entries and the
+ * tiles below: a merkle_fetch whose context is the reader. */
+bool log_fetch_hashes(void *reader, unsigned level, uint64_t index, uint32_t count,
+		      struct digest *hashes);
 
 typedef bool log_checkpoint_visitor(void *context, uint64_t size, struct span note);
 bool log_read_checkpoints(struct log_reader *reader, log_checkpoint_visitor *visit, void *context);
@@ -97,20 +104,21 @@ bool log_read_snapshots(struct log_reader *reader, log_snapshot_visitor *visit, 
 bool log_read_head(struct log_reader *reader, char note[CHECKPOINT_NOTE_MAX], size_t *count);
 bool log_read_verifier(struct log_reader *reader, struct log_verifier *out);
 
-/* --- snapshots --------------------------------------------------------------------------------- */
+/* --- snapshots ---------------------------------------------------------------------------------
+ */
 
 struct log_snapshot {
 	uint64_t version;  /* of the stream, as the state digest event says it */
-	uint64_t seq;	   /* of that event */
-	uint64_t from_seq; /* of the stream's first event whose stream_version is not below `version`: read
-			    * on from here and skip by stream_version */
+	uint64_t seq;      /* of that event */
+	uint64_t from_seq; /* of the stream's first event whose stream_version is not below
+			    * `version`: read on from here and skip by stream_version */
 	struct span dump;
 	struct span annex; /* opened; count 0 if there were no keys */
 	uint8_t *memory;   /* owns both */
 };
-/* The newest snapshot of that stream that the log vouches for: the event at its seq is the stream's state
- * digest for that version and SHA-256(dump), and its annex opens (with keys). Others are passed over.
- * *found false if there is none. Freed by log_snapshot_free. */
+/* The newest snapshot of that stream that the log vouches for: the event at its seq is the stream's
+ * state digest for that version and SHA-256(dump), and its annex opens (with keys). Others are
+ * passed over. *found false if there is none. Freed by log_snapshot_free. */
 bool log_snapshot_latest(struct log_reader *reader, struct log_keys *keys, uint64_t stream,
 			 struct log_snapshot *out, bool *found);
 void log_snapshot_free(struct log_snapshot *snapshot);
