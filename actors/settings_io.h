@@ -7,6 +7,7 @@
 #ifndef IFSWARM_ACTORS_SETTINGS_IO_H
 #define IFSWARM_ACTORS_SETTINGS_IO_H
 
+#include "actors/start_io.h"
 #include "protocol/settings.h"
 
 enum { SETTINGS_FILE_BYTES_MAX = 1024 * 1024 };

@@ -59,7 +59,7 @@ static const struct option options[] = {
 	{ "settings-fd", required_argument, NULL, 's' },
 	{ "run-dir", required_argument, NULL, 'r' },
 	{ "udp-fd", required_argument, NULL, 'u' },
-	{ "listen-fd", required_argument, NULL, 'l' },
+	{ "listen-fd", required_argument, NULL, 'u' },
 	{ "nonce-key-fd", required_argument, NULL, 'k' },
 	{ 0 },
 };
@@ -78,13 +78,13 @@ take_fd(const char *digits)
 }
 
 static bool
-add_fd(int *fds, size_t *count, const char *digits)
+add_fd(struct start *out, const char *digits)
 {
-	if (*count == START_FDS_MAX) {
+	if (out->socket_count == START_FDS_MAX) {
 		return false;
 	}
-	fds[*count] = take_fd(digits);
-	return fds[(*count)++] >= 0;
+	out->sockets[out->socket_count] = take_fd(digits);
+	return out->sockets[out->socket_count++] >= 0;
 }
 
 static bool
@@ -100,7 +100,7 @@ take_option(struct start *out, int option, const char *value, int *settings_fd)
 {
 	switch (option) {
 	case 'n':
-		out->number = strtoul(value, NULL, 10);
+		out->number = (unsigned)strtoul(value, NULL, 10);
 		return out->number > 0;
 	case 's':
 		*settings_fd = take_fd(value);
@@ -108,9 +108,7 @@ take_option(struct start *out, int option, const char *value, int *settings_fd)
 	case 'r':
 		return take_run_dir(out, value);
 	case 'u':
-		return add_fd(out->udp_fd, &out->udp_fds, value);
-	case 'l':
-		return add_fd(out->listen_fd, &out->listen_fds, value);
+		return add_fd(out, value);
 	case 'k':
 		out->nonce_key_fd = take_fd(value);
 		return out->nonce_key_fd >= 0;
@@ -119,8 +117,23 @@ take_option(struct start *out, int option, const char *value, int *settings_fd)
 	}
 }
 
+static void
+name_log(const struct start *start, const char *kind, bool single)
+{
+	char name[32];
+	enum log_level level = LOG_LINE_INFO;
+
+	if (single) {
+		snprintf(name, sizeof name, "%s", kind);
+	} else {
+		snprintf(name, sizeof name, "%s-%u", kind, start->number);
+	}
+	log_level_from_word(start->settings->log_level.bytes, &level);
+	log_line_start(name, level);
+}
+
 bool
-start_read(int argc, char **argv, struct start *out)
+start_read(struct start *out, const char *kind, bool single, int argc, char **argv)
 {
 	int settings_fd = -1;
 	int option;
@@ -141,10 +154,11 @@ start_read(int argc, char **argv, struct start *out)
 			  "`ifswarm up`");
 		return false;
 	}
-	if (!read_settings(settings_fd, &out->settings)) {
+	if (!read_settings(settings_fd, &settings)) {
 		log_error("cannot read the settings from descriptor %d: start it with `ifswarm up`",
 			  settings_fd);
 		return false;
 	}
+	name_log(out, kind, single);
 	return true;
 }
