@@ -135,11 +135,12 @@ name_log(const struct start *start, const char *kind, bool single)
 bool
 start_read(struct start *out, const char *kind, bool single, int argc, char **argv)
 {
+	static struct settings settings;
 	int settings_fd = -1;
 	int option;
 
-	memset(out, 0, sizeof *out);
-	out->nonce_key_fd = -1;
+	*out = (struct start){ .settings = &settings, .nonce_key_fd = -1 };
+	log_line_start(kind, LOG_LINE_INFO);
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (!take_option(out, option, optarg, &settings_fd)) {
@@ -150,8 +151,7 @@ start_read(struct start *out, const char *kind, bool single, int argc, char **ar
 	}
 	if (optind != argc || out->number == 0 || out->run_dir[0] == '\0' || settings_fd < 0) {
 		log_error("--number, --settings-fd and --run-dir are needed: this program is "
-			  "started by "
-			  "`ifswarm up`");
+			  "started by `ifswarm up`");
 		return false;
 	}
 	if (!read_settings(settings_fd, &settings)) {
