@@ -1,0 +1,287 @@
+#include "actors/directory.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NOWHERE = UINT32_MAX };
+
+struct entry {
+	enum directory_kind kind;
+	struct id subject;
+	struct name name;
+	uint32_t next_by_name; /* in its bucket, or NOWHERE */
+	uint32_t next_by_subject;
+};
+
+/* A ring of entries in the order of their first appearance, under two chained hashes. */
+struct directory {
+	uint64_t seed;
+	uint32_t size;
+	uint32_t oldest;
+	uint32_t count;
+	uint32_t mask;
+	struct entry *entries;
+	uint32_t *by_name;
+	uint32_t *by_subject;
+};
+
+struct directory *
+directory_new(size_t names_max, uint64_t seed)
+{
+	assert(names_max >= 1);
+	assert(names_max <= KNOWN_NAMES_MAX);
+	uint32_t buckets = 1;
+	while (buckets < names_max) {
+		buckets *= 2;
+	}
+	struct directory *directory = calloc(1, sizeof *directory);
+	if (directory == NULL) {
+		return NULL;
+	}
+	directory->seed = seed;
+	directory->size = (uint32_t)names_max;
+	directory->mask = buckets - 1;
+	directory->entries = calloc(names_max, sizeof *directory->entries);
+	directory->by_name = malloc(buckets * sizeof *directory->by_name);
+	directory->by_subject = malloc(buckets * sizeof *directory->by_subject);
+	if (directory->entries == NULL || directory->by_name == NULL ||
+	    directory->by_subject == NULL) {
+		directory_free(directory);
+		return NULL;
+	}
+	memset(directory->by_name, 0xFF, buckets * sizeof *directory->by_name);
+	memset(directory->by_subject, 0xFF, buckets * sizeof *directory->by_subject);
+	return directory;
+}
+
+void
+directory_free(struct directory *directory)
+{
+	if (directory == NULL) {
+		return;
+	}
+	free(directory->entries);
+	free(directory->by_name);
+	free(directory->by_subject);
+	free(directory);
+}
+
+static uint32_t *
+name_bucket(const struct directory *d, enum directory_kind kind, const struct name *name)
+{
+	return &d->by_name[hash_bytes(d->seed + kind, name->bytes, name->length) & d->mask];
+}
+
+static uint32_t *
+subject_bucket(const struct directory *d, const struct id *subject)
+{
+	return &d->by_subject[hash_bytes(d->seed, subject->bytes, sizeof subject->bytes) & d->mask];
+}
+
+static uint32_t
+entry_of_subject(const struct directory *d, const struct id *subject)
+{
+	uint32_t at = *subject_bucket(d, subject);
+
+	while (at != NOWHERE && !id_equal(&d->entries[at].subject, subject)) {
+		at = d->entries[at].next_by_subject;
+	}
+	return at;
+}
+
+bool
+directory_find(const struct directory *directory, enum directory_kind kind, const struct name *name,
+	       struct id *out)
+{
+	if (name->length == 0) {
+		return false;
+	}
+	for (uint32_t at = *name_bucket(directory, kind, name); at != NOWHERE;
+	     at = directory->entries[at].next_by_name) {
+		const struct entry *entry = &directory->entries[at];
+
+		if (entry->kind == kind && name_equal(&entry->name, name)) {
+			*out = entry->subject;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+directory_has(const struct directory *directory, const struct id *subject)
+{
+	return entry_of_subject(directory, subject) != NOWHERE;
+}
+
+struct name
+directory_name(const struct directory *directory, const struct id *subject)
+{
+	const uint32_t at = entry_of_subject(directory, subject);
+
+	return at == NOWHERE ? (struct name){ 0 } : directory->entries[at].name;
+}
+
+static void
+give_name(struct directory *d, uint32_t at, const struct name *name)
+{
+	struct entry *entry = &d->entries[at];
+
+	if (name->length == 0) {
+		return;
+	}
+	uint32_t *bucket = name_bucket(d, entry->kind, name);
+	entry->name = *name;
+	entry->next_by_name = *bucket;
+	*bucket = at;
+}
+
+static void
+forget_oldest(struct directory *d)
+{
+	const uint32_t at = d->oldest;
+	struct entry *entry = &d->entries[at];
+	uint32_t *link = subject_bucket(d, &entry->subject);
+
+	while (*link != at) {
+		assert(*link != NOWHERE);
+		link = &d->entries[*link].next_by_subject;
+	}
+	*link = entry->next_by_subject;
+	if (entry->name.length > 0) {
+		link = name_bucket(d, entry->kind, &entry->name);
+		while (*link != at) {
+			assert(*link != NOWHERE);
+			link = &d->entries[*link].next_by_name;
+		}
+		*link = entry->next_by_name;
+	}
+	d->oldest = (at + 1) % d->size;
+	d->count--;
+}
+
+static void
+add(struct directory *d, enum directory_kind kind, const struct id *subject,
+    const struct name *name)
+{
+	if (d->count == d->size) {
+		forget_oldest(d);
+	}
+	const uint32_t at = (d->oldest + d->count) % d->size;
+	uint32_t *bucket = subject_bucket(d, subject);
+
+	d->entries[at] = (struct entry){ .kind = kind,
+					 .subject = *subject,
+					 .next_by_name = NOWHERE,
+					 .next_by_subject = *bucket };
+	*bucket = at;
+	d->count++;
+	give_name(d, at, name);
+}
+
+void
+directory_note(struct directory *directory, enum directory_kind kind, const struct id *subject,
+	       const struct name *name)
+{
+	assert(!id_is_none(subject));
+	const uint32_t at = entry_of_subject(directory, subject);
+
+	if (at == NOWHERE) {
+		add(directory, kind, subject, name);
+	} else if (directory->entries[at].name.length == 0) {
+		give_name(directory, at, name);
+	}
+}
+
+/* Days since 1970 to a date of the Gregorian calendar, by counting from 1 March of year 0: leap
+ * days then come last in their year. */
+struct name
+directory_day(uint64_t now_us)
+{
+	const uint64_t days = now_us / 1000000 / 86400 + 719468;
+	const uint64_t era = days / 146097;
+	const uint64_t of_era = days % 146097;
+	const uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	const uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	const uint64_t month = (5 * of_year + 2) / 153; /* 0 is March */
+	const uint64_t day = of_year - (153 * month + 2) / 5 + 1;
+	char text[64];
+	struct name name;
+
+	const int length = snprintf(text, sizeof text, "%04u-%02u-%02u",
+				    (unsigned)(year + era * 400 + (month >= 10 ? 1 : 0)),
+				    (unsigned)(month < 10 ? month + 3 : month - 9), (unsigned)day);
+	name_set(&name, text, (size_t)length);
+	return name;
+}
+
+void
+directory_write(struct mp_writer *w, const struct directory *directory)
+{
+	mp_put_array(w, directory->count);
+	for (uint32_t i = 0; i < directory->count; i++) {
+		const struct entry *entry =
+			&directory->entries[(directory->oldest + i) % directory->size];
+
+		mp_put_array(w, 2);
+		mp_put_u64(w, entry->kind);
+		mp_put_id(w, &entry->subject);
+	}
+}
+
+void
+directory_write_names(struct mp_writer *w, const struct directory *directory)
+{
+	mp_put_array(w, directory->count);
+	for (uint32_t i = 0; i < directory->count; i++) {
+		const struct entry *entry =
+			&directory->entries[(directory->oldest + i) % directory->size];
+
+		if (entry->name.length == 0) {
+			mp_put_nil(w);
+		} else {
+			mp_put_str(w, entry->name.bytes, entry->name.length);
+		}
+	}
+}
+
+static struct name
+read_name(struct mp_reader *names)
+{
+	struct name name = { 0 };
+
+	if (names != NULL && !mp_take_nil(names)) {
+		const struct span bytes = mp_get_str(names, NAME_BYTES_MAX);
+
+		if (bytes.count > 0) {
+			name_set(&name, (const char *)bytes.at, bytes.count);
+		}
+	}
+	return name;
+}
+
+bool
+directory_read(struct directory *directory, struct mp_reader *handles, struct mp_reader *names)
+{
+	assert(directory->count == 0);
+	const size_t count = mp_get_array(handles, directory->size);
+
+	if (names != NULL && mp_get_array(names, directory->size) != count) {
+		return false;
+	}
+	for (size_t i = 0; i < count && !handles->bad; i++) {
+		handles->bad |= mp_get_array(handles, 2) != 2;
+		const uint64_t kind = mp_get_u64(handles);
+		const struct id subject = mp_get_id(handles);
+		const struct name name = read_name(names);
+
+		if (kind < DIRECTORY_AGENT || kind > DIRECTORY_DAY || id_is_none(&subject) ||
+		    directory_has(directory, &subject)) {
+			return false;
+		}
+		add(directory, (enum directory_kind)kind, &subject, &name);
+	}
+	return !handles->bad && (names == NULL || !names->bad);
+}
