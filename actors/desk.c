@@ -41,18 +41,10 @@ desk_free(struct desk *desk)
 	memset(desk, 0, sizeof *desk);
 }
 
-/* A digest must be the last event of its append: then its seq is the append's last. */
-static bool
-is_sealed(const struct desk *desk)
-{
-	return desk->open.events > 0 && desk->digest_gate == desk->open.number;
-}
-
 bool
 desk_is_busy(const struct desk *desk)
 {
-	return desk->open.events >= DESK_BUSY_EVENTS || is_sealed(desk)
-	       || desk->answer_count == DESK_ANSWERS_MAX;
+	return desk->open.events >= DESK_BUSY_EVENTS || desk->answer_count == DESK_ANSWERS_MAX;
 }
 
 uint64_t
@@ -67,7 +59,7 @@ desk_gate(const struct desk *desk)
 static bool
 has_room(const struct desk *desk)
 {
-	return desk->open.events + EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX && !is_sealed(desk);
+	return desk->open.events + EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX;
 }
 
 static void
@@ -246,13 +238,12 @@ desk_appended(struct desk *desk, struct span reply)
 	if (verdict != ACCEPTED) {
 		return verdict;
 	}
-	const uint64_t last_seq = mp_get_u64(&r);
+	mp_get_u64(&r); /* last seq and size: for those who watch */
 	mp_get_u64(&r);
 	if (elements != 3 || !mp_reader_is_done(&r)) {
 		return REFUSED_MALFORMED;
 	}
 	desk->durable	  = desk->sent.number;
-	desk->last_seq	  = last_seq;
 	desk->sent.events = 0;
 	desk->sent.used	  = 0;
 	return ACCEPTED;
@@ -261,16 +252,15 @@ desk_appended(struct desk *desk, struct span reply)
 bool
 desk_snapshot(struct desk *desk, struct mp_writer *w)
 {
-	if (desk->digest_gate == 0 || desk->digest_gate != desk->durable) {
+	if (desk->digest_gate == 0 || desk->digest_gate > desk->durable) {
 		return false;
 	}
 	desk->digest_gate = 0;
-	mp_put_array(w, 7);
+	mp_put_array(w, 6);
 	mp_put_u64(w, REQUEST_SNAPSHOT);
 	mp_put_u64(w, desk->core->stream);
 	mp_put_u64(w, desk->epoch);
 	mp_put_u64(w, desk->digest_version);
-	mp_put_u64(w, desk->last_seq);
 	mp_put_bin(w, desk->dump, desk->dump_bytes);
 	mp_put_bin(w, desk->personal, desk->personal_bytes);
 	assert(!w->bad);

@@ -71,9 +71,8 @@ struct desk {
 	struct desk_append open;
 	struct desk_append sent; /* events 0: none on its way */
 	uint64_t durable;	 /* number of the last durable append */
-	uint64_t last_seq;	 /* of the last durable append's last event */
 	uint64_t since_digest;	 /* events since the last state digest */
-	uint64_t digest_gate;	 /* the append that ends with a digest; 0 none */
+	uint64_t digest_gate;	 /* the append that holds the last digest, while its snapshot is owed; 0 none */
 	uint64_t digest_version;
 	uint8_t *dump; /* what was digested */
 	size_t dump_bytes;
@@ -111,7 +110,7 @@ bool desk_close(struct desk *desk, uint64_t now_us);
 /* True if nothing is gathered or on its way. */
 bool desk_is_idle(const struct desk *desk);
 
-/* A snapshot is due, once: the append that ended with its digest is durable. Writes the SNAPSHOT request. */
+/* A snapshot is due, once: the append that holds its digest is durable. Writes the SNAPSHOT request. */
 bool desk_snapshot(struct desk *desk, struct mp_writer *w);
 
 /* --- between the desk's own files --------------------------------------------------------------- */

@@ -13,7 +13,7 @@
  *   [STOP]                                               [verdict]
  *   [CLAIM, stream, writer]                              [verdict, epoch, size, version]
  *   [APPEND, stream, epoch, version, [event]]            [verdict, last seq, size]
- *   [SNAPSHOT, stream, epoch, version, seq, dump, annex] [verdict]
+ *   [SNAPSHOT, stream, epoch, version, dump, annex]      [verdict]
  *   [LOG_STATUS]                                         [verdict, size, root]
  *
  * `batch` counts an instance's COMMANDS from 1; `settled` is the last of them whose effects every front
