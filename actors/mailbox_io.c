@@ -148,6 +148,10 @@ slot_event(void *argument)
 	struct slot *slot = argument;
 	const int result  = nng_aio_result(slot->aio);
 
+	/* An answer that cannot be sent has lost its reader, who will ask again. */
+	if (slot->state == SLOT_SENDING && result != 0) {
+		nng_msg_free(nng_aio_get_msg(slot->aio));
+	}
 	if (result == NNG_ECLOSED || result == NNG_ECANCELED) {
 		return;
 	}
@@ -156,10 +160,6 @@ slot_event(void *argument)
 		slot->state   = SLOT_TAKEN;
 		handover_put(&slot->server->handover, slot->index);
 		return;
-	}
-	/* An answer that cannot be sent has lost its reader, who will ask again. */
-	if (slot->state == SLOT_SENDING && result != 0) {
-		nng_msg_free(nng_aio_get_msg(slot->aio));
 	}
 	slot_receive(slot);
 }
@@ -272,6 +272,9 @@ lane_event(void *argument)
 	struct lane *lane = argument;
 	const int result  = nng_aio_result(lane->aio);
 
+	if (lane->state == LANE_SENDING && result != 0) {
+		nng_msg_free(nng_aio_get_msg(lane->aio));
+	}
 	if (result == NNG_ECLOSED || result == NNG_ECANCELED) {
 		return;
 	}

@@ -1,0 +1,188 @@
+/* The mailbox over real sockets: what is not answered when a server dies is asked again of the next. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "actors/mailbox_io.h"
+
+enum { PATIENCE_MS = 10000 };
+
+static char directory[] = "/tmp/ifswarm-mailbox-XXXXXX";
+static char url[MAILBOX_URL_MAX];
+
+static struct span
+span_of(const char *word)
+{
+	return (struct span) { (const uint8_t *)word, strlen(word) };
+}
+
+static struct mailbox_server *
+listen_or_fail(void)
+{
+	char fault[256] = "";
+	struct mailbox_server *server = mailbox_listen(url, 4, fault, sizeof fault);
+
+	if (server == NULL) {
+		fail_msg("%s", fault);
+	}
+	return server;
+}
+
+static bool
+wait_readable(int fd)
+{
+	struct pollfd waits = { .fd = fd, .events = POLLIN };
+
+	return poll(&waits, 1, PATIENCE_MS) == 1;
+}
+
+/* A server in a process of its own, which starts when `starts` can be read. It tells through the pipe that
+ * it has taken a request, and answers it or waits for its end. */
+static pid_t
+start_server(bool answers, int starts, int *told)
+{
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	const pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		char byte;
+		char fault[256];
+		struct span request;
+		uint32_t slot = 0;
+		if (starts >= 0 && read(starts, &byte, 1) != 1) {
+			_exit(1);
+		}
+		struct mailbox_server *server = mailbox_listen(url, 4, fault, sizeof fault);
+		if (server == NULL || !wait_readable(mailbox_server_fd(server))
+		    || !mailbox_take(server, &slot, &request) || write(ends[1], "x", 1) != 1) {
+			_exit(1);
+		}
+		if (answers) {
+			mailbox_answer(server, slot, span_of("second"));
+			mailbox_close(server);
+			_exit(0);
+		}
+		pause();
+	}
+	close(ends[1]);
+	*told = ends[0];
+	return pid;
+}
+
+static void
+given_a_server_killed_with_a_request_then_the_next_one_gets_it(void **unused)
+{
+	char fault[256];
+	char byte;
+	int told[2];
+	int starts[2];
+	size_t lane = 9;
+	struct span reply;
+
+	(void)unused;
+	/* nng may not be forked once it runs, so both servers exist before the client does. */
+	assert_int_equal(pipe(starts), 0);
+	const pid_t first  = start_server(false, -1, &told[0]);
+	const pid_t second = start_server(true, starts[0], &told[1]);
+	struct mailbox_client *client = mailbox_dial(url, 2, fault, sizeof fault);
+	assert_non_null(client);
+	mailbox_request(client, 1, span_of("question"));
+	assert_int_equal(read(told[0], &byte, 1), 1);
+	kill(first, SIGKILL);
+	waitpid(first, NULL, 0);
+	assert_int_equal(write(starts[1], "x", 1), 1);
+
+	assert_true(wait_readable(mailbox_client_fd(client)));
+	assert_true(mailbox_reply(client, &lane, &reply));
+	assert_int_equal(lane, 1);
+	assert_int_equal(reply.count, 6);
+	assert_memory_equal(reply.at, "second", 6);
+	assert_true(mailbox_lane_is_free(client, 1));
+	mailbox_hang_up(client);
+	waitpid(second, NULL, 0);
+	for (int i = 0; i < 2; i++) {
+		close(told[i]);
+		close(starts[i]);
+	}
+}
+
+static void
+given_two_requests_then_they_may_be_answered_in_any_order(void **unused)
+{
+	char fault[256];
+	struct mailbox_server *server = listen_or_fail();
+	struct mailbox_client *client = mailbox_dial(url, 2, fault, sizeof fault);
+	uint32_t slots[2];
+	struct span bytes[2];
+	size_t lane = 9;
+
+	(void)unused;
+	mailbox_request(client, 0, span_of("a"));
+	mailbox_request(client, 1, span_of("b"));
+	for (int i = 0; i < 2; i++) {
+		while (!mailbox_take(server, &slots[i], &bytes[i])) {
+			assert_true(wait_readable(mailbox_server_fd(server)));
+		}
+	}
+	const int b = bytes[0].at[0] == 'b' ? 0 : 1;
+	mailbox_answer(server, slots[b], span_of("to b"));
+	assert_true(wait_readable(mailbox_client_fd(client)));
+	assert_true(mailbox_reply(client, &lane, &bytes[0]));
+	assert_int_equal(lane, 1);
+	mailbox_answer(server, slots[1 - b], span_of("to a"));
+	assert_true(wait_readable(mailbox_client_fd(client)));
+	assert_true(mailbox_reply(client, &lane, &bytes[0]));
+	assert_int_equal(lane, 0);
+	mailbox_hang_up(client);
+	mailbox_close(server);
+}
+
+static void
+given_nobody_listens_then_a_question_gets_no_reply(void **unused)
+{
+	uint8_t reply[16];
+
+	(void)unused;
+	assert_int_equal(mailbox_ask("ipc:///tmp/ifswarm-nobody.ipc", span_of("x"), reply, sizeof reply, 100), 0);
+}
+
+static void
+given_a_directory_that_is_not_there_then_listening_says_so(void **unused)
+{
+	char fault[256] = "";
+
+	(void)unused;
+	assert_null(mailbox_listen("ipc:///nonexistent-directory/a.ipc", 1, fault, sizeof fault));
+	assert_non_null(strstr(fault, "/nonexistent-directory/a.ipc"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		/* First: it forks, and nng has no threads yet. */
+		cmocka_unit_test(given_a_server_killed_with_a_request_then_the_next_one_gets_it),
+		cmocka_unit_test(given_two_requests_then_they_may_be_answered_in_any_order),
+		cmocka_unit_test(given_nobody_listens_then_a_question_gets_no_reply),
+		cmocka_unit_test(given_a_directory_that_is_not_there_then_listening_says_so),
+	};
+
+	if (mkdtemp(directory) == NULL) {
+		return 1;
+	}
+	mailbox_url(url, sizeof url, directory, "test");
+	const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(url + strlen("ipc://"));
+	rmdir(directory);
+	return failed;
+}
