@@ -1,0 +1,77 @@
+#include "actors/allocation.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct allocation_limits
+allocation_limits_of(uint64_t user_quota, uint64_t total_quota, uint64_t lifetime_max_s, uint64_t seed)
+{
+	return (struct allocation_limits) {
+		.allocations_max = ALLOCATIONS_MAX,
+		.peers_max	 = PEERS_MAX,
+		.user_quota	 = user_quota,
+		.total_quota	 = total_quota,
+		.lifetime_max_s	 = lifetime_max_s,
+		.seed		 = seed,
+	};
+}
+
+struct allocation_state *
+allocation_new(const struct allocation_limits *limits)
+{
+	struct allocation_state *state = calloc(1, sizeof *state);
+
+	assert(limits->allocations_max >= 1);
+	assert(limits->allocations_max <= ALLOCATIONS_MAX);
+	assert(state != NULL);
+	state->limits = *limits;
+	allocation_table_init(&state->table, limits->allocations_max, limits->peers_max, limits->seed);
+	state->names = directory_new(KNOWN_NAMES_MAX, limits->seed);
+	assert(state->names != NULL);
+	return state;
+}
+
+void
+allocation_free(struct allocation_state *state)
+{
+	allocation_table_free(&state->table);
+	directory_free(state->names);
+	free(state);
+}
+
+void
+allocation_clear(struct allocation_state *state)
+{
+	allocation_table_clear(&state->table);
+	directory_free(state->names);
+	state->names = directory_new(KNOWN_NAMES_MAX, state->limits.seed);
+	assert(state->names != NULL);
+	memset(&state->relays, 0, sizeof state->relays);
+}
+
+bool
+allocation_repeats(const void *opaque, const struct command *command)
+{
+	const struct allocation_state *state = opaque;
+
+	return fronts_repeat(&state->relays, command);
+}
+
+struct core
+allocation_core(struct allocation_state *state)
+{
+	return (struct core) {
+		.stream	       = STREAM_ALLOCATION,
+		.state	       = state,
+		.decide	       = allocation_decide,
+		.apply	       = allocation_apply,
+		.repeats       = allocation_repeats,
+		.tell	       = allocation_tell,
+		.greet	       = allocation_greet,
+		.dump	       = allocation_dump,
+		.dump_personal = allocation_dump_personal,
+		.restore       = allocation_restore,
+		.roster	       = allocation_roster,
+	};
+}

@@ -1,0 +1,492 @@
+/* What each command leads to: early refusals in the order of RFC 8656, the happy path last. */
+#include <assert.h>
+#include <string.h>
+
+#include "actors/allocation.h"
+#include "protocol/turn.h"
+
+static const uint64_t SECOND_US = 1000 * 1000;
+
+static struct event *
+emit(struct event_list *out, enum event_type type, const struct command *command, const struct id *trace)
+{
+	return event_emit(out, type, command->now_us, &command->command_id, trace);
+}
+
+static uint64_t
+lifetime_s(const struct allocation_state *state, uint64_t asked_s)
+{
+	return turn_lifetime_s(asked_s, state->limits.lifetime_max_s);
+}
+
+/* The row of a relay's own live allocation. */
+static uint32_t
+find_live(const struct allocation_state *state, const struct command *command, const struct id *id)
+{
+	const uint32_t row		    = allocation_find(&state->table, id);
+	const struct allocation *allocation = row == ROW_NONE ? NULL : &state->table.rows[row];
+
+	if (allocation == NULL || allocation->relay != command->front
+	    || !allocation_is_live(allocation, command->now_us)) {
+		return ROW_NONE;
+	}
+	return row;
+}
+
+static void
+emit_end(const struct allocation *allocation, enum end_reason reason, const struct command *command,
+	 struct event_list *out)
+{
+	const struct usage *usage = &allocation->usage;
+
+	emit(out, EVENT_TURN_ALLOCATION_ENDED, command, &allocation->trace)->turn_allocation_ended
+		= (struct event_turn_allocation_ended) {
+			  .allocation	= allocation->id,
+			  .relay	= allocation->relay,
+			  .reason	= reason,
+			  .never_used	= usage->packets_up == 0 && usage->packets_down == 0,
+			  .packets_up	= usage->packets_up,
+			  .bytes_up	= usage->bytes_up,
+			  .packets_down = usage->packets_down,
+			  .bytes_down	= usage->bytes_down,
+		  };
+}
+
+/* --- Allocate, RFC 8656 section 7.2 ------------------------------------------------------------- */
+
+static bool
+is_readable_allocate(const struct command_allocate *c)
+{
+	return !id_is_none(&c->allocation) && !id_is_none(&c->user) && c->client.family != ADDRESS_NONE
+	       && c->server.family != ADDRESS_NONE && c->relayed.family != ADDRESS_NONE;
+}
+
+/* The handle under which a name is in the log; `fresh` if it is not there yet. */
+static struct id
+subject_of(const struct allocation_state *state, enum directory_kind kind, const struct name *name,
+	   const struct id *fresh)
+{
+	struct id known;
+
+	return directory_find(state->names, kind, name, &known) ? known : *fresh;
+}
+
+static enum verdict
+check_quotas(const struct allocation_state *state, const struct command *command, const struct id *user,
+	     uint32_t rows_used)
+{
+	const struct allocation_limits *limits = &state->limits;
+
+	if (limits->user_quota > 0
+	    && allocation_count_user(&state->table, user, command->now_us) >= limits->user_quota) {
+		return REFUSED_QUOTA;
+	}
+	if (limits->total_quota > 0 && rows_used >= limits->total_quota) {
+		return REFUSED_CAPACITY;
+	}
+	return rows_used < limits->allocations_max ? ACCEPTED : REFUSED_CAPACITY;
+}
+
+static void
+emit_created(const struct allocation_state *state, const struct command *command, const struct id *user,
+	     struct event_list *out)
+{
+	const struct command_allocate *c = &command->allocate;
+
+	emit(out, EVENT_TURN_ALLOCATION_CREATED, command, &command->trace_id)->turn_allocation_created
+		= (struct event_turn_allocation_created) {
+			  .allocation  = c->allocation,
+			  .user	       = *user,
+			  .relay       = command->front,
+			  .transport   = c->transport,
+			  .server      = c->server,
+			  .relayed     = c->relayed,
+			  .transaction = c->transaction,
+			  .expires_us  = command->now_us + lifetime_s(state, c->lifetime_s) * SECOND_US,
+			  .user_name   = c->user_name,
+			  .client      = c->client,
+		  };
+}
+
+static enum verdict
+decide_allocate(const struct allocation_state *state, const struct command *command, struct event_list *out)
+{
+	const struct command_allocate *c     = &command->allocate;
+	const struct allocation_table *table = &state->table;
+
+	if (!is_readable_allocate(c)) {
+		return REFUSED_MALFORMED;
+	}
+	const uint32_t held = allocation_find_client(table, &c->client, &c->server, command->front);
+	const bool expired  = held != ROW_NONE && !allocation_is_live(&table->rows[held], command->now_us);
+	if (held != ROW_NONE && !expired) {
+		const struct transaction *first = &table->rows[held].transaction;
+		const bool again = memcmp(first->bytes, c->transaction.bytes, sizeof first->bytes) == 0;
+		return again ? ACCEPTED : REFUSED_NO_ALLOCATION; /* 437 Allocation Mismatch */
+	}
+	if (c->transport != TURN_TRANSPORT_UDP) {
+		return REFUSED_TRANSPORT;
+	}
+	if (allocation_find(table, &c->allocation) != ROW_NONE) {
+		return REFUSED_MALFORMED;
+	}
+	if (allocation_find_relayed(table, &c->relayed) != ROW_NONE) {
+		return REFUSED_CAPACITY;
+	}
+	const struct id user	   = subject_of(state, DIRECTORY_USER, &c->user_name, &c->user);
+	const enum verdict verdict = check_quotas(state, command, &user, table->rows_used - expired);
+	if (verdict != ACCEPTED) {
+		return verdict;
+	}
+	if (expired) {
+		/* The sweep has not come by yet; the relay reported its usage before it asked. */
+		emit_end(&table->rows[held], END_EXPIRED, command, out);
+	}
+	emit_created(state, command, &user, out);
+	return ACCEPTED;
+}
+
+/* --- Refresh, RFC 8656 section 8.2 -------------------------------------------------------------- */
+
+static enum verdict
+decide_refresh(const struct allocation_state *state, const struct command *command, struct event_list *out)
+{
+	const uint32_t row = find_live(state, command, &command->refresh.allocation);
+
+	if (row == ROW_NONE) {
+		return REFUSED_NO_ALLOCATION;
+	}
+	const struct allocation *allocation = &state->table.rows[row];
+	if (command->refresh.lifetime_s == 0) {
+		emit_end(allocation, END_RELEASED, command, out);
+		return ACCEPTED;
+	}
+	emit(out, EVENT_TURN_ALLOCATION_REFRESHED, command, &allocation->trace)->turn_allocation_refreshed
+		= (struct event_turn_allocation_refreshed) {
+			  .allocation = allocation->id,
+			  .expires_us = command->now_us
+					+ lifetime_s(state, command->refresh.lifetime_s) * SECOND_US,
+		  };
+	return ACCEPTED;
+}
+
+/* --- CreatePermission, RFC 8656 section 10.2 ---------------------------------------------------- */
+
+void
+allocation_permit_peers(const struct command_permit *permit, const struct address *out[PERMIT_PEERS_MAX])
+{
+	const struct address *peers[] = { &permit->peer1, &permit->peer2, &permit->peer3, &permit->peer4,
+					  &permit->peer5, &permit->peer6, &permit->peer7, &permit->peer8 };
+
+	_Static_assert(sizeof peers / sizeof peers[0] == PERMIT_PEERS_MAX, "the command has them all");
+	memcpy(out, peers, sizeof peers);
+}
+
+/* The number for the permission of an address: its own if it is installed (or was by an event emitted
+ * just before), else the next. */
+static uint64_t
+number_permission(const struct allocation_state *state, uint32_t row, const struct address *peer,
+		  uint64_t now_us, const struct event_list *out, uint32_t *fresh)
+{
+	const uint32_t at = permission_find(&state->table, row, peer, now_us);
+
+	if (at != PEER_NONE) {
+		return state->table.peers[at].number;
+	}
+	for (uint32_t i = 0; i < out->count; i++) {
+		const struct event_turn_permission_installed *e = &out->items[i].turn_permission_installed;
+		if (address_equal_ip(&e->peer, peer)) {
+			return e->number;
+		}
+	}
+	return state->table.rows[row].peer_next_number + (*fresh)++;
+}
+
+static void
+emit_permission(const struct allocation_state *state, uint32_t row, const struct address *peer,
+		const struct command *command, uint32_t *fresh, struct event_list *out)
+{
+	const struct allocation *allocation = &state->table.rows[row];
+	const uint64_t number = number_permission(state, row, peer, command->now_us, out, fresh);
+	struct event_turn_permission_installed *e
+		= &emit(out, EVENT_TURN_PERMISSION_INSTALLED, command, &allocation->trace)
+			   ->turn_permission_installed;
+
+	e->allocation = allocation->id;
+	e->user	      = allocation->user;
+	e->number     = number;
+	e->expires_us = command->now_us + PERMISSION_LIFETIME_S * SECOND_US;
+	e->peer	      = *peer;
+	e->peer.port  = 0;
+}
+
+/* Room for `fresh` more permissions and, if there is one, a new channel. */
+static bool
+has_room(const struct allocation_state *state, uint32_t row, uint32_t fresh, uint32_t channels,
+	 uint64_t now_us)
+{
+	const struct allocation_table *table = &state->table;
+
+	return table->peers_max - table->peers_used >= fresh + channels
+	       && peer_count(table, row, false, now_us) + fresh <= PEERS_PER_ALLOCATION_MAX
+	       && peer_count(table, row, true, now_us) + channels <= PEERS_PER_ALLOCATION_MAX;
+}
+
+static enum verdict
+check_peer(const struct allocation *allocation, const struct address *peer)
+{
+	if (peer->family == ADDRESS_NONE) {
+		return REFUSED_MALFORMED;
+	}
+	return peer->family == allocation->relayed.family ? ACCEPTED : REFUSED_PEER_FAMILY;
+}
+
+static enum verdict
+decide_permit(const struct allocation_state *state, const struct command *command, struct event_list *out)
+{
+	const struct address *peers[PERMIT_PEERS_MAX];
+	const uint32_t row = find_live(state, command, &command->permit.allocation);
+	uint32_t fresh	   = 0;
+
+	if (row == ROW_NONE) {
+		return REFUSED_NO_ALLOCATION;
+	}
+	allocation_permit_peers(&command->permit, peers);
+	for (size_t i = 0; i < PERMIT_PEERS_MAX && (i == 0 || peers[i]->family != ADDRESS_NONE); i++) {
+		const enum verdict verdict = check_peer(&state->table.rows[row], peers[i]);
+		if (verdict != ACCEPTED) {
+			return verdict;
+		}
+		emit_permission(state, row, peers[i], command, &fresh, out);
+	}
+	return has_room(state, row, fresh, 0, command->now_us) ? ACCEPTED : REFUSED_CAPACITY;
+}
+
+/* --- ChannelBind, RFC 8656 section 12.2 --------------------------------------------------------- */
+
+static enum verdict
+decide_bind(const struct allocation_state *state, const struct command *command, struct event_list *out)
+{
+	const struct command_bind_channel *c = &command->bind_channel;
+	const uint32_t row		     = find_live(state, command, &c->allocation);
+	uint32_t fresh			     = 0;
+
+	if (row == ROW_NONE) {
+		return REFUSED_NO_ALLOCATION;
+	}
+	if (!turn_channel_is_valid(c->channel)) {
+		return REFUSED_CHANNEL;
+	}
+	const struct allocation *allocation = &state->table.rows[row];
+	const enum verdict verdict	    = check_peer(allocation, &c->peer);
+	if (verdict != ACCEPTED) {
+		return verdict;
+	}
+	/* The number must be free or this peer's, and the peer free or this number's. */
+	const uint32_t at = channel_find(&state->table, row, (uint16_t)c->channel, command->now_us);
+	if (at != channel_find_peer(&state->table, row, &c->peer, command->now_us)) {
+		return REFUSED_CHANNEL;
+	}
+	emit_permission(state, row, &c->peer, command, &fresh, out);
+	if (!has_room(state, row, fresh, at == PEER_NONE, command->now_us)) {
+		return REFUSED_CAPACITY;
+	}
+	struct event *event = emit(out, EVENT_TURN_CHANNEL_BOUND, command, &allocation->trace);
+	event->cause_back   = 1;
+	event->turn_channel_bound = (struct event_turn_channel_bound) {
+		.allocation = allocation->id,
+		.user	    = allocation->user,
+		.number	    = at != PEER_NONE ? state->table.peers[at].number
+					      : allocation->peer_next_number + fresh,
+		.channel    = c->channel,
+		.expires_us = command->now_us + CHANNEL_LIFETIME_S * SECOND_US,
+		.peer	    = c->peer,
+	};
+	return ACCEPTED;
+}
+
+/* --- Usage, ends, refusals ---------------------------------------------------------------------- */
+
+/* Also for an allocation that has expired and is not swept yet. */
+static enum verdict
+decide_usage(const struct allocation_state *state, const struct command *command, struct event_list *out)
+{
+	const struct command_report_usage *c = &command->report_usage;
+	const uint32_t row		     = allocation_find(&state->table, &c->allocation);
+
+	if (row == ROW_NONE || state->table.rows[row].relay != command->front) {
+		return REFUSED_NO_ALLOCATION;
+	}
+	if (c->number == 0 || c->number >= state->table.rows[row].peer_next_number
+	    || (c->packets_up == 0 && c->packets_down == 0)) {
+		return REFUSED_MALFORMED;
+	}
+	const struct allocation *allocation = &state->table.rows[row];
+	emit(out, EVENT_TURN_RELAY_USAGE, command, &allocation->trace)->turn_relay_usage
+		= (struct event_turn_relay_usage) {
+			  .allocation	= allocation->id,
+			  .user		= allocation->user,
+			  .number	= c->number,
+			  .packets_up	= c->packets_up,
+			  .bytes_up	= c->bytes_up,
+			  .packets_down = c->packets_down,
+			  .bytes_down	= c->bytes_down,
+			  .peer		= c->peer,
+		  };
+	return ACCEPTED;
+}
+
+static enum verdict
+decide_end(const struct allocation_state *state, const struct command *command, struct event_list *out)
+{
+	const uint32_t row = allocation_find(&state->table, &command->end.allocation);
+
+	if (row == ROW_NONE || state->table.rows[row].relay != command->front) {
+		return REFUSED_NO_ALLOCATION;
+	}
+	/* Expiry and shutdown are the actor's own to say. */
+	if (command->end.reason != END_PORT_LOST && command->end.reason != END_RELEASED) {
+		return REFUSED_MALFORMED;
+	}
+	emit_end(&state->table.rows[row], (enum end_reason)command->end.reason, command, out);
+	return ACCEPTED;
+}
+
+static enum verdict
+decide_refused(const struct allocation_state *state, const struct command *command, struct event_list *out)
+{
+	const struct command_turn_refused *c = &command->turn_refused;
+	const struct id none		     = { { 0 } };
+	const struct name day		     = directory_day(command->now_us);
+
+	if (id_is_none(&c->day) || c->count == 0) {
+		return REFUSED_MALFORMED;
+	}
+	emit(out, EVENT_TURN_REQUEST_REFUSED, command, &none)->turn_request_refused
+		= (struct event_turn_request_refused) {
+			  .day	     = subject_of(state, DIRECTORY_DAY, &day, &c->day),
+			  .relay     = command->front,
+			  .verdict   = c->verdict,
+			  .method    = c->method,
+			  .count     = c->count,
+			  .window_us = c->window_us,
+			  .source    = c->source,
+			  .user_name = c->user_name,
+			  .peer	     = c->peer,
+		  };
+	return ACCEPTED;
+}
+
+/* --- The actor to itself ------------------------------------------------------------------------ */
+
+/* One round: as many ends as a command may have. */
+static enum verdict
+end_many(const struct allocation_state *state, const struct command *command, uint64_t expired_us,
+	 enum end_reason reason, struct event_list *out)
+{
+	const struct allocation_table *table = &state->table;
+
+	for (uint32_t row = 0; row < table->rows_fresh && out->count < EVENTS_PER_COMMAND_MAX; row++) {
+		const struct allocation *allocation = &table->rows[row];
+		if (!id_is_none(&allocation->id) && allocation->expires_us <= expired_us) {
+			emit_end(allocation, reason, command, out);
+		}
+	}
+	return ACCEPTED;
+}
+
+static enum verdict
+decide_sweep(const struct allocation_state *state, const struct command *command, struct event_list *out)
+{
+	const uint64_t grace_us = EXPIRY_GRACE_S * SECOND_US;
+
+	if (command->now_us < grace_us) {
+		return ACCEPTED;
+	}
+	return end_many(state, command, command->now_us - grace_us, END_EXPIRED, out);
+}
+
+static enum verdict
+decide_attach(const struct allocation_state *state, const struct command *command, struct event_list *out)
+{
+	const struct id none = { { 0 } };
+
+	if (!front_is_valid(command->front) || id_is_none(&command->attach.instance)) {
+		return REFUSED_MALFORMED;
+	}
+	if (fronts_is_current(&state->relays, command->front, &command->attach.instance)) {
+		return ACCEPTED;
+	}
+	emit(out, EVENT_RELAY_ATTACHED, command, &none)->relay_attached = (struct event_relay_attached) {
+		.relay	  = command->front,
+		.instance = command->attach.instance,
+	};
+	return ACCEPTED;
+}
+
+static enum verdict
+decide_digest(const struct command *command, struct event_list *out)
+{
+	const struct id none = { { 0 } };
+
+	emit(out, EVENT_ALLOCATION_STATE_DIGEST, command, &none)->allocation_state_digest
+		= (struct event_allocation_state_digest) {
+			  .version = command->digest.version,
+			  .digest  = command->digest.digest,
+		  };
+	return ACCEPTED;
+}
+
+static enum verdict
+decide_of_front(const struct allocation_state *state, const struct command *command, struct event_list *out)
+{
+	if (!front_is_valid(command->front)) {
+		return REFUSED_MALFORMED;
+	}
+	switch (command->type) {
+	case COMMAND_ALLOCATE:
+		return decide_allocate(state, command, out);
+	case COMMAND_REFRESH:
+		return decide_refresh(state, command, out);
+	case COMMAND_PERMIT:
+		return decide_permit(state, command, out);
+	case COMMAND_BIND_CHANNEL:
+		return decide_bind(state, command, out);
+	case COMMAND_REPORT_USAGE:
+		return decide_usage(state, command, out);
+	case COMMAND_END:
+		return decide_end(state, command, out);
+	case COMMAND_TURN_REFUSED:
+		return decide_refused(state, command, out);
+	case COMMAND_ATTACH:
+	case COMMAND_SWEEP:
+	case COMMAND_DIGEST:
+	case COMMAND_CLOSE:
+	case COMMAND_REGISTER:
+	case COMMAND_LEAVE:
+	case COMMAND_SIGNAL:
+	case COMMAND_SIGNALING_REFUSED:
+		break;
+	}
+	return REFUSED_MALFORMED;
+}
+
+enum verdict
+allocation_decide(const void *opaque, const struct command *command, struct event_list *out)
+{
+	const struct allocation_state *state = opaque;
+
+	assert(out->count == 0);
+	switch ((uint64_t)command->type) {
+	case COMMAND_ATTACH:
+		return decide_attach(state, command, out);
+	case COMMAND_SWEEP:
+		return decide_sweep(state, command, out);
+	case COMMAND_DIGEST:
+		return decide_digest(command, out);
+	case COMMAND_CLOSE:
+		return end_many(state, command, UINT64_MAX, END_SHUTDOWN, out);
+	default:
+		return decide_of_front(state, command, out);
+	}
+}

@@ -1,0 +1,187 @@
+/* What relays hear: answers, what time brought about, and at attach the whole of their view. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actors/allocation.h"
+
+enum {
+	EVENT_BYTES_MAX	     = 1024, /* an encoded event of stream 2; the longest has one name */
+	NOTICE_EVENTS_MAX    = 48,
+	NOTICE_BODY_BYTES    = NOTICE_EVENTS_MAX * EVENT_BYTES_MAX,
+};
+_Static_assert((int)NOTICE_EVENTS_MAX > (int)EVENTS_PER_COMMAND_MAX, "a decision fits one notice");
+_Static_assert((int)EVENT_BYTES_MAX > (int)NAME_BYTES_MAX + 400, "ids, addresses and numbers beside the name");
+
+/* Events on their way to one front, posted when the notice is full. */
+struct bundle {
+	struct outbox *outbox;
+	uint64_t front;
+	uint32_t count;
+	struct mp_writer events;
+	uint8_t memory[NOTICE_BODY_BYTES];
+};
+
+static void
+bundle_begin(struct bundle *bundle, struct outbox *outbox, uint64_t front)
+{
+	bundle->outbox = outbox;
+	bundle->front  = front;
+	bundle->count  = 0;
+	bundle->events = mp_writer_of(bundle->memory, sizeof bundle->memory);
+}
+
+/* Posts what gathered as an array of events; a notice without events has no body. */
+static void
+bundle_post(struct bundle *bundle, struct notice notice)
+{
+	uint8_t body[NOTICE_BODY_BYTES + 8];
+	struct mp_writer w = mp_writer_of(body, sizeof body);
+
+	if (bundle->count > 0) {
+		mp_put_array(&w, bundle->count);
+		mp_put_raw(&w, mp_written(&bundle->events));
+	}
+	assert(!bundle->events.bad);
+	assert(!w.bad);
+	outbox_post(bundle->outbox, bundle->front, &notice, mp_written(&w));
+	bundle_begin(bundle, bundle->outbox, bundle->front);
+}
+
+static void
+bundle_post_happened(struct bundle *bundle)
+{
+	if (bundle->count > 0) {
+		bundle_post(bundle, (struct notice) { .type = NOTICE_HAPPENED, .happened.count = bundle->count });
+	}
+}
+
+static void
+bundle_add(struct bundle *bundle, const struct event *event)
+{
+	event_write(&bundle->events, event);
+	bundle->count++;
+	if (bundle->count == NOTICE_EVENTS_MAX) {
+		bundle_post_happened(bundle);
+	}
+}
+
+/* What the sweep or the close ended, to each relay its own. */
+static void
+tell_ends(const struct event_list *events, struct outbox *outbox)
+{
+	struct bundle bundle;
+
+	for (uint64_t front = 1; front <= RELAYS_MAX; front++) {
+		bundle_begin(&bundle, outbox, front);
+		for (uint32_t i = 0; i < events->count; i++) {
+			const struct event *event = &events->items[i];
+			if (event->type == EVENT_TURN_ALLOCATION_ENDED
+			    && event->turn_allocation_ended.relay == front) {
+				bundle_add(&bundle, event);
+			}
+		}
+		bundle_post_happened(&bundle);
+	}
+}
+
+void
+allocation_tell(const void *opaque, const struct command *command, struct span body, enum verdict verdict,
+		const struct event_list *events, struct outbox *outbox)
+{
+	struct bundle bundle;
+
+	(void)opaque;
+	(void)body;
+	if (command->type == COMMAND_SWEEP || command->type == COMMAND_CLOSE) {
+		tell_ends(events, outbox);
+		return;
+	}
+	if (command->type == COMMAND_ATTACH || !front_is_valid(command->front)) {
+		return;
+	}
+	bundle_begin(&bundle, outbox, command->front);
+	for (uint32_t i = 0; i < events->count; i++) {
+		bundle_add(&bundle, &events->items[i]);
+	}
+	bundle_post(&bundle, (struct notice) { .type = NOTICE_DECIDED, .decided.verdict = verdict });
+}
+
+/* --- the greeting ------------------------------------------------------------------------------- */
+
+static struct event
+event_about(const struct allocation *allocation, enum event_type type)
+{
+	return (struct event) { .type = type, .trace_id = allocation->trace };
+}
+
+static void
+add_created(struct bundle *bundle, const struct allocation *allocation)
+{
+	struct event event = event_about(allocation, EVENT_TURN_ALLOCATION_CREATED);
+
+	event.turn_allocation_created = (struct event_turn_allocation_created) {
+		.allocation  = allocation->id,
+		.user	     = allocation->user,
+		.relay	     = allocation->relay,
+		.transport   = allocation->transport,
+		.server	     = allocation->server,
+		.relayed     = allocation->relayed,
+		.transaction = allocation->transaction,
+		.expires_us  = allocation->expires_us,
+		.user_name   = allocation->user_name,
+		.client	     = allocation->client,
+	};
+	bundle_add(bundle, &event);
+}
+
+static void
+add_peer(struct bundle *bundle, const struct allocation *allocation, const struct peer *peer)
+{
+	const bool is_channel = peer->channel != 0;
+	struct event event    = event_about(
+		   allocation, is_channel ? EVENT_TURN_CHANNEL_BOUND : EVENT_TURN_PERMISSION_INSTALLED);
+
+	if (is_channel) {
+		event.turn_channel_bound = (struct event_turn_channel_bound) {
+			.allocation = allocation->id,
+			.user	    = allocation->user,
+			.number	    = peer->number,
+			.channel    = peer->channel,
+			.expires_us = peer->expires_us,
+			.peer	    = peer->address,
+		};
+	} else {
+		event.turn_permission_installed = (struct event_turn_permission_installed) {
+			.allocation = allocation->id,
+			.user	    = allocation->user,
+			.number	    = peer->number,
+			.expires_us = peer->expires_us,
+			.peer	    = peer->address,
+		};
+	}
+	bundle_add(bundle, &event);
+}
+
+void
+allocation_greet(const void *opaque, uint64_t front, struct outbox *outbox)
+{
+	const struct allocation_state *state = opaque;
+	const struct allocation_table *table = &state->table;
+	struct bundle bundle;
+
+	bundle_begin(&bundle, outbox, front);
+	bundle_post(&bundle, (struct notice) { .type = NOTICE_HAPPENED, .happened.count = 0 });
+	for (uint32_t row = 0; row < table->rows_fresh; row++) {
+		const struct allocation *allocation = &table->rows[row];
+
+		if (id_is_none(&allocation->id) || allocation->relay != front) {
+			continue;
+		}
+		add_created(&bundle, allocation);
+		for (uint32_t at = allocation->peer_first; at != PEER_NONE; at = table->peers[at].next) {
+			add_peer(&bundle, allocation, &table->peers[at]);
+		}
+	}
+	bundle_post_happened(&bundle);
+}

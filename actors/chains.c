@@ -1,0 +1,81 @@
+#include "actors/chains.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint64_t ODD_A = 0x9E3779B97F4A7C15u;
+static const uint64_t ODD_B = 0xD6E8FEB86659FD93u;
+
+void
+chains_init(struct chains *chains, uint32_t count)
+{
+	uint32_t heads = 16;
+
+	assert(count > 0);
+	assert(count < UINT32_MAX / 4);
+	while (heads < count) {
+		heads *= 2;
+	}
+	chains->heads = malloc(heads * sizeof *chains->heads);
+	chains->next  = calloc(count, sizeof *chains->next);
+	chains->mask  = heads - 1;
+	assert(chains->heads != NULL);
+	assert(chains->next != NULL);
+	chains_clear(chains);
+}
+
+void
+chains_free(struct chains *chains)
+{
+	free(chains->heads);
+	free(chains->next);
+	memset(chains, 0, sizeof *chains);
+}
+
+void
+chains_clear(struct chains *chains)
+{
+	memset(chains->heads, 0xFF, ((size_t)chains->mask + 1) * sizeof *chains->heads);
+}
+
+void
+chains_link(struct chains *chains, uint64_t hash, uint32_t item)
+{
+	uint32_t *head = &chains->heads[hash & chains->mask];
+
+	assert(*head != item);
+	chains->next[item] = *head;
+	*head		   = item;
+}
+
+void
+chains_unlink(struct chains *chains, uint64_t hash, uint32_t item)
+{
+	uint32_t *at = &chains->heads[hash & chains->mask];
+
+	while (*at != item) {
+		assert(*at != CHAIN_END);
+		at = &chains->next[*at];
+	}
+	*at = chains->next[item];
+}
+
+uint64_t
+chains_hash_address(uint64_t seed, const struct address *address, uint64_t salt)
+{
+	uint64_t words[2];
+
+	memcpy(words, address->bytes, sizeof words);
+	const uint64_t rest = (uint64_t)address->family << 16 | address->port;
+	return chains_mix(chains_mix(words[0] ^ seed, words[1] ^ ODD_A) ^ rest, (salt ^ seed) + ODD_B);
+}
+
+uint64_t
+chains_hash_id(uint64_t seed, const struct id *id)
+{
+	uint64_t words[2];
+
+	memcpy(words, id->bytes, sizeof words);
+	return chains_mix(words[0] ^ seed, words[1] ^ ODD_A);
+}
