@@ -1,0 +1,313 @@
+// STUN and TURN as coturn's own tools and a small client of ours see them, and what the log says of it.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import dgram from 'node:dgram';
+import os from 'node:os';
+import { after, before, describe, it } from 'node:test';
+import { spawn } from 'node:child_process';
+import { run, kill, sleep, start, until } from './lib/cluster.mjs';
+import { ATTRIBUTE, CLASS, METHOD, TurnClient, echoPeer, encode } from './lib/turn.mjs';
+
+const hasIpv6 = Object.values(os.networkInterfaces()).flat().some((each) => each.address === '::1');
+
+// turnutils_peer, coturn's echo; ended by its id.
+function echoTool(address, port) {
+	const child = spawn('turnutils_peer', ['-L', address, '-p', String(port)], { stdio: 'ignore' });
+	child.on('error', () => {});
+	return { port, stop: () => kill(child.pid) };
+}
+
+async function uclient(cluster, credential, { host = '127.0.0.1', peer, flags = [] }) {
+	const args = ['-u', credential.username, '-w', credential.credential, '-p', String(cluster.ports.turn),
+		'-n', '40', '-m', '2', '-l', '200', '-z', '5', '-e', host, ...(peer ? ['-r', String(peer.port)] : []), ...flags, host];
+	return run('turnutils_uclient', args, { timeout: 60_000 });
+}
+
+function assertNothingLost(result) {
+	assert.equal(result.code, 0, result.text.slice(-2000));
+	assert.match(result.text, /tot_send_msgs=80, tot_recv_msgs=80/, result.text.slice(-2000));
+	assert.match(result.text, /Total lost packets 0 /, result.text.slice(-2000));
+}
+
+async function client(cluster, name, { host, password } = {}) {
+	const credential = await cluster.credential(name);
+	const made = new TurnClient({
+		host, port: cluster.ports.turn, username: credential.username, password: password ?? credential.credential,
+	});
+	await made.ready;
+	return made;
+}
+
+describe('TURN', () => {
+	let cluster;
+	let credential;
+	const peers = {};
+	before(async () => {
+		cluster = await start('turn', { 'allowed-peer-ip': ['127.0.0.1', '::1'], 'user-quota': 20 });
+		credential = await cluster.credential('tool');
+		peers.four = echoTool('127.0.0.1', cluster.ports.turn + 2);
+		if (hasIpv6) peers.six = echoTool('::1', cluster.ports.turn + 4);
+		await sleep(300);
+	});
+	after(async () => {
+		for (const peer of Object.values(peers)) peer.stop();
+		await cluster?.close();
+	});
+
+	it('gives out credentials as scripts expect them', () => {
+		assert.ok(credential.urls.some((url) => url.startsWith('turn:')));
+		assert.match(credential.username, /^[0-9]+:.*tool/);
+		assert.ok(credential.credential.length >= 20);
+		assert.ok(credential.expires > Date.now() / 1000 && credential.expires < Date.now() / 1000 + 10 * 86_400);
+	});
+
+	it('answers a Binding without credentials (turnutils_stunclient)', async () => {
+		const result = await run('turnutils_stunclient', ['-p', String(cluster.ports.turn), '127.0.0.1']);
+		assert.equal(result.code, 0);
+		assert.match(result.text, /reflexive addr: 127\.0\.0\.1:\d+/);
+	});
+
+	const tool = { concurrency: 2 };
+	describe('turnutils_uclient loses nothing', tool, () => {
+		it('over channels', async () => assertNothingLost(await uclient(cluster, credential, { peer: peers.four, flags: ['-c'] })));
+		it('over Send and Data', async () => assertNothingLost(await uclient(cluster, credential, { peer: peers.four, flags: ['-c', '-s'] })));
+		it('with extra permissions and bindings', async () =>
+			assertNothingLost(await uclient(cluster, credential, { peer: peers.four, flags: ['-c', '-G'] })));
+		it('from client to client', async () => assertNothingLost(await uclient(cluster, credential, { flags: ['-c', '-y'] })));
+		it('from client to client over Send and Data', async () =>
+			assertNothingLost(await uclient(cluster, credential, { flags: ['-c', '-y', '-s'] })));
+		it('over IPv6', { skip: !hasIpv6 && 'no ::1 here' }, async () =>
+			assertNothingLost(await uclient(cluster, credential, { host: '::1', peer: peers.six, flags: ['-c', '-x'] })));
+		it('from client to client over IPv6', { skip: !hasIpv6 && 'no ::1 here' }, async () =>
+			assertNothingLost(await uclient(cluster, credential, { host: '::1', flags: ['-c', '-x', '-y'] })));
+	});
+
+	it('refuses a wrong password and an unknown user (threat_C5), an expired and an endless one (threat_C11)', async () => {
+		const past = Math.floor(Date.now() / 1000) - 10;
+		const rows = [
+			['wrong password', credential.username, 'wrong'],
+			['unknown user', 'nobody', credential.credential],
+			['expired', `${past}:tool`, credential.credential],
+			['no expiry', ':tool', credential.credential],
+			['negative', '-1:tool', credential.credential],
+			['20 digits', `${'9'.repeat(20)}:tool`, credential.credential],
+		];
+		for (const [what, username, password] of rows) {
+			const made = new TurnClient({ port: cluster.ports.turn, username, password });
+			await assert.rejects(made.allocate(), (error) => error.code === 401, what);
+			await made.close();
+		}
+		const tool = await uclient(cluster, { username: credential.username, credential: 'wrong' }, { peer: peers.four, flags: ['-c'] });
+		assert.notEqual(tool.code, 0);
+	});
+
+	it('answers the first Allocate with 401, a realm and a nonce, in few bytes and without state (threat_C1, threat_E1)', async () => {
+		const made = await client(cluster, 'first');
+		const packet = encode(METHOD.allocate, CLASS.request, randomBytes(12),
+			[[ATTRIBUTE.requestedTransport, Buffer.from([17, 0, 0, 0])]]);
+		const reply = await made.transact(packet);
+
+		assert.equal(reply.code, 401);
+		assert.ok(reply.get(ATTRIBUTE.realm) && reply.get(ATTRIBUTE.nonce));
+		assert.equal(reply.get(ATTRIBUTE.software), undefined);
+		assert.ok(reply.packet.length <= 3.6 * packet.length, `${reply.packet.length} bytes for ${packet.length}`);
+		await made.close();
+	});
+
+	it('walks an allocation through its life', async () => {
+		const made = await client(cluster, 'life');
+		await made.allocate();
+
+		assert.equal(made.relayed.address, '127.0.0.1');
+		assert.ok(made.relayed.port >= cluster.ports.min && made.relayed.port <= cluster.ports.max);
+		assert.deepEqual(made.mapped, { address: '127.0.0.1', port: made.socket.address().port });
+		assert.equal(made.lifetime, 600);
+		assert.equal(await made.refresh(0xffffffff), 3600); // threat_D7
+		await assert.rejects(made.allocate(), (error) => error.code === 437); // threat_F2
+		assert.equal(await made.refresh(0), 0);
+		await assert.rejects(made.refresh(600), (error) => error.code === 437); // threat_F6
+		await made.close();
+	});
+
+	it('drops what it never permitted, and delivers from another port of a permitted host (threat_F8, threat_F9)', async () => {
+		const made = await client(cluster, 'permission');
+		const peer = await echoPeer();
+		const stranger = dgram.createSocket('udp4');
+		const got = [];
+		made.on('data', (payload, from) => got.push({ payload: payload.toString(), from }));
+		await made.allocate();
+		await new Promise((resolve) => stranger.bind(0, '127.0.0.1', resolve));
+
+		await made.sendIndication(peer, Buffer.from('too early'));
+		stranger.send('not permitted', made.relayed.port, '127.0.0.1');
+		await sleep(200);
+		assert.equal(peer.received, 0);
+		assert.deepEqual(got, []);
+
+		await made.permit(peer);
+		stranger.send('permitted', made.relayed.port, '127.0.0.1');
+		await until('the data', () => got.length === 1);
+		assert.equal(got[0].payload, 'permitted');
+		assert.equal(got[0].from.peer.port, stranger.address().port);
+		stranger.close();
+		await Promise.all([made.refresh(0).then(() => made.close()), peer.close()]);
+	});
+
+	it('refuses the peers it must, each by its own answer', async () => {
+		const made = await client(cluster, 'peers');
+		await made.allocate();
+
+		const denied = ['0.0.0.0', '10.0.0.1', '169.254.169.254', '192.168.1.1', '100.64.0.1', '224.0.0.1', '255.255.255.255'];
+		for (const address of denied) {
+			await assert.rejects(made.permit({ address }), (error) => error.code === 403, address); // threat_B5, threat_B6
+			await assert.rejects(made.bindChannel(0x4001, { address, port: 9 }), (error) => error.code === 403, address);
+		}
+		await assert.rejects(made.bindChannel(0x4001, { address: '127.0.0.1', port: cluster.ports.turn }),
+			(error) => error.code === 403, 'its own listener'); // threat_B8
+		await assert.rejects(made.permit({ address: '::1' }), (error) => error.code === 443); // threat_B16
+		await assert.rejects(made.permit({ address: '127.0.0.1' }, { address: '10.0.0.1' }), (error) => error.code === 403); // threat_B13
+		await assert.rejects(made.bindChannel(0x5000, { address: '127.0.0.1', port: 9 }), (error) => error.code === 400); // threat_F7
+		await made.bindChannel(0x4000, { address: '127.0.0.1', port: 9 });
+		await assert.rejects(made.bindChannel(0x4000, { address: '127.0.0.1', port: 10 }), (error) => error.code === 400);
+		await assert.rejects(made.bindChannel(0x4001, { address: '127.0.0.1', port: 9 }), (error) => error.code === 400);
+		await made.refresh(0);
+		await made.close();
+	});
+
+	it('gives one user no more than its quota, and gives it back (threat_D5)', async () => {
+		const shared = await cluster.credential('quota');
+		const clients = Array.from({ length: 24 }, () =>
+			new TurnClient({ port: cluster.ports.turn, username: shared.username, password: shared.credential }));
+		const results = await Promise.allSettled(clients.map((each) => each.allocate()));
+
+		const refused = results.filter((each) => each.status === 'rejected');
+		assert.equal(refused.length, 4);
+		for (const each of refused) assert.equal(each.reason.code, 486);
+		await Promise.all(clients.filter((each) => each.relayed).map((each) => each.refresh(0)));
+		const again = await Promise.allSettled(clients.slice(0, 20).map((each) => each.allocate()));
+		assert.ok(again.every((each) => each.status === 'fulfilled'), again.find((each) => each.reason)?.reason);
+		await Promise.all(clients.slice(0, 20).map((each) => each.refresh(0)));
+		await Promise.all(clients.map((each) => each.close()));
+	});
+
+	it('logs exactly what was relayed', async () => {
+		const made = await client(cluster, 'exact');
+		const peer = await echoPeer();
+		let back = 0;
+		made.on('data', () => { back++; });
+		await made.allocate();
+		await made.bindChannel(0x4000, peer);
+		for (let n = 0; n < 300; n++) {
+			if (n % 3 === 0) await made.sendIndication(peer, Buffer.alloc(173, n));
+			else await made.sendChannel(0x4000, Buffer.alloc(173, n));
+		}
+		await until('300 echoes', () => back === 300);
+		await made.refresh(0);
+		await made.close();
+		await peer.close();
+
+		const ended = await until('the end in the log', async () =>
+			(await cluster.log()).map((event) => ({ ...event, ...event.fields }))
+				.find((event) => JSON.stringify(event).includes('"turn_allocation_ended"') && event.packets_up === 300));
+		assert.equal(ended.bytes_up, 300 * 173);
+		assert.equal(ended.packets_down, 300);
+		assert.equal(ended.bytes_down, 300 * 173);
+		assert.equal(ended.never_used, 0);
+	});
+
+	it('says no word to datagrams that are neither STUN nor a channel of theirs (threat_A1, A2, A3, A7, A16, A17, E6)', async () => {
+		const socket = dgram.createSocket('udp4');
+		let answers = 0;
+		socket.on('message', () => { answers++; });
+		const stun = encode(METHOD.binding, CLASS.request, randomBytes(12), []);
+		const edit = (change) => {
+			const copy = Buffer.from(stun);
+			change(copy);
+			return copy;
+		};
+		const wrongFingerprint = encode(METHOD.binding, CLASS.request, randomBytes(12), [[ATTRIBUTE.fingerprint, Buffer.alloc(4)]]);
+		const junk = [
+			...[1, 2, 3, 19].map((size) => stun.subarray(0, size)),
+			edit((copy) => copy.writeUInt16BE(4, 2)), edit((copy) => copy.writeUInt16BE(2, 2)), edit((copy) => copy.writeUInt16BE(65_532, 2)),
+			edit((copy) => copy.writeUInt32BE(0x2112a443, 4)), edit((copy) => { copy[0] |= 0x80; }), edit((copy) => { copy[0] |= 0xc0; }),
+			wrongFingerprint, encode(METHOD.binding, CLASS.error, randomBytes(12), []), encode(METHOD.binding, CLASS.success, randomBytes(12), []),
+			Buffer.from([0x3f, 0xff, 0, 0]), Buffer.from([0x40, 0, 0, 0]), Buffer.from([0x50, 0, 0, 0]), Buffer.from([0x7f, 0xff, 0, 0]),
+			Buffer.from([0x80, 0, 0, 0]), Buffer.from([0x40, 0, 0xff, 0xff]),
+		];
+		for (const packet of junk) socket.send(packet, cluster.ports.turn, '127.0.0.1');
+		for (let n = 0; n < 500; n++) socket.send(randomBytes(1 + (n % 200)), cluster.ports.turn, '127.0.0.1');
+		await sleep(500);
+		assert.equal(answers, 0);
+		socket.close();
+		const made = await client(cluster, 'after');
+		assert.equal((await made.binding()).address, '127.0.0.1');
+		await made.close();
+	});
+});
+
+describe('TURN without an allowed range', () => {
+	let cluster;
+	before(async () => { cluster = await start('denied'); });
+	after(() => cluster?.close());
+
+	it('denies the loopback as a peer, also inside IPv6, and logs the refusal (threat_B1, threat_B2, threat_B3)', async () => {
+		const made = await client(cluster, 'loop');
+		await made.allocate();
+		for (const address of ['127.0.0.1', '127.255.255.254']) {
+			await assert.rejects(made.permit({ address }), (error) => error.code === 403, address);
+		}
+		await made.refresh(0);
+		await made.close();
+		if (hasIpv6) {
+			const six = await client(cluster, 'loop', { host: '::1' });
+			await six.allocate({ extra: [[ATTRIBUTE.requestedAddressFamily, Buffer.from([2, 0, 0, 0])]] });
+			assert.equal(six.relayed.address, '::1');
+			for (const address of ['::1', '::', '::ffff:7f00:1', '::ffff:a00:1', '64:ff9b::7f00:1', '2002:7f00:1::', 'fe80::1', 'fd00:ec2::254']) {
+				await assert.rejects(six.permit({ address }), (error) => error.code === 403 || error.code === 443, address);
+			}
+			await six.refresh(0);
+			await six.close();
+		}
+		await until('the refusal in the log', async () =>
+			(await cluster.log()).some((event) => JSON.stringify(event).includes('"turn_request_refused"')), 15_000);
+	});
+
+	it('allows the relayed address of another of its clients (threat_B9)', async () => {
+		const a = await client(cluster, 'a');
+		const b = await client(cluster, 'b');
+		const got = [];
+		b.on('data', (payload) => got.push(payload.toString()));
+		await a.allocate();
+		await b.allocate();
+		await a.bindChannel(0x4000, b.relayed);
+		await b.bindChannel(0x4000, a.relayed);
+		await a.sendChannel(0x4000, Buffer.from('across'));
+		await until('it to arrive', () => got.length === 1);
+		assert.equal(got[0], 'across');
+		await Promise.all([a.refresh(0), b.refresh(0)]);
+		await Promise.all([a.close(), b.close()]);
+	});
+});
+
+describe('TURN over two relays', () => {
+	let cluster;
+	before(async () => { cluster = await start('relays', { relays: 2, 'allowed-peer-ip': '127.0.0.1' }); });
+	after(() => cluster?.close());
+
+	it('serves twenty clients at once, on both', async () => {
+		const peer = await echoPeer();
+		const clients = await Promise.all(Array.from({ length: 20 }, (_, n) => client(cluster, `user-${n}`)));
+		const counts = clients.map(() => 0);
+		clients.forEach((each, n) => each.on('data', () => { counts[n]++; }));
+		await Promise.all(clients.map((each) => each.allocate()));
+		await Promise.all(clients.map((each) => each.bindChannel(0x4000, peer)));
+		assert.equal(new Set(clients.map((each) => each.relayed.port)).size, 20);
+		for (let n = 0; n < 50; n++) for (const each of clients) await each.sendChannel(0x4000, randomBytes(100));
+		await until('every echo', () => counts.every((count) => count === 50));
+		await Promise.all(clients.map((each) => each.refresh(0)));
+		await Promise.all([...clients.map((each) => each.close()), peer.close()]);
+
+		const log = (await cluster.log()).filter((event) => JSON.stringify(event).includes('"turn_allocation_created"'));
+		assert.deepEqual([...new Set(log.map((event) => event.relay ?? event.fields?.relay))].sort(), [1, 2]);
+	});
+});
