@@ -15,6 +15,7 @@
  *   [APPEND, stream, epoch, version, [event]]            [verdict, last seq, size]
  *   [SNAPSHOT, stream, epoch, version, dump, annex]      [verdict]
  *   [LOG_STATUS]                                         [verdict, size, root]
+ *   [STATUS]  (supervisor)                               [verdict, [[name, pid, state, epoch, restarts], ...]]
  *
  * `batch` counts an instance's COMMANDS from 1; `settled` is the last of them whose effects every front
  * concerned has acknowledged: up to there the front may forget, beyond it repeats after a restart.
@@ -38,6 +39,7 @@ enum request {
 	REQUEST_APPEND	   = 11,
 	REQUEST_SNAPSHOT   = 12,
 	REQUEST_LOG_STATUS = 13,
+	REQUEST_STATUS	   = 14,
 };
 
 enum signal_kind { SIGNAL_OFFER = 1, SIGNAL_ANSWER = 2, SIGNAL_CANDIDATE = 3 };
