@@ -16,7 +16,7 @@
 
 #include "protocol/address.h"
 
-enum { PEER_RULES_MAX = 128, PEER_RULE_BYTES = 96, PEER_OWN_MAX = 64 };
+enum { PEER_RULES_MAX = 128, PEER_RULE_BYTES = 96, PEER_OWN_MAX = 64, PEER_SPECIAL = 38 };
 
 struct peer_rule {
 	bool allow;
@@ -25,6 +25,7 @@ struct peer_rule {
 };
 
 struct peer_policy {
+	struct address_range special[PEER_SPECIAL]; /* the built-in table, read once */
 	size_t rule_count;
 	struct peer_rule rules[PEER_RULES_MAX];
 	size_t listener_count;
@@ -47,11 +48,12 @@ enum peer_decision {
 	PEER_DENIED_NO_ADDRESS,
 };
 
-/* The rule that decided, borrowed from the policy or static: "10.0.0.0/8"; "" where there is none.
- */
+/* The rule that decided, borrowed from the policy or static: "10.0.0.0/8", "private network"; both
+ * "" where there is none. */
 struct peer_answer {
 	enum peer_decision decision;
 	const char *rule;
+	const char *what;
 };
 
 /* Empty: only the built-in table. Relayed ports are `port_min` to `port_max`. */
