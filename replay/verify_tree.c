@@ -1,0 +1,246 @@
+#include "replay/verify.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- leaves and tiles ----------------------------------------------------------------------------
+ */
+
+static bool
+skip_tile(void *context, unsigned level, uint64_t index, const struct digest *hashes)
+{
+	(void)context;
+	(void)level;
+	(void)index;
+	(void)hashes;
+	return true;
+}
+
+/* A full tile of the recorded tree above the leaves: what lies there must be it. */
+static bool
+check_tile(void *context, unsigned level, uint64_t index, const struct digest *hashes)
+{
+	struct verify *v = context;
+	struct digest lying[TILE_HASHES];
+	char where[96];
+
+	/* Level 0 is compared leaf by leaf, where the bad one can be named. */
+	if (level == 0 || v->fetch == NULL) {
+		return true;
+	}
+	if (!v->fetch(v->tiles, level, index, TILE_HASHES, lying)) {
+		snprintf(where, sizeof where, "tile level %u index %" PRIu64, level, index);
+		verify_say(v, "a tile cannot be read", where, "8192 bytes", "none, or fewer");
+		return true;
+	}
+	for (unsigned i = 0; i < TILE_HASHES; i++) {
+		if (!digest_equal(&lying[i], &hashes[i])) {
+			snprintf(where, sizeof where, "tile level %u index %" PRIu64 " hash %u",
+				 level, index, i);
+			verify_say_digests(v, "a tile's hash is not that of the tiles below it",
+					   where, &hashes[i], &lying[i]);
+		}
+	}
+	return true;
+}
+
+/* At the start of a tile: what was recorded for its leaves when they were written. */
+static void
+open_tile(struct verify *v, uint64_t index)
+{
+	char where[64];
+
+	v->has_recorded = v->fetch != NULL && index < v->full_tiles;
+	if (v->has_recorded && !v->fetch(v->tiles, 0, index, TILE_HASHES, v->recorded_tile)) {
+		snprintf(where, sizeof where, "tile level 0 index %" PRIu64, index);
+		verify_say(v, "a tile cannot be read", where, "8192 bytes", "none, or fewer");
+		v->has_recorded = false;
+	}
+}
+
+/* One vouched-for root at the current size. The roots differ for a cause that was named or will be.
+ */
+static void check_root(struct verify *v, const char *where, const struct checkpoint *checkpoint);
+
+static void
+check_anchors(struct verify *v)
+{
+	for (uint32_t i = 0; i < v->anchor_count; i++) {
+		struct verify_anchor *anchor = &v->anchors[i];
+
+		if (!anchor->is_seen && anchor->checkpoint.size == v->entries.size) {
+			anchor->is_seen = true;
+			check_root(v, anchor->where, &anchor->checkpoint);
+		}
+	}
+}
+
+void
+verify_leaf(struct verify *v, uint64_t seq, const struct span *entry)
+{
+	struct digest leaf = { { 0 } };
+	char where[64];
+
+	if (v->entries.size % TILE_HASHES == 0) {
+		open_tile(v, v->entries.size / TILE_HASHES);
+	}
+	if (entry != NULL) {
+		entry_leaf_hash(*entry, &leaf);
+	}
+	const struct digest *recorded =
+		v->has_recorded ? &v->recorded_tile[v->entries.size % TILE_HASHES] : &leaf;
+	if (!digest_equal(recorded, &leaf)) {
+		v->trees_differ = true;
+		if (entry != NULL) {
+			snprintf(where, sizeof where, "seq %" PRIu64, seq);
+			verify_say_digests(v, "the entry is not the one whose hash was recorded",
+					   where, recorded, &leaf);
+		}
+	}
+	merkle_append(&v->entries, &leaf, skip_tile, NULL);
+	merkle_append(&v->recorded, recorded, check_tile, v);
+	check_anchors(v);
+}
+
+void
+verify_tile(struct verify *v, struct verify_tiles *at, unsigned level, uint64_t index, size_t bytes)
+{
+	char where[64];
+
+	/* How many full tiles a level has: 256 times fewer with each step up. */
+	uint64_t wanted = v->full_tiles;
+	for (unsigned i = 0; i < level; i++) {
+		wanted /= TILE_HASHES;
+	}
+	if (level != at->level) {
+		verify_tiles_end(v, at);
+		*at = (struct verify_tiles){ level, 0 };
+	}
+	snprintf(where, sizeof where, "tile level %u index %" PRIu64, level, index);
+	if (index >= wanted) {
+		/* A running witness may have filled it since the size was read; nothing is known of
+		 * it. */
+		at->index = index + 1;
+		return;
+	}
+	if (index != at->index) {
+		verify_say_numbers(v, "a tile is missing before this one", where, at->index, index);
+	}
+	if (bytes != TILE_HASHES * sizeof(struct digest)) {
+		verify_say_numbers(v, "a tile has another length", where,
+				   TILE_HASHES * sizeof(struct digest), bytes);
+	}
+	at->index = index + 1;
+}
+
+void
+verify_tiles_end(struct verify *v, struct verify_tiles *at)
+{
+	uint64_t wanted = v->full_tiles;
+	char where[64];
+
+	for (unsigned i = 0; i < at->level; i++) {
+		wanted /= TILE_HASHES;
+	}
+	if (at->index < wanted) {
+		snprintf(where, sizeof where, "tile level %u from index %" PRIu64, at->level,
+			 at->index);
+		verify_say_numbers(v, "tiles are missing", where, wanted, at->index);
+	}
+}
+
+/* --- checkpoints
+ * ---------------------------------------------------------------------------------- */
+
+static void
+check_root(struct verify *v, const char *where, const struct checkpoint *checkpoint)
+{
+	struct digest root;
+	struct digest recorded;
+
+	v->checkpoints++;
+	merkle_root(&v->entries, &root);
+	if (digest_equal(&root, &checkpoint->root)) {
+		v->signed_size =
+			checkpoint->size > v->signed_size ? checkpoint->size : v->signed_size;
+		return;
+	}
+	if (!v->trees_differ) {
+		verify_say_digests(v, "the root over the entries is not the signed one", where,
+				   &checkpoint->root, &root);
+		v->trees_differ = true; /* from here on every root differs for this cause */
+		return;
+	}
+	merkle_root(&v->recorded, &recorded);
+	if (digest_equal(&recorded, &checkpoint->root)) {
+		/* The tiles still give the signed root: the entries named above, and only they,
+		 * were altered. It is one break, already named. */
+		v->roots_unreachable++;
+		v->last_unreachable = checkpoint->size;
+		return;
+	}
+	verify_say_digests(v, "neither entries nor tiles give the signed root", where,
+			   &checkpoint->root, &root);
+}
+
+static bool
+check_note(struct verify *v, const char *where, struct span note, struct checkpoint *out)
+{
+	if (!v->has_verifier) {
+		/* Said once, by the caller, that signatures could not be checked. */
+		if (!checkpoint_read(note, out)) {
+			verify_say(v, "a checkpoint cannot be read", where,
+				   "a signed note over origin, size and root",
+				   checkpoint_check_text(CHECKPOINT_MALFORMED));
+			return false;
+		}
+		return true;
+	}
+	const enum checkpoint_check check = checkpoint_verify(note, &v->verifier, out);
+	if (check == CHECKPOINT_HOLDS) {
+		return true;
+	}
+	verify_say(v, "a checkpoint's signature does not hold", where,
+		   "an Ed25519 signature by the key in log.vkey", checkpoint_check_text(check));
+	return false;
+}
+
+void
+verify_checkpoint(struct verify *v, uint64_t size, struct span note)
+{
+	struct checkpoint checkpoint;
+	char where[64];
+
+	snprintf(where, sizeof where, "checkpoint of size %" PRIu64, size);
+	if (!check_note(v, where, note, &checkpoint)) {
+		return;
+	}
+	if (checkpoint.size != size) {
+		verify_say_numbers(v, "a checkpoint stands under another size", where,
+				   checkpoint.size, size);
+		return;
+	}
+	if (size != v->entries.size) {
+		verify_say_numbers(v, "a checkpoint covers more entries than there are", where,
+				   size, v->entries.size);
+		return;
+	}
+	check_root(v, where, &checkpoint);
+}
+
+void
+verify_anchor(struct verify *v, const char *where, struct span note)
+{
+	struct verify_anchor *anchor = &v->anchors[v->anchor_count];
+
+	assert(v->anchor_count < VERIFY_ANCHORS_MAX);
+	if (!check_note(v, where, note, &anchor->checkpoint)) {
+		return;
+	}
+	anchor->where = where;
+	anchor->is_seen = false;
+	v->anchor_count++;
+	check_anchors(v);
+}
