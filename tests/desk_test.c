@@ -1,0 +1,414 @@
+/* The desk before a toy actor: every request that a front may send wrong, and the order of durable things. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "actors/desk.h"
+
+enum { EPOCH = 5, NOW_US = 1000000, MEMORY = 1024 * 1024 };
+
+/* --- a toy actor: LEAVE is accepted with one event and told to gateway 2, all else is refused ------ */
+
+static struct fronts toy;
+
+static enum verdict
+toy_decide(const void *state, const struct command *command, struct event_list *out)
+{
+	struct event *event = NULL;
+
+	(void)state;
+	if (command->type == COMMAND_ATTACH) {
+		if (!fronts_is_current(&toy, command->front, &command->attach.instance)) {
+			event = event_emit(out, EVENT_GATEWAY_ATTACHED, command->now_us, &command->command_id, &command->trace_id);
+			event->gateway_attached.gateway	 = command->front;
+			event->gateway_attached.instance = command->attach.instance;
+		}
+		return ACCEPTED;
+	}
+	if (command->type == COMMAND_LEAVE) {
+		event = event_emit(out, EVENT_AGENT_DISCONNECTED, command->now_us, &command->command_id, &command->trace_id);
+		event->agent_disconnected.gateway = command->front;
+		return ACCEPTED;
+	}
+	return command->type == COMMAND_SWEEP || command->type == COMMAND_CLOSE ? ACCEPTED : REFUSED_NOT_REGISTERED;
+}
+
+static void
+toy_apply(void *state, const struct event *event)
+{
+	(void)state;
+	if (event->type == EVENT_GATEWAY_ATTACHED) {
+		fronts_attach(&toy, event->gateway_attached.gateway, &event->gateway_attached.instance);
+	} else {
+		fronts_note(&toy, event->agent_disconnected.gateway, &event->command_id);
+	}
+}
+
+static bool
+toy_repeats(const void *state, const struct command *command)
+{
+	(void)state;
+	return fronts_repeat(&toy, command);
+}
+
+static void
+toy_tell(const void *state, const struct command *command, struct span body, enum verdict verdict,
+	 const struct event_list *events, struct outbox *outbox)
+{
+	const struct notice left = { .type = NOTICE_LEFT };
+
+	(void)state;
+	(void)body;
+	(void)events;
+	if (command->type == COMMAND_LEAVE && verdict == ACCEPTED) {
+		outbox_post(outbox, 2, &left, (struct span) { 0 });
+	}
+}
+
+static void
+toy_greet(const void *state, uint64_t front, struct outbox *outbox)
+{
+	(void)state;
+	(void)front;
+	(void)outbox;
+}
+
+static void
+toy_dump(const void *state, struct mp_writer *w)
+{
+	(void)state;
+	fronts_write(w, &toy);
+}
+
+static const struct core core = {
+	.stream	       = STREAM_SESSION,
+	.decide	       = toy_decide,
+	.apply	       = toy_apply,
+	.repeats       = toy_repeats,
+	.tell	       = toy_tell,
+	.greet	       = toy_greet,
+	.dump	       = toy_dump,
+	.dump_personal = toy_dump,
+};
+
+/* --- the scene --------------------------------------------------------------------------------------- */
+
+static struct desk *desk;
+static uint8_t memory[MEMORY];
+static uint8_t answer[MEMORY];
+static size_t answer_count;
+static uint64_t now_us = NOW_US;
+
+static int
+given(void **unused)
+{
+	const uint8_t tail[6] = { 1 };
+
+	(void)unused;
+	memset(&toy, 0, sizeof toy);
+	now_us = NOW_US;
+	desk   = calloc(1, sizeof *desk);
+	assert_true(desk_init(desk, &core, EPOCH, 0, 1000, tail));
+	return 0;
+}
+
+static int
+afterwards(void **unused)
+{
+	(void)unused;
+	desk_free(desk);
+	free(desk);
+	return 0;
+}
+
+static struct id
+instance(uint8_t number)
+{
+	return (struct id) { { number } };
+}
+
+static struct mp_writer
+request(enum request kind, size_t elements, uint64_t front, uint8_t of)
+{
+	struct mp_writer w	= mp_writer_of(memory, sizeof memory);
+	const struct id its	= instance(of);
+
+	mp_put_array(&w, elements);
+	mp_put_u64(&w, kind);
+	mp_put_u64(&w, front);
+	mp_put_id(&w, &its);
+	return w;
+}
+
+static void
+take(const struct mp_writer *w, uint64_t ticket)
+{
+	desk_take(desk, mp_written(w), ticket, now_us);
+}
+
+/* The verdict of the next answer, or -1. */
+static int
+answered(uint64_t *ticket)
+{
+	struct mp_writer w = mp_writer_of(answer, sizeof answer);
+
+	if (!desk_answer(desk, now_us, ticket, &w)) {
+		return -1;
+	}
+	answer_count	   = mp_written(&w).count;
+	struct mp_reader r = mp_reader_of(mp_written(&w));
+	mp_get_array(&r, 5);
+	return (int)mp_get_u64(&r);
+}
+
+static void
+make_durable(void)
+{
+	uint8_t reply[32];
+	struct mp_writer append = mp_writer_of(memory, sizeof memory);
+	struct mp_writer w	= mp_writer_of(reply, sizeof reply);
+
+	assert_true(desk_append(desk, &append));
+	mp_put_array(&w, 3);
+	mp_put_u64(&w, ACCEPTED);
+	mp_put_u64(&w, 7);
+	mp_put_u64(&w, 8);
+	assert_int_equal(desk_appended(desk, mp_written(&w)), ACCEPTED);
+}
+
+static void
+attach(uint64_t front, uint8_t of)
+{
+	uint64_t ticket	   = 0;
+	struct mp_writer w = request(REQUEST_ATTACH, 3, front, of);
+
+	take(&w, 1);
+	assert_int_equal(answered(&ticket), -1); /* not before it is durable */
+	make_durable();
+	assert_int_equal(answered(&ticket), ACCEPTED);
+}
+
+static void
+send_leave(uint64_t front, uint8_t of, uint64_t epoch, uint64_t batch, uint8_t number)
+{
+	struct command command = { .type = COMMAND_LEAVE, .command_id = { { number } } };
+	struct mp_writer w     = request(REQUEST_COMMANDS, 6, front, of);
+
+	mp_put_u64(&w, epoch);
+	mp_put_u64(&w, batch);
+	mp_put_array(&w, 1);
+	command_write(&w, &command, (struct span) { 0 });
+	take(&w, 2);
+}
+
+static void
+poll_for(uint64_t front, uint8_t of, uint64_t acknowledged, uint64_t ticket)
+{
+	struct mp_writer w = request(REQUEST_POLL, 5, front, of);
+
+	mp_put_u64(&w, EPOCH);
+	mp_put_u64(&w, acknowledged);
+	take(&w, ticket);
+}
+
+/* Number of notices in the last answer, which answered a poll. */
+static size_t
+notices(void)
+{
+	struct mp_reader r = mp_reader_of((struct span) { answer, answer_count });
+
+	assert_int_equal(mp_get_array(&r, 5), 5);
+	for (int i = 0; i < 4; i++) {
+		mp_get_u64(&r);
+	}
+	return mp_get_array(&r, NOTICES_PER_REPLY_MAX);
+}
+
+/* --- the tests ---------------------------------------------------------------------------------------- */
+
+static void
+requests_that_cannot_be_read_are_refused(void **unused)
+{
+	static const struct {
+		const char *when;
+		uint8_t bytes[24];
+		size_t count;
+	} rows[] = {
+		{ "nothing", { 0 }, 0 },
+		{ "no array", { 0x05 }, 1 },
+		{ "an unknown request", { 0x91, 0x63 }, 2 },
+		{ "an attach that ends early", { 0x93, 0x01, 0x01 }, 3 },
+		{ "an attach without an instance", { 0x93, 0x01, 0x01, 0xC0 }, 4 },
+		{ "an attach of front 0", { 0x93, 0x01, 0x00, 0xC4, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7 }, 21 },
+		{ "an attach of front 99", { 0x93, 0x01, 99, 0xC4, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7 }, 21 },
+		{ "an attach with something behind it",
+		  { 0x93, 0x01, 1, 0xC4, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 0 }, 22 },
+		{ "commands without a front", { 0x92, 0x02, 0xC0 }, 3 },
+		{ "a poll without a front", { 0x92, 0x03, 0xC0 }, 3 },
+		{ "a length that is not the shortest", { 0x93, 0xCC, 0x01 }, 3 },
+	};
+	uint64_t ticket = 0;
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		print_message("%s\n", rows[i].when);
+		desk_take(desk, (struct span) { rows[i].bytes, rows[i].count }, 77, now_us);
+		assert_int_equal(answered(&ticket), REFUSED_MALFORMED);
+		assert_int_equal(ticket, 77);
+		assert_true(desk_is_idle(desk));
+	}
+}
+
+static void
+fronts_that_may_not_speak_are_refused(void **unused)
+{
+	uint64_t ticket = 0;
+
+	(void)unused;
+	send_leave(1, 1, EPOCH, 1, 1);
+	assert_int_equal(answered(&ticket), REFUSED_NOT_ATTACHED);
+	attach(1, 1);
+	send_leave(1, 1, EPOCH - 1, 1, 1);
+	assert_int_equal(answered(&ticket), REFUSED_STALE_EPOCH);
+	send_leave(1, 9, EPOCH, 1, 1);
+	assert_int_equal(answered(&ticket), REFUSED_NOT_ATTACHED);
+	assert_true(desk_is_idle(desk));
+}
+
+static void
+a_front_cannot_give_the_actors_own_commands(void **unused)
+{
+	uint64_t ticket	       = 0;
+	struct command command = { .type = COMMAND_CLOSE, .command_id = { { 1 } } };
+
+	(void)unused;
+	attach(1, 1);
+	struct mp_writer w = request(REQUEST_COMMANDS, 6, 1, 1);
+	mp_put_u64(&w, EPOCH);
+	mp_put_u64(&w, 1);
+	mp_put_array(&w, 1);
+	command_write(&w, &command, (struct span) { 0 });
+	take(&w, 2);
+	assert_int_equal(answered(&ticket), REFUSED_MALFORMED);
+}
+
+static void
+nothing_is_told_before_it_is_durable(void **unused)
+{
+	uint64_t ticket = 0;
+
+	(void)unused;
+	attach(1, 1);
+	attach(2, 2);
+	poll_for(2, 2, 0, 50);
+	assert_int_equal(answered(&ticket), ACCEPTED); /* WELCOME */
+	poll_for(2, 2, 1, 51);
+	send_leave(1, 1, EPOCH, 1, 1);
+	assert_int_equal(answered(&ticket), -1);
+	make_durable();
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(ticket, 2);
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(ticket, 51);
+	assert_int_equal(notices(), 1);
+}
+
+static void
+a_command_sent_again_changes_nothing_and_is_told_again(void **unused)
+{
+	uint64_t ticket = 0;
+
+	(void)unused;
+	attach(1, 1);
+	send_leave(1, 1, EPOCH, 1, 1);
+	make_durable();
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	send_leave(1, 1, EPOCH, 2, 1);
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_true(desk_is_idle(desk));
+	attach(2, 2); /* it was not there yet: what waited for an unknown incarnation is gone */
+	poll_for(2, 2, 0, 50);
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(notices(), 1); /* WELCOME alone */
+}
+
+static void
+an_acknowledgement_of_what_was_not_told_is_refused(void **unused)
+{
+	uint64_t ticket = 0;
+
+	(void)unused;
+	attach(1, 1);
+	poll_for(1, 1, 99, 50);
+	assert_int_equal(answered(&ticket), REFUSED_MALFORMED);
+}
+
+static void
+a_silent_front_is_given_up_and_must_come_as_another(void **unused)
+{
+	uint64_t ticket = 0;
+
+	(void)unused;
+	attach(2, 2); /* WELCOME waits for it, and is never fetched */
+	now_us += DESK_LOST_US + 1;
+	desk_tick(desk, now_us);
+	poll_for(2, 2, 0, 50);
+	assert_int_equal(answered(&ticket), REFUSED_NOT_ATTACHED);
+	struct mp_writer w = request(REQUEST_ATTACH, 3, 2, 2);
+	take(&w, 51);
+	assert_int_equal(answered(&ticket), REFUSED_NOT_ATTACHED);
+	attach(2, 3);
+}
+
+static void
+a_poll_without_notices_is_held_and_then_answered(void **unused)
+{
+	uint64_t ticket = 0;
+
+	(void)unused;
+	attach(1, 1);
+	poll_for(1, 1, 0, 50);
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	poll_for(1, 1, 1, 51);
+	assert_int_equal(answered(&ticket), -1);
+	now_us += DESK_HOLD_US;
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(notices(), 0);
+}
+
+static void
+an_append_that_is_refused_ends_the_actor(void **unused)
+{
+	const uint8_t refused[] = { 0x91, REFUSED_STALE_EPOCH };
+	struct mp_writer w	= request(REQUEST_ATTACH, 3, 1, 1);
+
+	(void)unused;
+	take(&w, 1);
+	w = mp_writer_of(memory, sizeof memory);
+	assert_true(desk_append(desk, &w));
+	assert_int_equal(desk_appended(desk, (struct span) { refused, sizeof refused }), REFUSED_STALE_EPOCH);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, given, afterwards)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(requests_that_cannot_be_read_are_refused),
+		TEST(fronts_that_may_not_speak_are_refused),
+		TEST(a_front_cannot_give_the_actors_own_commands),
+		TEST(nothing_is_told_before_it_is_durable),
+		TEST(a_command_sent_again_changes_nothing_and_is_told_again),
+		TEST(an_acknowledgement_of_what_was_not_told_is_refused),
+		TEST(a_silent_front_is_given_up_and_must_come_as_another),
+		TEST(a_poll_without_notices_is_held_and_then_answered),
+		TEST(an_append_that_is_refused_ends_the_actor),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
