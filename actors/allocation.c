@@ -5,15 +5,16 @@
 #include <string.h>
 
 struct allocation_limits
-allocation_limits_of(uint64_t user_quota, uint64_t total_quota, uint64_t lifetime_max_s, uint64_t seed)
+allocation_limits_of(uint64_t user_quota, uint64_t total_quota, uint64_t lifetime_max_s,
+		     uint64_t seed)
 {
-	return (struct allocation_limits) {
+	return (struct allocation_limits){
 		.allocations_max = ALLOCATIONS_MAX,
-		.peers_max	 = PEERS_MAX,
-		.user_quota	 = user_quota,
-		.total_quota	 = total_quota,
-		.lifetime_max_s	 = lifetime_max_s,
-		.seed		 = seed,
+		.peers_max = PEERS_MAX,
+		.user_quota = user_quota,
+		.total_quota = total_quota,
+		.lifetime_max_s = lifetime_max_s,
+		.seed = seed,
 	};
 }
 
@@ -26,7 +27,8 @@ allocation_new(const struct allocation_limits *limits)
 	assert(limits->allocations_max <= ALLOCATIONS_MAX);
 	assert(state != NULL);
 	state->limits = *limits;
-	allocation_table_init(&state->table, limits->allocations_max, limits->peers_max, limits->seed);
+	allocation_table_init(&state->table, limits->allocations_max, limits->peers_max,
+			      limits->seed);
 	state->names = directory_new(KNOWN_NAMES_MAX, limits->seed);
 	assert(state->names != NULL);
 	return state;
@@ -61,17 +63,17 @@ allocation_repeats(const void *opaque, const struct command *command)
 struct core
 allocation_core(struct allocation_state *state)
 {
-	return (struct core) {
-		.stream	       = STREAM_ALLOCATION,
-		.state	       = state,
-		.decide	       = allocation_decide,
-		.apply	       = allocation_apply,
-		.repeats       = allocation_repeats,
-		.tell	       = allocation_tell,
-		.greet	       = allocation_greet,
-		.dump	       = allocation_dump,
+	return (struct core){
+		.stream = STREAM_ALLOCATION,
+		.state = state,
+		.decide = allocation_decide,
+		.apply = allocation_apply,
+		.repeats = allocation_repeats,
+		.tell = allocation_tell,
+		.greet = allocation_greet,
+		.dump = allocation_dump,
 		.dump_personal = allocation_dump_personal,
-		.restore       = allocation_restore,
-		.roster	       = allocation_roster,
+		.restore = allocation_restore,
+		.roster = allocation_roster,
 	};
 }

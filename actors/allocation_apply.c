@@ -1,5 +1,6 @@
-/* The only way the state changes: each event is a fact, about which nothing is asked any more. What does
- * not fit the state can only come from a forged log; it is ignored, and the state's digest tells. */
+/* The only way the state changes: each event is a fact, about which nothing is asked any more. What
+ * does not fit the state can only come from a forged log; it is ignored, and the state's digest
+ * tells. */
 #include <assert.h>
 #include <string.h>
 
@@ -39,26 +40,27 @@ static void
 apply_created(struct allocation_state *state, const struct event *event)
 {
 	const struct event_turn_allocation_created *e = &event->turn_allocation_created;
-	const struct allocation_table *table	      = &state->table;
+	const struct allocation_table *table = &state->table;
 
-	if (id_is_none(&e->allocation) || id_is_none(&e->user) || table->rows_used == table->rows_max
-	    || allocation_find(table, &e->allocation) != ROW_NONE) {
+	if (id_is_none(&e->allocation) || id_is_none(&e->user) ||
+	    table->rows_used == table->rows_max ||
+	    allocation_find(table, &e->allocation) != ROW_NONE) {
 		return;
 	}
 	note(state, e->relay, event);
 	directory_note(state->names, DIRECTORY_USER, &e->user, &e->user_name);
 	const struct allocation allocation = {
-		.id		  = e->allocation,
-		.user		  = e->user,
-		.trace		  = event->trace_id,
-		.user_name	  = e->user_name,
-		.client		  = e->client,
-		.server		  = e->server,
-		.relayed	  = e->relayed,
-		.transaction	  = e->transaction,
-		.relay		  = e->relay,
-		.transport	  = e->transport,
-		.expires_us	  = e->expires_us,
+		.id = e->allocation,
+		.user = e->user,
+		.trace = event->trace_id,
+		.user_name = e->user_name,
+		.client = e->client,
+		.server = e->server,
+		.relayed = e->relayed,
+		.transaction = e->transaction,
+		.relay = e->relay,
+		.transport = e->transport,
+		.expires_us = e->expires_us,
 		.peer_next_number = 1,
 	};
 	allocation_claim(&state->table, &allocation);
@@ -68,7 +70,7 @@ static void
 apply_refreshed(struct allocation_state *state, const struct event *event)
 {
 	const struct event_turn_allocation_refreshed *e = &event->turn_allocation_refreshed;
-	const uint32_t row				= find(state, &e->allocation, event);
+	const uint32_t row = find(state, &e->allocation, event);
 
 	if (row != ROW_NONE) {
 		peer_purge(&state->table, row, event->occurred_us);
@@ -81,7 +83,7 @@ static void
 install(struct allocation_state *state, uint32_t row, const struct event *event, struct peer peer)
 {
 	struct allocation_table *table = &state->table;
-	struct allocation *allocation  = &table->rows[row];
+	struct allocation *allocation = &table->rows[row];
 
 	peer_purge(table, row, event->occurred_us);
 	const uint32_t at = peer_find_number(table, row, peer.number);
@@ -100,13 +102,13 @@ static void
 apply_permission(struct allocation_state *state, const struct event *event)
 {
 	const struct event_turn_permission_installed *e = &event->turn_permission_installed;
-	const uint32_t row				= find(state, &e->allocation, event);
+	const uint32_t row = find(state, &e->allocation, event);
 
 	if (row != ROW_NONE && e->number < UINT32_MAX) {
 		install(state, row, event,
-			(struct peer) { .expires_us = e->expires_us,
-					.address    = e->peer,
-					.number	    = (uint32_t)e->number });
+			(struct peer){ .expires_us = e->expires_us,
+				       .address = e->peer,
+				       .number = (uint32_t)e->number });
 	}
 }
 
@@ -114,15 +116,15 @@ static void
 apply_channel(struct allocation_state *state, const struct event *event)
 {
 	const struct event_turn_channel_bound *e = &event->turn_channel_bound;
-	const uint32_t row			 = find(state, &e->allocation, event);
+	const uint32_t row = find(state, &e->allocation, event);
 
-	if (row != ROW_NONE && e->number < UINT32_MAX && e->channel >= CHANNEL_NUMBER_MIN
-	    && e->channel <= CHANNEL_NUMBER_MAX) {
+	if (row != ROW_NONE && e->number < UINT32_MAX && e->channel >= CHANNEL_NUMBER_MIN &&
+	    e->channel <= CHANNEL_NUMBER_MAX) {
 		install(state, row, event,
-			(struct peer) { .expires_us = e->expires_us,
-					.address    = e->peer,
-					.number	    = (uint32_t)e->number,
-					.channel    = (uint16_t)e->channel });
+			(struct peer){ .expires_us = e->expires_us,
+				       .address = e->peer,
+				       .number = (uint32_t)e->number,
+				       .channel = (uint16_t)e->channel });
 	}
 }
 
@@ -130,7 +132,7 @@ static void
 apply_usage(struct allocation_state *state, const struct event *event)
 {
 	const struct event_turn_relay_usage *e = &event->turn_relay_usage;
-	const uint32_t row		       = find(state, &e->allocation, event);
+	const uint32_t row = find(state, &e->allocation, event);
 
 	if (row != ROW_NONE) {
 		struct usage *usage = &state->table.rows[row].usage;
@@ -145,12 +147,13 @@ static void
 apply_ended(struct allocation_state *state, const struct event *event)
 {
 	const struct event_turn_allocation_ended *e = &event->turn_allocation_ended;
-	const uint32_t row			    = allocation_find(&state->table, &e->allocation);
+	const uint32_t row = allocation_find(&state->table, &e->allocation);
 
 	if (row == ROW_NONE) {
 		return;
 	}
-	/* Expiry and shutdown are commands of the actor's own: their ids say nothing about the relay's. */
+	/* Expiry and shutdown are commands of the actor's own: their ids say nothing about the
+	 * relay's. */
 	if (e->reason == END_RELEASED || e->reason == END_PORT_LOST) {
 		note(state, e->relay, event);
 	}
@@ -161,7 +164,7 @@ static void
 apply_refused(struct allocation_state *state, const struct event *event)
 {
 	const struct event_turn_request_refused *e = &event->turn_request_refused;
-	const struct name day			   = directory_day(event->occurred_us);
+	const struct name day = directory_day(event->occurred_us);
 
 	note(state, e->relay, event);
 	if (!id_is_none(&e->day)) {

@@ -8,7 +8,8 @@
 static const uint64_t SECOND_US = 1000 * 1000;
 
 static struct event *
-emit(struct event_list *out, enum event_type type, const struct command *command, const struct id *trace)
+emit(struct event_list *out, enum event_type type, const struct command *command,
+     const struct id *trace)
 {
 	return event_emit(out, type, command->now_us, &command->command_id, trace);
 }
@@ -23,11 +24,11 @@ lifetime_s(const struct allocation_state *state, uint64_t asked_s)
 static uint32_t
 find_live(const struct allocation_state *state, const struct command *command, const struct id *id)
 {
-	const uint32_t row		    = allocation_find(&state->table, id);
+	const uint32_t row = allocation_find(&state->table, id);
 	const struct allocation *allocation = row == ROW_NONE ? NULL : &state->table.rows[row];
 
-	if (allocation == NULL || allocation->relay != command->front
-	    || !allocation_is_live(allocation, command->now_us)) {
+	if (allocation == NULL || allocation->relay != command->front ||
+	    !allocation_is_live(allocation, command->now_us)) {
 		return ROW_NONE;
 	}
 	return row;
@@ -39,26 +40,28 @@ emit_end(const struct allocation *allocation, enum end_reason reason, const stru
 {
 	const struct usage *usage = &allocation->usage;
 
-	emit(out, EVENT_TURN_ALLOCATION_ENDED, command, &allocation->trace)->turn_allocation_ended
-		= (struct event_turn_allocation_ended) {
-			  .allocation	= allocation->id,
-			  .relay	= allocation->relay,
-			  .reason	= reason,
-			  .never_used	= usage->packets_up == 0 && usage->packets_down == 0,
-			  .packets_up	= usage->packets_up,
-			  .bytes_up	= usage->bytes_up,
-			  .packets_down = usage->packets_down,
-			  .bytes_down	= usage->bytes_down,
-		  };
+	emit(out, EVENT_TURN_ALLOCATION_ENDED, command, &allocation->trace)->turn_allocation_ended =
+		(struct event_turn_allocation_ended){
+			.allocation = allocation->id,
+			.relay = allocation->relay,
+			.reason = reason,
+			.never_used = usage->packets_up == 0 && usage->packets_down == 0,
+			.packets_up = usage->packets_up,
+			.bytes_up = usage->bytes_up,
+			.packets_down = usage->packets_down,
+			.bytes_down = usage->bytes_down,
+		};
 }
 
-/* --- Allocate, RFC 8656 section 7.2 ------------------------------------------------------------- */
+/* --- Allocate, RFC 8656 section 7.2 -------------------------------------------------------------
+ */
 
 static bool
 is_readable_allocate(const struct command_allocate *c)
 {
-	return !id_is_none(&c->allocation) && !id_is_none(&c->user) && c->client.family != ADDRESS_NONE
-	       && c->server.family != ADDRESS_NONE && c->relayed.family != ADDRESS_NONE;
+	return !id_is_none(&c->allocation) && !id_is_none(&c->user) &&
+	       c->client.family != ADDRESS_NONE && c->server.family != ADDRESS_NONE &&
+	       c->relayed.family != ADDRESS_NONE;
 }
 
 /* The handle under which a name is in the log; `fresh` if it is not there yet. */
@@ -72,13 +75,13 @@ subject_of(const struct allocation_state *state, enum directory_kind kind, const
 }
 
 static enum verdict
-check_quotas(const struct allocation_state *state, const struct command *command, const struct id *user,
-	     uint32_t rows_used)
+check_quotas(const struct allocation_state *state, const struct command *command,
+	     const struct id *user, uint32_t rows_used)
 {
 	const struct allocation_limits *limits = &state->limits;
 
-	if (limits->user_quota > 0
-	    && allocation_count_user(&state->table, user, command->now_us) >= limits->user_quota) {
+	if (limits->user_quota > 0 &&
+	    allocation_count_user(&state->table, user, command->now_us) >= limits->user_quota) {
 		return REFUSED_QUOTA;
 	}
 	if (limits->total_quota > 0 && rows_used >= limits->total_quota) {
@@ -88,40 +91,43 @@ check_quotas(const struct allocation_state *state, const struct command *command
 }
 
 static void
-emit_created(const struct allocation_state *state, const struct command *command, const struct id *user,
-	     struct event_list *out)
+emit_created(const struct allocation_state *state, const struct command *command,
+	     const struct id *user, struct event_list *out)
 {
 	const struct command_allocate *c = &command->allocate;
 
-	emit(out, EVENT_TURN_ALLOCATION_CREATED, command, &command->trace_id)->turn_allocation_created
-		= (struct event_turn_allocation_created) {
-			  .allocation  = c->allocation,
-			  .user	       = *user,
-			  .relay       = command->front,
-			  .transport   = c->transport,
-			  .server      = c->server,
-			  .relayed     = c->relayed,
-			  .transaction = c->transaction,
-			  .expires_us  = command->now_us + lifetime_s(state, c->lifetime_s) * SECOND_US,
-			  .user_name   = c->user_name,
-			  .client      = c->client,
-		  };
+	emit(out, EVENT_TURN_ALLOCATION_CREATED, command, &command->trace_id)
+		->turn_allocation_created = (struct event_turn_allocation_created){
+		.allocation = c->allocation,
+		.user = *user,
+		.relay = command->front,
+		.transport = c->transport,
+		.server = c->server,
+		.relayed = c->relayed,
+		.transaction = c->transaction,
+		.expires_us = command->now_us + lifetime_s(state, c->lifetime_s) * SECOND_US,
+		.user_name = c->user_name,
+		.client = c->client,
+	};
 }
 
 static enum verdict
-decide_allocate(const struct allocation_state *state, const struct command *command, struct event_list *out)
+decide_allocate(const struct allocation_state *state, const struct command *command,
+		struct event_list *out)
 {
-	const struct command_allocate *c     = &command->allocate;
+	const struct command_allocate *c = &command->allocate;
 	const struct allocation_table *table = &state->table;
 
 	if (!is_readable_allocate(c)) {
 		return REFUSED_MALFORMED;
 	}
 	const uint32_t held = allocation_find_client(table, &c->client, &c->server, command->front);
-	const bool expired  = held != ROW_NONE && !allocation_is_live(&table->rows[held], command->now_us);
+	const bool expired =
+		held != ROW_NONE && !allocation_is_live(&table->rows[held], command->now_us);
 	if (held != ROW_NONE && !expired) {
 		const struct transaction *first = &table->rows[held].transaction;
-		const bool again = memcmp(first->bytes, c->transaction.bytes, sizeof first->bytes) == 0;
+		const bool again =
+			memcmp(first->bytes, c->transaction.bytes, sizeof first->bytes) == 0;
 		return again ? ACCEPTED : REFUSED_NO_ALLOCATION; /* 437 Allocation Mismatch */
 	}
 	if (c->transport != TURN_TRANSPORT_UDP) {
@@ -133,8 +139,9 @@ decide_allocate(const struct allocation_state *state, const struct command *comm
 	if (allocation_find_relayed(table, &c->relayed) != ROW_NONE) {
 		return REFUSED_CAPACITY;
 	}
-	const struct id user	   = subject_of(state, DIRECTORY_USER, &c->user_name, &c->user);
-	const enum verdict verdict = check_quotas(state, command, &user, table->rows_used - expired);
+	const struct id user = subject_of(state, DIRECTORY_USER, &c->user_name, &c->user);
+	const enum verdict verdict =
+		check_quotas(state, command, &user, table->rows_used - expired);
 	if (verdict != ACCEPTED) {
 		return verdict;
 	}
@@ -146,10 +153,12 @@ decide_allocate(const struct allocation_state *state, const struct command *comm
 	return ACCEPTED;
 }
 
-/* --- Refresh, RFC 8656 section 8.2 -------------------------------------------------------------- */
+/* --- Refresh, RFC 8656 section 8.2 --------------------------------------------------------------
+ */
 
 static enum verdict
-decide_refresh(const struct allocation_state *state, const struct command *command, struct event_list *out)
+decide_refresh(const struct allocation_state *state, const struct command *command,
+	       struct event_list *out)
 {
 	const uint32_t row = find_live(state, command, &command->refresh.allocation);
 
@@ -161,29 +170,33 @@ decide_refresh(const struct allocation_state *state, const struct command *comma
 		emit_end(allocation, END_RELEASED, command, out);
 		return ACCEPTED;
 	}
-	emit(out, EVENT_TURN_ALLOCATION_REFRESHED, command, &allocation->trace)->turn_allocation_refreshed
-		= (struct event_turn_allocation_refreshed) {
-			  .allocation = allocation->id,
-			  .expires_us = command->now_us
-					+ lifetime_s(state, command->refresh.lifetime_s) * SECOND_US,
-		  };
+	emit(out, EVENT_TURN_ALLOCATION_REFRESHED, command, &allocation->trace)
+		->turn_allocation_refreshed = (struct event_turn_allocation_refreshed){
+		.allocation = allocation->id,
+		.expires_us = command->now_us +
+			      lifetime_s(state, command->refresh.lifetime_s) * SECOND_US,
+	};
 	return ACCEPTED;
 }
 
-/* --- CreatePermission, RFC 8656 section 10.2 ---------------------------------------------------- */
+/* --- CreatePermission, RFC 8656 section 10.2 ----------------------------------------------------
+ */
 
 void
-allocation_permit_peers(const struct command_permit *permit, const struct address *out[PERMIT_PEERS_MAX])
+allocation_permit_peers(const struct command_permit *permit,
+			const struct address *out[PERMIT_PEERS_MAX])
 {
-	const struct address *peers[] = { &permit->peer1, &permit->peer2, &permit->peer3, &permit->peer4,
-					  &permit->peer5, &permit->peer6, &permit->peer7, &permit->peer8 };
+	const struct address *peers[] = { &permit->peer1, &permit->peer2, &permit->peer3,
+					  &permit->peer4, &permit->peer5, &permit->peer6,
+					  &permit->peer7, &permit->peer8 };
 
-	_Static_assert(sizeof peers / sizeof peers[0] == PERMIT_PEERS_MAX, "the command has them all");
+	_Static_assert(sizeof peers / sizeof peers[0] == PERMIT_PEERS_MAX,
+		       "the command has them all");
 	memcpy(out, peers, sizeof peers);
 }
 
-/* The number for the permission of an address: its own if it is installed (or was by an event emitted
- * just before), else the next. */
+/* The number for the permission of an address: its own if it is installed (or was by an event
+ * emitted just before), else the next. */
 static uint64_t
 number_permission(const struct allocation_state *state, uint32_t row, const struct address *peer,
 		  uint64_t now_us, const struct event_list *out, uint32_t *fresh)
@@ -194,7 +207,8 @@ number_permission(const struct allocation_state *state, uint32_t row, const stru
 		return state->table.peers[at].number;
 	}
 	for (uint32_t i = 0; i < out->count; i++) {
-		const struct event_turn_permission_installed *e = &out->items[i].turn_permission_installed;
+		const struct event_turn_permission_installed *e =
+			&out->items[i].turn_permission_installed;
 		if (address_equal_ip(&e->peer, peer)) {
 			return e->number;
 		}
@@ -208,16 +222,16 @@ emit_permission(const struct allocation_state *state, uint32_t row, const struct
 {
 	const struct allocation *allocation = &state->table.rows[row];
 	const uint64_t number = number_permission(state, row, peer, command->now_us, out, fresh);
-	struct event_turn_permission_installed *e
-		= &emit(out, EVENT_TURN_PERMISSION_INSTALLED, command, &allocation->trace)
-			   ->turn_permission_installed;
+	struct event_turn_permission_installed *e =
+		&emit(out, EVENT_TURN_PERMISSION_INSTALLED, command, &allocation->trace)
+			 ->turn_permission_installed;
 
 	e->allocation = allocation->id;
-	e->user	      = allocation->user;
-	e->number     = number;
+	e->user = allocation->user;
+	e->number = number;
 	e->expires_us = command->now_us + PERMISSION_LIFETIME_S * SECOND_US;
-	e->peer	      = *peer;
-	e->peer.port  = 0;
+	e->peer = *peer;
+	e->peer.port = 0;
 }
 
 /* Room for `fresh` more permissions and, if there is one, a new channel. */
@@ -227,9 +241,9 @@ has_room(const struct allocation_state *state, uint32_t row, uint32_t fresh, uin
 {
 	const struct allocation_table *table = &state->table;
 
-	return table->peers_max - table->peers_used >= fresh + channels
-	       && peer_count(table, row, false, now_us) + fresh <= PEERS_PER_ALLOCATION_MAX
-	       && peer_count(table, row, true, now_us) + channels <= PEERS_PER_ALLOCATION_MAX;
+	return table->peers_max - table->peers_used >= fresh + channels &&
+	       peer_count(table, row, false, now_us) + fresh <= PEERS_PER_ALLOCATION_MAX &&
+	       peer_count(table, row, true, now_us) + channels <= PEERS_PER_ALLOCATION_MAX;
 }
 
 static enum verdict
@@ -242,17 +256,19 @@ check_peer(const struct allocation *allocation, const struct address *peer)
 }
 
 static enum verdict
-decide_permit(const struct allocation_state *state, const struct command *command, struct event_list *out)
+decide_permit(const struct allocation_state *state, const struct command *command,
+	      struct event_list *out)
 {
 	const struct address *peers[PERMIT_PEERS_MAX];
 	const uint32_t row = find_live(state, command, &command->permit.allocation);
-	uint32_t fresh	   = 0;
+	uint32_t fresh = 0;
 
 	if (row == ROW_NONE) {
 		return REFUSED_NO_ALLOCATION;
 	}
 	allocation_permit_peers(&command->permit, peers);
-	for (size_t i = 0; i < PERMIT_PEERS_MAX && (i == 0 || peers[i]->family != ADDRESS_NONE); i++) {
+	for (size_t i = 0; i < PERMIT_PEERS_MAX && (i == 0 || peers[i]->family != ADDRESS_NONE);
+	     i++) {
 		const enum verdict verdict = check_peer(&state->table.rows[row], peers[i]);
 		if (verdict != ACCEPTED) {
 			return verdict;
@@ -262,14 +278,16 @@ decide_permit(const struct allocation_state *state, const struct command *comman
 	return has_room(state, row, fresh, 0, command->now_us) ? ACCEPTED : REFUSED_CAPACITY;
 }
 
-/* --- ChannelBind, RFC 8656 section 12.2 --------------------------------------------------------- */
+/* --- ChannelBind, RFC 8656 section 12.2 ---------------------------------------------------------
+ */
 
 static enum verdict
-decide_bind(const struct allocation_state *state, const struct command *command, struct event_list *out)
+decide_bind(const struct allocation_state *state, const struct command *command,
+	    struct event_list *out)
 {
 	const struct command_bind_channel *c = &command->bind_channel;
-	const uint32_t row		     = find_live(state, command, &c->allocation);
-	uint32_t fresh			     = 0;
+	const uint32_t row = find_live(state, command, &c->allocation);
+	uint32_t fresh = 0;
 
 	if (row == ROW_NONE) {
 		return REFUSED_NO_ALLOCATION;
@@ -278,7 +296,7 @@ decide_bind(const struct allocation_state *state, const struct command *command,
 		return REFUSED_CHANNEL;
 	}
 	const struct allocation *allocation = &state->table.rows[row];
-	const enum verdict verdict	    = check_peer(allocation, &c->peer);
+	const enum verdict verdict = check_peer(allocation, &c->peer);
 	if (verdict != ACCEPTED) {
 		return verdict;
 	}
@@ -292,52 +310,55 @@ decide_bind(const struct allocation_state *state, const struct command *command,
 		return REFUSED_CAPACITY;
 	}
 	struct event *event = emit(out, EVENT_TURN_CHANNEL_BOUND, command, &allocation->trace);
-	event->cause_back   = 1;
-	event->turn_channel_bound = (struct event_turn_channel_bound) {
+	event->cause_back = 1;
+	event->turn_channel_bound = (struct event_turn_channel_bound){
 		.allocation = allocation->id,
-		.user	    = allocation->user,
-		.number	    = at != PEER_NONE ? state->table.peers[at].number
-					      : allocation->peer_next_number + fresh,
-		.channel    = c->channel,
+		.user = allocation->user,
+		.number = at != PEER_NONE ? state->table.peers[at].number
+					  : allocation->peer_next_number + fresh,
+		.channel = c->channel,
 		.expires_us = command->now_us + CHANNEL_LIFETIME_S * SECOND_US,
-		.peer	    = c->peer,
+		.peer = c->peer,
 	};
 	return ACCEPTED;
 }
 
-/* --- Usage, ends, refusals ---------------------------------------------------------------------- */
+/* --- Usage, ends, refusals ----------------------------------------------------------------------
+ */
 
 /* Also for an allocation that has expired and is not swept yet. */
 static enum verdict
-decide_usage(const struct allocation_state *state, const struct command *command, struct event_list *out)
+decide_usage(const struct allocation_state *state, const struct command *command,
+	     struct event_list *out)
 {
 	const struct command_report_usage *c = &command->report_usage;
-	const uint32_t row		     = allocation_find(&state->table, &c->allocation);
+	const uint32_t row = allocation_find(&state->table, &c->allocation);
 
 	if (row == ROW_NONE || state->table.rows[row].relay != command->front) {
 		return REFUSED_NO_ALLOCATION;
 	}
-	if (c->number == 0 || c->number >= state->table.rows[row].peer_next_number
-	    || (c->packets_up == 0 && c->packets_down == 0)) {
+	if (c->number == 0 || c->number >= state->table.rows[row].peer_next_number ||
+	    (c->packets_up == 0 && c->packets_down == 0)) {
 		return REFUSED_MALFORMED;
 	}
 	const struct allocation *allocation = &state->table.rows[row];
-	emit(out, EVENT_TURN_RELAY_USAGE, command, &allocation->trace)->turn_relay_usage
-		= (struct event_turn_relay_usage) {
-			  .allocation	= allocation->id,
-			  .user		= allocation->user,
-			  .number	= c->number,
-			  .packets_up	= c->packets_up,
-			  .bytes_up	= c->bytes_up,
-			  .packets_down = c->packets_down,
-			  .bytes_down	= c->bytes_down,
-			  .peer		= c->peer,
-		  };
+	emit(out, EVENT_TURN_RELAY_USAGE, command, &allocation->trace)->turn_relay_usage =
+		(struct event_turn_relay_usage){
+			.allocation = allocation->id,
+			.user = allocation->user,
+			.number = c->number,
+			.packets_up = c->packets_up,
+			.bytes_up = c->bytes_up,
+			.packets_down = c->packets_down,
+			.bytes_down = c->bytes_down,
+			.peer = c->peer,
+		};
 	return ACCEPTED;
 }
 
 static enum verdict
-decide_end(const struct allocation_state *state, const struct command *command, struct event_list *out)
+decide_end(const struct allocation_state *state, const struct command *command,
+	   struct event_list *out)
 {
 	const uint32_t row = allocation_find(&state->table, &command->end.allocation);
 
@@ -353,31 +374,33 @@ decide_end(const struct allocation_state *state, const struct command *command, 
 }
 
 static enum verdict
-decide_refused(const struct allocation_state *state, const struct command *command, struct event_list *out)
+decide_refused(const struct allocation_state *state, const struct command *command,
+	       struct event_list *out)
 {
 	const struct command_turn_refused *c = &command->turn_refused;
-	const struct id none		     = { { 0 } };
-	const struct name day		     = directory_day(command->now_us);
+	const struct id none = { { 0 } };
+	const struct name day = directory_day(command->now_us);
 
 	if (id_is_none(&c->day) || c->count == 0) {
 		return REFUSED_MALFORMED;
 	}
-	emit(out, EVENT_TURN_REQUEST_REFUSED, command, &none)->turn_request_refused
-		= (struct event_turn_request_refused) {
-			  .day	     = subject_of(state, DIRECTORY_DAY, &day, &c->day),
-			  .relay     = command->front,
-			  .verdict   = c->verdict,
-			  .method    = c->method,
-			  .count     = c->count,
-			  .window_us = c->window_us,
-			  .source    = c->source,
-			  .user_name = c->user_name,
-			  .peer	     = c->peer,
-		  };
+	emit(out, EVENT_TURN_REQUEST_REFUSED, command, &none)->turn_request_refused =
+		(struct event_turn_request_refused){
+			.day = subject_of(state, DIRECTORY_DAY, &day, &c->day),
+			.relay = command->front,
+			.verdict = c->verdict,
+			.method = c->method,
+			.count = c->count,
+			.window_us = c->window_us,
+			.source = c->source,
+			.user_name = c->user_name,
+			.peer = c->peer,
+		};
 	return ACCEPTED;
 }
 
-/* --- The actor to itself ------------------------------------------------------------------------ */
+/* --- The actor to itself ------------------------------------------------------------------------
+ */
 
 /* One round: as many ends as a command may have. */
 static enum verdict
@@ -386,7 +409,8 @@ end_many(const struct allocation_state *state, const struct command *command, ui
 {
 	const struct allocation_table *table = &state->table;
 
-	for (uint32_t row = 0; row < table->rows_fresh && out->count < EVENTS_PER_COMMAND_MAX; row++) {
+	for (uint32_t row = 0; row < table->rows_fresh && out->count < EVENTS_PER_COMMAND_MAX;
+	     row++) {
 		const struct allocation *allocation = &table->rows[row];
 		if (!id_is_none(&allocation->id) && allocation->expires_us <= expired_us) {
 			emit_end(allocation, reason, command, out);
@@ -396,7 +420,8 @@ end_many(const struct allocation_state *state, const struct command *command, ui
 }
 
 static enum verdict
-decide_sweep(const struct allocation_state *state, const struct command *command, struct event_list *out)
+decide_sweep(const struct allocation_state *state, const struct command *command,
+	     struct event_list *out)
 {
 	const uint64_t grace_us = EXPIRY_GRACE_S * SECOND_US;
 
@@ -407,7 +432,8 @@ decide_sweep(const struct allocation_state *state, const struct command *command
 }
 
 static enum verdict
-decide_attach(const struct allocation_state *state, const struct command *command, struct event_list *out)
+decide_attach(const struct allocation_state *state, const struct command *command,
+	      struct event_list *out)
 {
 	const struct id none = { { 0 } };
 
@@ -417,10 +443,11 @@ decide_attach(const struct allocation_state *state, const struct command *comman
 	if (fronts_is_current(&state->relays, command->front, &command->attach.instance)) {
 		return ACCEPTED;
 	}
-	emit(out, EVENT_RELAY_ATTACHED, command, &none)->relay_attached = (struct event_relay_attached) {
-		.relay	  = command->front,
-		.instance = command->attach.instance,
-	};
+	emit(out, EVENT_RELAY_ATTACHED, command, &none)->relay_attached =
+		(struct event_relay_attached){
+			.relay = command->front,
+			.instance = command->attach.instance,
+		};
 	return ACCEPTED;
 }
 
@@ -429,16 +456,17 @@ decide_digest(const struct command *command, struct event_list *out)
 {
 	const struct id none = { { 0 } };
 
-	emit(out, EVENT_ALLOCATION_STATE_DIGEST, command, &none)->allocation_state_digest
-		= (struct event_allocation_state_digest) {
-			  .version = command->digest.version,
-			  .digest  = command->digest.digest,
-		  };
+	emit(out, EVENT_ALLOCATION_STATE_DIGEST, command, &none)->allocation_state_digest =
+		(struct event_allocation_state_digest){
+			.version = command->digest.version,
+			.digest = command->digest.digest,
+		};
 	return ACCEPTED;
 }
 
 static enum verdict
-decide_of_front(const struct allocation_state *state, const struct command *command, struct event_list *out)
+decide_of_front(const struct allocation_state *state, const struct command *command,
+		struct event_list *out)
 {
 	if (!front_is_valid(command->front)) {
 		return REFUSED_MALFORMED;

@@ -1,12 +1,18 @@
-/* The state as bytes, and back: canonical, rows by id, peers by number. What is personal stands in a
- * second dump of the same order, so that the first is the same with and without any key. */
+/* The state as bytes, and back: canonical, rows by id, peers by number. What is personal stands in
+ * a second dump of the same order, so that the first is the same with and without any key. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "actors/allocation.h"
 
-enum { ROW_ELEMENTS = 15, ROW_PERSONAL_ELEMENTS = 3, ROSTER_ELEMENTS = 6, PEER_ELEMENTS = 3, ROW_PEERS_MAX = 2 * PEERS_PER_ALLOCATION_MAX };
+enum {
+	ROW_ELEMENTS = 15,
+	ROW_PERSONAL_ELEMENTS = 3,
+	ROSTER_ELEMENTS = 6,
+	PEER_ELEMENTS = 3,
+	ROW_PEERS_MAX = 2 * PEERS_PER_ALLOCATION_MAX
+};
 
 struct by_id {
 	struct id id;
@@ -24,15 +30,15 @@ uint32_t *
 allocation_sorted(const struct allocation_state *state, uint32_t *count)
 {
 	const struct allocation_table *table = &state->table;
-	struct by_id *order		     = calloc((size_t)table->rows_used + 1, sizeof *order);
-	uint32_t *rows			     = calloc((size_t)table->rows_used + 1, sizeof *rows);
+	struct by_id *order = calloc((size_t)table->rows_used + 1, sizeof *order);
+	uint32_t *rows = calloc((size_t)table->rows_used + 1, sizeof *rows);
 
 	assert(order != NULL);
 	assert(rows != NULL);
 	*count = 0;
 	for (uint32_t row = 0; row < table->rows_fresh; row++) {
 		if (!id_is_none(&table->rows[row].id)) {
-			order[(*count)++] = (struct by_id) { table->rows[row].id, row };
+			order[(*count)++] = (struct by_id){ table->rows[row].id, row };
 		}
 	}
 	assert(*count == table->rows_used);
@@ -57,7 +63,8 @@ peers_of(const struct allocation_table *table, const struct allocation *allocati
 }
 
 static void
-write_row(struct mp_writer *w, const struct allocation_table *table, const struct allocation *allocation)
+write_row(struct mp_writer *w, const struct allocation_table *table,
+	  const struct allocation *allocation)
 {
 	mp_put_array(w, ROW_ELEMENTS);
 	mp_put_id(w, &allocation->id);
@@ -87,8 +94,8 @@ void
 allocation_dump(const void *opaque, struct mp_writer *w)
 {
 	const struct allocation_state *state = opaque;
-	uint32_t count			     = 0;
-	uint32_t *rows			     = allocation_sorted(state, &count);
+	uint32_t count = 0;
+	uint32_t *rows = allocation_sorted(state, &count);
 
 	mp_put_array(w, 3);
 	fronts_write(w, &state->relays);
@@ -116,8 +123,8 @@ write_row_personal(struct mp_writer *w, const struct allocation_state *state,
 		   const struct allocation *allocation)
 {
 	const struct allocation_table *table = &state->table;
-	const struct name known		     = directory_name(state->names, &allocation->user);
-	const struct name empty		     = { 0 };
+	const struct name known = directory_name(state->names, &allocation->user);
+	const struct name empty = { 0 };
 
 	mp_put_array(w, ROW_PERSONAL_ELEMENTS);
 	write_name(w, name_equal(&known, &allocation->user_name) ? &empty : &allocation->user_name);
@@ -132,8 +139,8 @@ void
 allocation_dump_personal(const void *opaque, struct mp_writer *w)
 {
 	const struct allocation_state *state = opaque;
-	uint32_t count			     = 0;
-	uint32_t *rows			     = allocation_sorted(state, &count);
+	uint32_t count = 0;
+	uint32_t *rows = allocation_sorted(state, &count);
 
 	mp_put_array(w, 2);
 	directory_write_names(w, state->names);
@@ -148,8 +155,8 @@ void
 allocation_roster(const void *opaque, struct mp_writer *w)
 {
 	const struct allocation_state *state = opaque;
-	uint32_t count			     = 0;
-	uint32_t *rows			     = allocation_sorted(state, &count);
+	uint32_t count = 0;
+	uint32_t *rows = allocation_sorted(state, &count);
 
 	mp_put_array(w, count);
 	for (uint32_t i = 0; i < count; i++) {
@@ -165,7 +172,8 @@ allocation_roster(const void *opaque, struct mp_writer *w)
 	free(rows);
 }
 
-/* --- back --------------------------------------------------------------------------------------- */
+/* --- back ---------------------------------------------------------------------------------------
+ */
 
 static struct name
 read_name(struct mp_reader *r)
@@ -187,23 +195,23 @@ read_row(struct mp_reader *r)
 	struct allocation allocation = { 0 };
 
 	r->bad |= mp_get_array(r, ROW_ELEMENTS) != ROW_ELEMENTS;
-	allocation.id	     = mp_get_id(r);
-	allocation.user	     = mp_get_id(r);
-	allocation.trace     = mp_get_id(r);
-	allocation.relay     = mp_get_u64(r);
+	allocation.id = mp_get_id(r);
+	allocation.user = mp_get_id(r);
+	allocation.trace = mp_get_id(r);
+	allocation.relay = mp_get_u64(r);
 	allocation.transport = mp_get_u64(r);
 	address_read(r, &allocation.server);
 	address_read(r, &allocation.relayed);
 	mp_get_fixed(r, allocation.transaction.bytes, sizeof allocation.transaction.bytes);
-	allocation.expires_us	      = mp_get_u64(r);
-	allocation.usage.packets_up   = mp_get_u64(r);
-	allocation.usage.bytes_up     = mp_get_u64(r);
+	allocation.expires_us = mp_get_u64(r);
+	allocation.usage.packets_up = mp_get_u64(r);
+	allocation.usage.bytes_up = mp_get_u64(r);
 	allocation.usage.packets_down = mp_get_u64(r);
-	allocation.usage.bytes_down   = mp_get_u64(r);
-	const uint64_t next	      = mp_get_u64(r);
-	allocation.peer_next_number   = (uint32_t)next;
-	r->bad |= next == 0 || next > UINT32_MAX || id_is_none(&allocation.id)
-		  || id_is_none(&allocation.user);
+	allocation.usage.bytes_down = mp_get_u64(r);
+	const uint64_t next = mp_get_u64(r);
+	allocation.peer_next_number = (uint32_t)next;
+	r->bad |= next == 0 || next > UINT32_MAX || id_is_none(&allocation.id) ||
+		  id_is_none(&allocation.user);
 	return allocation;
 }
 
@@ -212,8 +220,8 @@ restore_peers(struct allocation_state *state, uint32_t row, struct mp_reader *du
 	      struct mp_reader *personal)
 {
 	struct allocation_table *table = &state->table;
-	const size_t count	       = mp_get_array(dump, ROW_PEERS_MAX);
-	uint32_t last		       = 0;
+	const size_t count = mp_get_array(dump, ROW_PEERS_MAX);
+	uint32_t last = 0;
 
 	if (personal != NULL) {
 		personal->bad |= mp_get_array(personal, ROW_PEERS_MAX) != count;
@@ -222,19 +230,19 @@ restore_peers(struct allocation_state *state, uint32_t row, struct mp_reader *du
 		struct peer peer = { 0 };
 
 		dump->bad |= mp_get_array(dump, PEER_ELEMENTS) != PEER_ELEMENTS;
-		const uint64_t number  = mp_get_u64(dump);
+		const uint64_t number = mp_get_u64(dump);
 		const uint64_t channel = mp_get_u64(dump);
-		peer.expires_us	       = mp_get_u64(dump);
+		peer.expires_us = mp_get_u64(dump);
 		if (personal != NULL) {
 			address_read(personal, &peer.address);
 		}
-		if (number <= last || number >= table->rows[row].peer_next_number
-		    || channel > CHANNEL_NUMBER_MAX || table->peers_used == table->peers_max) {
+		if (number <= last || number >= table->rows[row].peer_next_number ||
+		    channel > CHANNEL_NUMBER_MAX || table->peers_used == table->peers_max) {
 			dump->bad = true;
 			return;
 		}
-		last	     = (uint32_t)number;
-		peer.number  = (uint32_t)number;
+		last = (uint32_t)number;
+		peer.number = (uint32_t)number;
 		peer.channel = (uint16_t)channel;
 		peer_claim(table, row, &peer);
 	}
@@ -264,9 +272,9 @@ bool
 allocation_restore(void *opaque, struct span dump, struct span personal)
 {
 	struct allocation_state *state = opaque;
-	struct mp_reader r	       = mp_reader_of(dump);
-	struct mp_reader names	       = mp_reader_of(personal);
-	struct mp_reader *p	       = personal.count > 0 ? &names : NULL;
+	struct mp_reader r = mp_reader_of(dump);
+	struct mp_reader names = mp_reader_of(personal);
+	struct mp_reader *p = personal.count > 0 ? &names : NULL;
 
 	r.bad |= mp_get_array(&r, 3) != 3;
 	r.bad |= p != NULL && mp_get_array(p, 2) != 2;

@@ -18,11 +18,13 @@ static uint64_t
 hash_client(const struct allocation_table *table, const struct address *client,
 	    const struct address *server, uint64_t relay)
 {
-	return chains_hash_address(table->seed, client, chains_hash_address(table->seed, server, relay));
+	return chains_hash_address(table->seed, client,
+				   chains_hash_address(table->seed, server, relay));
 }
 
 static uint64_t
-hash_peer(const struct allocation_table *table, uint32_t row, bool channel, const struct address *address)
+hash_peer(const struct allocation_table *table, uint32_t row, bool channel,
+	  const struct address *address)
 {
 	return chains_hash_address(table->seed, address, (uint64_t)row << 1 | channel);
 }
@@ -37,24 +39,27 @@ void
 allocation_table_clear(struct allocation_table *table)
 {
 	struct chains *indexes[] = { &table->by_id,   &table->by_client, &table->by_relayed,
-				     &table->by_user, &table->by_peer,	 &table->by_channel };
+				     &table->by_user, &table->by_peer,   &table->by_channel };
 
 	for (size_t i = 0; i < sizeof indexes / sizeof indexes[0]; i++) {
 		chains_clear(indexes[i]);
 	}
-	table->rows_used  = 0;
+	table->rows_used = 0;
 	table->peers_used = 0;
-	table->rows_fresh  = 0;
+	table->rows_fresh = 0;
 	table->peers_fresh = 0;
-	table->row_free	   = ROW_NONE;
-	table->peer_free   = PEER_NONE;
+	table->row_free = ROW_NONE;
+	table->peer_free = PEER_NONE;
 }
 
 void
-allocation_table_init(struct allocation_table *table, uint32_t rows_max, uint32_t peers_max, uint64_t seed)
+allocation_table_init(struct allocation_table *table, uint32_t rows_max, uint32_t peers_max,
+		      uint64_t seed)
 {
-	*table = (struct allocation_table) { .rows_max = rows_max, .peers_max = peers_max, .seed = seed };
-	table->rows  = calloc(rows_max, sizeof *table->rows);
+	*table = (struct allocation_table){ .rows_max = rows_max,
+					    .peers_max = peers_max,
+					    .seed = seed };
+	table->rows = calloc(rows_max, sizeof *table->rows);
 	table->peers = calloc(peers_max, sizeof *table->peers);
 	assert(table->rows != NULL);
 	assert(table->peers != NULL);
@@ -95,8 +100,8 @@ static bool
 is_five_tuple(const struct allocation *allocation, const struct address *client,
 	      const struct address *server, uint64_t relay)
 {
-	return allocation->relay == relay && address_equal(&allocation->client, client)
-	       && address_equal(&allocation->server, server);
+	return allocation->relay == relay && address_equal(&allocation->client, client) &&
+	       address_equal(&allocation->server, server);
 }
 
 uint32_t
@@ -114,7 +119,8 @@ allocation_find_client(const struct allocation_table *table, const struct addres
 uint32_t
 allocation_find_relayed(const struct allocation_table *table, const struct address *relayed)
 {
-	uint32_t row = chains_first(&table->by_relayed, chains_hash_address(table->seed, relayed, 0));
+	uint32_t row =
+		chains_first(&table->by_relayed, chains_hash_address(table->seed, relayed, 0));
 
 	while (row != ROW_NONE && !address_equal(&table->rows[row].relayed, relayed)) {
 		row = chains_next(&table->by_relayed, row);
@@ -132,25 +138,26 @@ uint64_t
 allocation_count_user(const struct allocation_table *table, const struct id *user, uint64_t now_us)
 {
 	uint64_t count = 0;
-	uint32_t row   = chains_first(&table->by_user, chains_hash_id(table->seed, user));
+	uint32_t row = chains_first(&table->by_user, chains_hash_id(table->seed, user));
 
 	for (; row != ROW_NONE; row = chains_next(&table->by_user, row)) {
 		const struct allocation *allocation = &table->rows[row];
-		count += id_equal(&allocation->user, user) && allocation_is_live(allocation, now_us);
+		count +=
+			id_equal(&allocation->user, user) && allocation_is_live(allocation, now_us);
 	}
 	return count;
 }
 
 static uint32_t
-find_peer(const struct allocation_table *table, uint32_t row, bool channel, const struct address *address,
-	  uint64_t now_us)
+find_peer(const struct allocation_table *table, uint32_t row, bool channel,
+	  const struct address *address, uint64_t now_us)
 {
 	uint32_t at = chains_first(&table->by_peer, hash_peer(table, row, channel, address));
 
 	for (; at != PEER_NONE; at = chains_next(&table->by_peer, at)) {
 		const struct peer *peer = &table->peers[at];
-		if (peer->row == row && (peer->channel != 0) == channel && peer->expires_us > now_us
-		    && address_equal(&peer->address, address)) {
+		if (peer->row == row && (peer->channel != 0) == channel &&
+		    peer->expires_us > now_us && address_equal(&peer->address, address)) {
 			return at;
 		}
 	}
@@ -203,7 +210,8 @@ peer_count(const struct allocation_table *table, uint32_t row, bool channels, ui
 {
 	uint32_t count = 0;
 
-	for (uint32_t at = table->rows[row].peer_first; at != PEER_NONE; at = table->peers[at].next) {
+	for (uint32_t at = table->rows[row].peer_first; at != PEER_NONE;
+	     at = table->peers[at].next) {
 		const struct peer *peer = &table->peers[at];
 		count += (peer->channel != 0) == channels && peer->expires_us > now_us;
 	}
@@ -213,18 +221,18 @@ peer_count(const struct allocation_table *table, uint32_t row, bool channels, ui
 uint32_t
 allocation_claim(struct allocation_table *table, const struct allocation *allocation)
 {
-	const bool reused  = table->row_free != ROW_NONE;
+	const bool reused = table->row_free != ROW_NONE;
 	const uint32_t row = reused ? table->row_free : table->rows_fresh++;
 
 	assert(row < table->rows_max);
 	assert(!id_is_none(&allocation->id));
 	struct allocation *taken = &table->rows[row];
-	table->row_free		 = reused ? taken->next_free : ROW_NONE;
+	table->row_free = reused ? taken->next_free : ROW_NONE;
 	table->rows_used++;
-	*taken		  = *allocation;
+	*taken = *allocation;
 	taken->peer_first = PEER_NONE;
-	taken->peer_last  = PEER_NONE;
-	taken->next_free  = ROW_NONE;
+	taken->peer_last = PEER_NONE;
+	taken->next_free = ROW_NONE;
 	chains_link(&table->by_id, chains_hash_id(table->seed, &taken->id), row);
 	chains_link(&table->by_user, chains_hash_id(table->seed, &taken->user), row);
 	chains_link(&table->by_relayed, chains_hash_address(table->seed, &taken->relayed, 0), row);
@@ -242,13 +250,14 @@ free_peer(struct allocation_table *table, uint32_t at)
 	struct peer *peer = &table->peers[at];
 
 	if (peer->channel != 0) {
-		chains_unlink(&table->by_channel, hash_channel(table, peer->row, peer->channel), at);
+		chains_unlink(&table->by_channel, hash_channel(table, peer->row, peer->channel),
+			      at);
 	}
 	if (peer->address.family != ADDRESS_NONE) {
 		chains_unlink(&table->by_peer,
 			      hash_peer(table, peer->row, peer->channel != 0, &peer->address), at);
 	}
-	*peer		 = (struct peer) { .row = ROW_NONE, .next = table->peer_free };
+	*peer = (struct peer){ .row = ROW_NONE, .next = table->peer_free };
 	table->peer_free = at;
 	table->peers_used--;
 }
@@ -263,15 +272,17 @@ allocation_release(struct allocation_table *table, uint32_t row)
 	peer_purge(table, row, UINT64_MAX);
 	chains_unlink(&table->by_id, chains_hash_id(table->seed, &allocation->id), row);
 	chains_unlink(&table->by_user, chains_hash_id(table->seed, &allocation->user), row);
-	chains_unlink(&table->by_relayed, chains_hash_address(table->seed, &allocation->relayed, 0), row);
+	chains_unlink(&table->by_relayed, chains_hash_address(table->seed, &allocation->relayed, 0),
+		      row);
 	if (allocation->client.family != ADDRESS_NONE) {
 		chains_unlink(&table->by_client,
-			      hash_client(table, &allocation->client, &allocation->server, allocation->relay),
+			      hash_client(table, &allocation->client, &allocation->server,
+					  allocation->relay),
 			      row);
 	}
 	memset(allocation, 0, sizeof *allocation);
 	allocation->next_free = table->row_free;
-	table->row_free	      = row;
+	table->row_free = row;
 	table->rows_used--;
 }
 
@@ -279,15 +290,15 @@ uint32_t
 peer_claim(struct allocation_table *table, uint32_t row, const struct peer *peer)
 {
 	struct allocation *allocation = &table->rows[row];
-	const bool reused	      = table->peer_free != PEER_NONE;
-	const uint32_t at	      = reused ? table->peer_free : table->peers_fresh++;
+	const bool reused = table->peer_free != PEER_NONE;
+	const uint32_t at = reused ? table->peer_free : table->peers_fresh++;
 
 	assert(at < table->peers_max);
 	struct peer *taken = &table->peers[at];
-	table->peer_free   = reused ? taken->next : PEER_NONE;
+	table->peer_free = reused ? taken->next : PEER_NONE;
 	table->peers_used++;
-	*taken	    = *peer;
-	taken->row  = row;
+	*taken = *peer;
+	taken->row = row;
 	taken->next = PEER_NONE;
 	if (allocation->peer_last == PEER_NONE) {
 		allocation->peer_first = at;
@@ -299,7 +310,8 @@ peer_claim(struct allocation_table *table, uint32_t row, const struct peer *peer
 		chains_link(&table->by_channel, hash_channel(table, row, taken->channel), at);
 	}
 	if (taken->address.family != ADDRESS_NONE) {
-		chains_link(&table->by_peer, hash_peer(table, row, taken->channel != 0, &taken->address), at);
+		chains_link(&table->by_peer,
+			    hash_peer(table, row, taken->channel != 0, &taken->address), at);
 	}
 	return at;
 }
@@ -308,7 +320,7 @@ void
 peer_purge(struct allocation_table *table, uint32_t row, uint64_t now_us)
 {
 	struct allocation *allocation = &table->rows[row];
-	uint32_t *link		      = &allocation->peer_first;
+	uint32_t *link = &allocation->peer_first;
 
 	allocation->peer_last = PEER_NONE;
 	while (*link != PEER_NONE) {
@@ -320,7 +332,7 @@ peer_purge(struct allocation_table *table, uint32_t row, uint64_t now_us)
 			free_peer(table, at);
 		} else {
 			allocation->peer_last = at;
-			link		      = &peer->next;
+			link = &peer->next;
 		}
 	}
 }

@@ -1,14 +1,15 @@
-/* The allocations themselves: pools sized at start, and the indexes that find a row in one step. The
- * allocation actor and every relay's view of it are this same table, changed by the same
+/* The allocations themselves: pools sized at start, and the indexes that find a row in one step.
+ * The allocation actor and every relay's view of it are this same table, changed by the same
  * allocation_apply; a view simply hears of its own relay's allocations only.
  *
- * A row (struct allocation) holds a list of peers: permissions, which are for an IP and have channel 0 and
- * port 0, and channels, which are for an IP and port. A peer's number counts them within the allocation
- * from 1 and is what events refer to, so that a replay in which addresses are erased leads to the same
- * table; what has no address is in no address index, and nothing else depends on that.
+ * A row (struct allocation) holds a list of peers: permissions, which are for an IP and have
+ * channel 0 and port 0, and channels, which are for an IP and port. A peer's number counts them
+ * within the allocation from 1 and is what events refer to, so that a replay in which addresses are
+ * erased leads to the same table; what has no address is in no address index, and nothing else
+ * depends on that.
  *
- * What has expired is dead by comparison with the time and leaves the table only in allocation_apply.
- * Finding and claiming are two functions. */
+ * What has expired is dead by comparison with the time and leaves the table only in
+ * allocation_apply. Finding and claiming are two functions. */
 #ifndef IFSWARM_ACTORS_ALLOCATION_TABLE_H
 #define IFSWARM_ACTORS_ALLOCATION_TABLE_H
 
@@ -29,8 +30,8 @@ struct usage {
 struct peer {
 	uint64_t expires_us;
 	struct address address; /* ADDRESS_NONE: erased */
-	uint32_t row;		/* ROW_NONE: this place is free */
-	uint32_t next;		/* of the same row, in order of number; or of the free places */
+	uint32_t row;           /* ROW_NONE: this place is free */
+	uint32_t next;          /* of the same row, in order of number; or of the free places */
 	uint32_t number;
 	uint16_t channel;
 };
@@ -69,12 +70,13 @@ struct allocation_table {
 	struct chains by_id;
 	struct chains by_client;  /* client address, server address, relay */
 	struct chains by_relayed; /* relayed address */
-	struct chains by_user;	  /* user's handle: several rows each */
-	struct chains by_peer;	  /* row, channel or not, address */
+	struct chains by_user;    /* user's handle: several rows each */
+	struct chains by_peer;    /* row, channel or not, address */
 	struct chains by_channel; /* row, channel number */
 };
 
-void allocation_table_init(struct allocation_table *table, uint32_t rows_max, uint32_t peers_max, uint64_t seed);
+void allocation_table_init(struct allocation_table *table, uint32_t rows_max, uint32_t peers_max,
+			   uint64_t seed);
 void allocation_table_free(struct allocation_table *table);
 /* Empties it; what was never used stays untouched memory. */
 void allocation_table_clear(struct allocation_table *table);
@@ -83,28 +85,33 @@ void allocation_table_clear(struct allocation_table *table);
 uint32_t allocation_find(const struct allocation_table *table, const struct id *id);
 uint32_t allocation_find_client(const struct allocation_table *table, const struct address *client,
 				const struct address *server, uint64_t relay);
-uint32_t allocation_find_relayed(const struct allocation_table *table, const struct address *relayed);
+uint32_t allocation_find_relayed(const struct allocation_table *table,
+				 const struct address *relayed);
 /* How many of that user's allocations are alive. */
-uint64_t allocation_count_user(const struct allocation_table *table, const struct id *user, uint64_t now_us);
+uint64_t allocation_count_user(const struct allocation_table *table, const struct id *user,
+			       uint64_t now_us);
 bool allocation_is_live(const struct allocation *allocation, uint64_t now_us);
 
 /* All return PEER_NONE if there is none alive. */
-uint32_t permission_find(const struct allocation_table *table, uint32_t row, const struct address *peer,
-			 uint64_t now_us);
-uint32_t channel_find(const struct allocation_table *table, uint32_t row, uint16_t channel, uint64_t now_us);
-uint32_t channel_find_peer(const struct allocation_table *table, uint32_t row, const struct address *peer,
-			   uint64_t now_us);
+uint32_t permission_find(const struct allocation_table *table, uint32_t row,
+			 const struct address *peer, uint64_t now_us);
+uint32_t channel_find(const struct allocation_table *table, uint32_t row, uint16_t channel,
+		      uint64_t now_us);
+uint32_t channel_find_peer(const struct allocation_table *table, uint32_t row,
+			   const struct address *peer, uint64_t now_us);
 /* By number, alive or not. */
 uint32_t peer_find_number(const struct allocation_table *table, uint32_t row, uint64_t number);
 /* Live permissions (or channels) of a row. */
-uint32_t peer_count(const struct allocation_table *table, uint32_t row, bool channels, uint64_t now_us);
+uint32_t peer_count(const struct allocation_table *table, uint32_t row, bool channels,
+		    uint64_t now_us);
 
-/* Copies `allocation` into a free row, without peers, and into the indexes. The caller knows that there is
- * room (rows_used < rows_max) and that its id is new. */
+/* Copies `allocation` into a free row, without peers, and into the indexes. The caller knows that
+ * there is room (rows_used < rows_max) and that its id is new. */
 uint32_t allocation_claim(struct allocation_table *table, const struct allocation *allocation);
 /* Frees the row and its peers. */
 void allocation_release(struct allocation_table *table, uint32_t row);
-/* Appends `peer` (its address, expiry, number, channel) to the row; the caller knows that there is room. */
+/* Appends `peer` (its address, expiry, number, channel) to the row; the caller knows that there is
+ * room. */
 uint32_t peer_claim(struct allocation_table *table, uint32_t row, const struct peer *peer);
 /* Frees what expired at `now_us` or before. */
 void peer_purge(struct allocation_table *table, uint32_t row, uint64_t now_us);

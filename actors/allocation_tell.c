@@ -6,12 +6,13 @@
 #include "actors/allocation.h"
 
 enum {
-	EVENT_BYTES_MAX	     = 1024, /* an encoded event of stream 2; the longest has one name */
-	NOTICE_EVENTS_MAX    = 48,
-	NOTICE_BODY_BYTES    = NOTICE_EVENTS_MAX * EVENT_BYTES_MAX,
+	EVENT_BYTES_MAX = 1024, /* an encoded event of stream 2; the longest has one name */
+	NOTICE_EVENTS_MAX = 48,
+	NOTICE_BODY_BYTES = NOTICE_EVENTS_MAX * EVENT_BYTES_MAX,
 };
 _Static_assert((int)NOTICE_EVENTS_MAX > (int)EVENTS_PER_COMMAND_MAX, "a decision fits one notice");
-_Static_assert((int)EVENT_BYTES_MAX > (int)NAME_BYTES_MAX + 400, "ids, addresses and numbers beside the name");
+_Static_assert((int)EVENT_BYTES_MAX > (int)NAME_BYTES_MAX + 400,
+	       "ids, addresses and numbers beside the name");
 
 /* Events on their way to one front, posted when the notice is full. */
 struct bundle {
@@ -26,8 +27,8 @@ static void
 bundle_begin(struct bundle *bundle, struct outbox *outbox, uint64_t front)
 {
 	bundle->outbox = outbox;
-	bundle->front  = front;
-	bundle->count  = 0;
+	bundle->front = front;
+	bundle->count = 0;
 	bundle->events = mp_writer_of(bundle->memory, sizeof bundle->memory);
 }
 
@@ -52,7 +53,8 @@ static void
 bundle_post_happened(struct bundle *bundle)
 {
 	if (bundle->count > 0) {
-		bundle_post(bundle, (struct notice) { .type = NOTICE_HAPPENED, .happened.count = bundle->count });
+		bundle_post(bundle, (struct notice){ .type = NOTICE_HAPPENED,
+						     .happened.count = bundle->count });
 	}
 }
 
@@ -76,8 +78,8 @@ tell_ends(const struct event_list *events, struct outbox *outbox)
 		bundle_begin(&bundle, outbox, front);
 		for (uint32_t i = 0; i < events->count; i++) {
 			const struct event *event = &events->items[i];
-			if (event->type == EVENT_TURN_ALLOCATION_ENDED
-			    && event->turn_allocation_ended.relay == front) {
+			if (event->type == EVENT_TURN_ALLOCATION_ENDED &&
+			    event->turn_allocation_ended.relay == front) {
 				bundle_add(&bundle, event);
 			}
 		}
@@ -86,8 +88,8 @@ tell_ends(const struct event_list *events, struct outbox *outbox)
 }
 
 void
-allocation_tell(const void *opaque, const struct command *command, struct span body, enum verdict verdict,
-		const struct event_list *events, struct outbox *outbox)
+allocation_tell(const void *opaque, const struct command *command, struct span body,
+		enum verdict verdict, const struct event_list *events, struct outbox *outbox)
 {
 	struct bundle bundle;
 
@@ -104,15 +106,16 @@ allocation_tell(const void *opaque, const struct command *command, struct span b
 	for (uint32_t i = 0; i < events->count; i++) {
 		bundle_add(&bundle, &events->items[i]);
 	}
-	bundle_post(&bundle, (struct notice) { .type = NOTICE_DECIDED, .decided.verdict = verdict });
+	bundle_post(&bundle, (struct notice){ .type = NOTICE_DECIDED, .decided.verdict = verdict });
 }
 
-/* --- the greeting ------------------------------------------------------------------------------- */
+/* --- the greeting -------------------------------------------------------------------------------
+ */
 
 static struct event
 event_about(const struct allocation *allocation, enum event_type type)
 {
-	return (struct event) { .type = type, .trace_id = allocation->trace };
+	return (struct event){ .type = type, .trace_id = allocation->trace };
 }
 
 static void
@@ -120,17 +123,17 @@ add_created(struct bundle *bundle, const struct allocation *allocation)
 {
 	struct event event = event_about(allocation, EVENT_TURN_ALLOCATION_CREATED);
 
-	event.turn_allocation_created = (struct event_turn_allocation_created) {
-		.allocation  = allocation->id,
-		.user	     = allocation->user,
-		.relay	     = allocation->relay,
-		.transport   = allocation->transport,
-		.server	     = allocation->server,
-		.relayed     = allocation->relayed,
+	event.turn_allocation_created = (struct event_turn_allocation_created){
+		.allocation = allocation->id,
+		.user = allocation->user,
+		.relay = allocation->relay,
+		.transport = allocation->transport,
+		.server = allocation->server,
+		.relayed = allocation->relayed,
 		.transaction = allocation->transaction,
-		.expires_us  = allocation->expires_us,
-		.user_name   = allocation->user_name,
-		.client	     = allocation->client,
+		.expires_us = allocation->expires_us,
+		.user_name = allocation->user_name,
+		.client = allocation->client,
 	};
 	bundle_add(bundle, &event);
 }
@@ -139,25 +142,25 @@ static void
 add_peer(struct bundle *bundle, const struct allocation *allocation, const struct peer *peer)
 {
 	const bool is_channel = peer->channel != 0;
-	struct event event    = event_about(
-		   allocation, is_channel ? EVENT_TURN_CHANNEL_BOUND : EVENT_TURN_PERMISSION_INSTALLED);
+	struct event event = event_about(allocation, is_channel ? EVENT_TURN_CHANNEL_BOUND
+								: EVENT_TURN_PERMISSION_INSTALLED);
 
 	if (is_channel) {
-		event.turn_channel_bound = (struct event_turn_channel_bound) {
+		event.turn_channel_bound = (struct event_turn_channel_bound){
 			.allocation = allocation->id,
-			.user	    = allocation->user,
-			.number	    = peer->number,
-			.channel    = peer->channel,
+			.user = allocation->user,
+			.number = peer->number,
+			.channel = peer->channel,
 			.expires_us = peer->expires_us,
-			.peer	    = peer->address,
+			.peer = peer->address,
 		};
 	} else {
-		event.turn_permission_installed = (struct event_turn_permission_installed) {
+		event.turn_permission_installed = (struct event_turn_permission_installed){
 			.allocation = allocation->id,
-			.user	    = allocation->user,
-			.number	    = peer->number,
+			.user = allocation->user,
+			.number = peer->number,
 			.expires_us = peer->expires_us,
-			.peer	    = peer->address,
+			.peer = peer->address,
 		};
 	}
 	bundle_add(bundle, &event);
@@ -171,7 +174,7 @@ allocation_greet(const void *opaque, uint64_t front, struct outbox *outbox)
 	struct bundle bundle;
 
 	bundle_begin(&bundle, outbox, front);
-	bundle_post(&bundle, (struct notice) { .type = NOTICE_HAPPENED, .happened.count = 0 });
+	bundle_post(&bundle, (struct notice){ .type = NOTICE_HAPPENED, .happened.count = 0 });
 	for (uint32_t row = 0; row < table->rows_fresh; row++) {
 		const struct allocation *allocation = &table->rows[row];
 
@@ -179,7 +182,8 @@ allocation_greet(const void *opaque, uint64_t front, struct outbox *outbox)
 			continue;
 		}
 		add_created(&bundle, allocation);
-		for (uint32_t at = allocation->peer_first; at != PEER_NONE; at = table->peers[at].next) {
+		for (uint32_t at = allocation->peer_first; at != PEER_NONE;
+		     at = table->peers[at].next) {
 			add_peer(&bundle, allocation, &table->peers[at]);
 		}
 	}

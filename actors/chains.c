@@ -18,8 +18,8 @@ chains_init(struct chains *chains, uint32_t count)
 		heads *= 2;
 	}
 	chains->heads = malloc(heads * sizeof *chains->heads);
-	chains->next  = calloc(count, sizeof *chains->next);
-	chains->mask  = heads - 1;
+	chains->next = calloc(count, sizeof *chains->next);
+	chains->mask = heads - 1;
 	assert(chains->heads != NULL);
 	assert(chains->next != NULL);
 	chains_clear(chains);
@@ -46,7 +46,7 @@ chains_link(struct chains *chains, uint64_t hash, uint32_t item)
 
 	assert(*head != item);
 	chains->next[item] = *head;
-	*head		   = item;
+	*head = item;
 }
 
 void
@@ -68,7 +68,8 @@ chains_hash_address(uint64_t seed, const struct address *address, uint64_t salt)
 
 	memcpy(words, address->bytes, sizeof words);
 	const uint64_t rest = (uint64_t)address->family << 16 | address->port;
-	return chains_mix(chains_mix(words[0] ^ seed, words[1] ^ ODD_A) ^ rest, (salt ^ seed) + ODD_B);
+	return chains_mix(chains_mix(words[0] ^ seed, words[1] ^ ODD_A) ^ rest,
+			  (salt ^ seed) + ODD_B);
 }
 
 uint64_t

@@ -1,8 +1,9 @@
-/* Chained hash indexes over the items of a pool, which are known by their place in it (0, 1, ...). The items
- * hold no links: an index is two flat arrays, so one pool can have several. No heap after chains_init.
+/* Chained hash indexes over the items of a pool, which are known by their place in it (0, 1, ...).
+ * The items hold no links: an index is two flat arrays, so one pool can have several. No heap after
+ * chains_init.
  *
- * The caller compares keys: walk chains_first / chains_next and look. Hashes are keyed with a seed, because
- * strangers choose the keys; the seed is never part of a state's dump. */
+ * The caller compares keys: walk chains_first / chains_next and look. Hashes are keyed with a seed,
+ * because strangers choose the keys; the seed is never part of a state's dump. */
 #ifndef IFSWARM_ACTORS_CHAINS_H
 #define IFSWARM_ACTORS_CHAINS_H
 
