@@ -24,6 +24,6 @@ void names_learn(struct names *names, const struct event *event);
 const struct name *names_find(const struct names *names, const struct id *handle);
 
 /* How a reader asks for a name: from what was learnt, or from farther away. */
-typedef const struct name *name_of(void *context, const struct id *handle);
+typedef const struct name *names_ask(void *context, const struct id *handle);
 
 #endif

@@ -25,7 +25,7 @@ const char *part_state_name(enum part_state state);
 struct telling {
 	const struct entry *entry;
 	const struct event *event; /* NULL: not in this program's catalog */
-	name_of *name_of;
+	names_ask *name_of;
 	void *names;
 	enum part_state part[SEALED_PARTS_MAX];
 };

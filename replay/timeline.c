@@ -10,7 +10,7 @@
 #include "replay/words.h"
 
 void
-timeline_make(struct timeline *t, struct who *who, name_of *name_of, void *names, timeline_say *say,
+timeline_make(struct timeline *t, struct who *who, names_ask *name_of, void *names, timeline_say *say,
 	      void *context)
 {
 	*t = (struct timeline){

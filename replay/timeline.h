@@ -60,7 +60,7 @@ typedef void timeline_say(void *context, uint64_t seq, uint64_t us, const char *
 
 struct timeline {
 	struct who *who;
-	name_of *name_of;
+	names_ask *name_of;
 	void *names;
 	timeline_say *say;
 	void *context;
@@ -88,7 +88,7 @@ struct timeline {
 };
 
 /* `who` and the names are borrowed. */
-void timeline_make(struct timeline *t, struct who *who, name_of *name_of, void *names,
+void timeline_make(struct timeline *t, struct who *who, names_ask *name_of, void *names,
 		   timeline_say *say, void *context);
 void timeline_free(struct timeline *t);
 
