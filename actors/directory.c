@@ -1,30 +1,27 @@
 #include "actors/directory.h"
 
+#include "actors/slot_index.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NOWHERE = UINT32_MAX };
-
 struct entry {
 	enum directory_kind kind;
 	struct id subject;
 	struct name name;
-	uint32_t next_by_name; /* in its bucket, or NOWHERE */
-	uint32_t next_by_subject;
 };
 
-/* A ring of entries in the order of their first appearance, under two chained hashes. */
+/* A ring of entries in the order of their first appearance. */
 struct directory {
 	uint64_t seed;
 	uint32_t size;
 	uint32_t oldest;
 	uint32_t count;
-	uint32_t mask;
 	struct entry *entries;
-	uint32_t *by_name;
-	uint32_t *by_subject;
+	struct slot_index by_name; /* of those whose name is known */
+	struct slot_index by_subject;
 };
 
 struct directory *
@@ -32,27 +29,19 @@ directory_new(size_t names_max, uint64_t seed)
 {
 	assert(names_max >= 1);
 	assert(names_max <= KNOWN_NAMES_MAX);
-	uint32_t buckets = 1;
-	while (buckets < names_max) {
-		buckets *= 2;
-	}
 	struct directory *directory = calloc(1, sizeof *directory);
+
 	if (directory == NULL) {
 		return NULL;
 	}
 	directory->seed = seed;
 	directory->size = (uint32_t)names_max;
-	directory->mask = buckets - 1;
 	directory->entries = calloc(names_max, sizeof *directory->entries);
-	directory->by_name = malloc(buckets * sizeof *directory->by_name);
-	directory->by_subject = malloc(buckets * sizeof *directory->by_subject);
-	if (directory->entries == NULL || directory->by_name == NULL ||
-	    directory->by_subject == NULL) {
+	if (directory->entries == NULL || !index_init(&directory->by_name, names_max) ||
+	    !index_init(&directory->by_subject, names_max)) {
 		directory_free(directory);
 		return NULL;
 	}
-	memset(directory->by_name, 0xFF, buckets * sizeof *directory->by_name);
-	memset(directory->by_subject, 0xFF, buckets * sizeof *directory->by_subject);
 	return directory;
 }
 
@@ -63,30 +52,30 @@ directory_free(struct directory *directory)
 		return;
 	}
 	free(directory->entries);
-	free(directory->by_name);
-	free(directory->by_subject);
+	index_free(&directory->by_name);
+	index_free(&directory->by_subject);
 	free(directory);
 }
 
-static uint32_t *
-name_bucket(const struct directory *d, enum directory_kind kind, const struct name *name)
+static uint64_t
+name_hash(const struct directory *d, enum directory_kind kind, const struct name *name)
 {
-	return &d->by_name[hash_bytes(d->seed + kind, name->bytes, name->length) & d->mask];
+	return hash_bytes(d->seed + kind, name->bytes, name->length);
 }
 
-static uint32_t *
-subject_bucket(const struct directory *d, const struct id *subject)
+static uint64_t
+subject_hash(const struct directory *d, const struct id *subject)
 {
-	return &d->by_subject[hash_bytes(d->seed, subject->bytes, sizeof subject->bytes) & d->mask];
+	return hash_bytes(d->seed, subject->bytes, sizeof subject->bytes);
 }
 
 static uint32_t
 entry_of_subject(const struct directory *d, const struct id *subject)
 {
-	uint32_t at = *subject_bucket(d, subject);
+	uint32_t at = index_first(&d->by_subject, subject_hash(d, subject));
 
-	while (at != NOWHERE && !id_equal(&d->entries[at].subject, subject)) {
-		at = d->entries[at].next_by_subject;
+	while (at != SLOT_NONE && !id_equal(&d->entries[at].subject, subject)) {
+		at = index_next(&d->by_subject, at);
 	}
 	return at;
 }
@@ -95,11 +84,13 @@ bool
 directory_find(const struct directory *directory, enum directory_kind kind, const struct name *name,
 	       struct id *out)
 {
+	const uint64_t hash = name_hash(directory, kind, name);
+
 	if (name->length == 0) {
 		return false;
 	}
-	for (uint32_t at = *name_bucket(directory, kind, name); at != NOWHERE;
-	     at = directory->entries[at].next_by_name) {
+	for (uint32_t at = index_first(&directory->by_name, hash); at != SLOT_NONE;
+	     at = index_next(&directory->by_name, at)) {
 		const struct entry *entry = &directory->entries[at];
 
 		if (entry->kind == kind && name_equal(&entry->name, name)) {
@@ -113,7 +104,7 @@ directory_find(const struct directory *directory, enum directory_kind kind, cons
 bool
 directory_has(const struct directory *directory, const struct id *subject)
 {
-	return entry_of_subject(directory, subject) != NOWHERE;
+	return entry_of_subject(directory, subject) != SLOT_NONE;
 }
 
 struct name
@@ -121,7 +112,7 @@ directory_name(const struct directory *directory, const struct id *subject)
 {
 	const uint32_t at = entry_of_subject(directory, subject);
 
-	return at == NOWHERE ? (struct name){ 0 } : directory->entries[at].name;
+	return at == SLOT_NONE ? (struct name){ 0 } : directory->entries[at].name;
 }
 
 static void
@@ -129,36 +120,22 @@ give_name(struct directory *d, uint32_t at, const struct name *name)
 {
 	struct entry *entry = &d->entries[at];
 
-	if (name->length == 0) {
-		return;
+	if (name->length > 0) {
+		entry->name = *name;
+		index_add(&d->by_name, name_hash(d, entry->kind, name), at);
 	}
-	uint32_t *bucket = name_bucket(d, entry->kind, name);
-	entry->name = *name;
-	entry->next_by_name = *bucket;
-	*bucket = at;
 }
 
 static void
 forget_oldest(struct directory *d)
 {
-	const uint32_t at = d->oldest;
-	struct entry *entry = &d->entries[at];
-	uint32_t *link = subject_bucket(d, &entry->subject);
+	const struct entry *entry = &d->entries[d->oldest];
 
-	while (*link != at) {
-		assert(*link != NOWHERE);
-		link = &d->entries[*link].next_by_subject;
-	}
-	*link = entry->next_by_subject;
+	index_remove(&d->by_subject, subject_hash(d, &entry->subject), d->oldest);
 	if (entry->name.length > 0) {
-		link = name_bucket(d, entry->kind, &entry->name);
-		while (*link != at) {
-			assert(*link != NOWHERE);
-			link = &d->entries[*link].next_by_name;
-		}
-		*link = entry->next_by_name;
+		index_remove(&d->by_name, name_hash(d, entry->kind, &entry->name), d->oldest);
 	}
-	d->oldest = (at + 1) % d->size;
+	d->oldest = (d->oldest + 1) % d->size;
 	d->count--;
 }
 
@@ -170,14 +147,10 @@ add(struct directory *d, enum directory_kind kind, const struct id *subject,
 		forget_oldest(d);
 	}
 	const uint32_t at = (d->oldest + d->count) % d->size;
-	uint32_t *bucket = subject_bucket(d, subject);
 
-	d->entries[at] = (struct entry){ .kind = kind,
-					 .subject = *subject,
-					 .next_by_name = NOWHERE,
-					 .next_by_subject = *bucket };
-	*bucket = at;
+	d->entries[at] = (struct entry){ .kind = kind, .subject = *subject };
 	d->count++;
+	index_add(&d->by_subject, subject_hash(d, subject), at);
 	give_name(d, at, name);
 }
 
@@ -188,7 +161,7 @@ directory_note(struct directory *directory, enum directory_kind kind, const stru
 	assert(!id_is_none(subject));
 	const uint32_t at = entry_of_subject(directory, subject);
 
-	if (at == NOWHERE) {
+	if (at == SLOT_NONE) {
 		add(directory, kind, subject, name);
 	} else if (directory->entries[at].name.length == 0) {
 		give_name(directory, at, name);

@@ -67,7 +67,8 @@ const char *
 leave_reason_name(uint64_t reason)
 {
 	static const char *const names[]
-		= { "unknown", "closed", "gateway lost", "too slow", "too fast", "shutdown" };
+		= { "unknown",  "closed",   "gateway lost",    "too slow",
+		    "too fast", "shutdown", "gateway stopped" };
 
 	return names[reason < sizeof names / sizeof names[0] ? reason : 0];
 }

@@ -44,6 +44,7 @@ enum leave_reason {
 	LEAVE_TOO_SLOW	   = 3,
 	LEAVE_TOO_FAST	   = 4,
 	LEAVE_SHUTDOWN	   = 5,
+	LEAVE_GATEWAY_STOPPED = 6, /* its gateway ended in order */
 };
 
 /* Why an allocation ended. */

@@ -25,6 +25,9 @@ enum {
 	NOTICES_PER_REPLY_MAX	  = 512,
 	NOTICES_QUEUED_MAX	  = 8192,
 	AGENTS_MAX		  = 16384,
+	ROOMS_MAX		  = 4096,
+	SESSION_NAMES_MAX	  = 8192, /* agents and rooms, gone ones too, whose handle is remembered */
+	RECENT_COMMANDS_MAX	  = 8192, /* accepted ones that session recognises when they come again */
 	KNOWN_NAMES_MAX		  = 16384,
 
 	/* TURN (RFC 8656). */
@@ -46,6 +49,7 @@ enum {
 };
 
 _Static_assert(CHANNEL_LIFETIME_S >= PERMISSION_LIFETIME_S, "a channel outlives its permission");
+_Static_assert(SESSION_NAMES_MAX <= KNOWN_NAMES_MAX, "a directory holds them");
 _Static_assert(PERMIT_PEERS_MAX <= EVENTS_PER_COMMAND_MAX, "one event for each peer");
 _Static_assert(ALLOCATION_LIFETIME_S <= ALLOCATION_LIFETIME_MAX_S, "the default is allowed");
 _Static_assert(EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX, "a command fits one append");
