@@ -10,8 +10,8 @@
 #include "replay/words.h"
 
 void
-timeline_make(struct timeline *t, struct who *who, names_ask *name_of, void *names, timeline_say *say,
-	      void *context)
+timeline_make(struct timeline *t, struct who *who, names_ask *name_of, void *names,
+	      timeline_say *say, void *context)
 {
 	*t = (struct timeline){
 		.who = who, .name_of = name_of, .names = names, .say = say, .context = context

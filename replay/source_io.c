@@ -1,0 +1,141 @@
+#include "replay/source_io.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void
+open_keys(struct source *source)
+{
+	char fault[512];
+
+	if (log_keys_open(source->reader, NULL, &source->keys, fault, sizeof fault) &&
+	    log_keys_open(source->far_reader, NULL, &source->far_keys, fault, sizeof fault)) {
+		return;
+	}
+	fprintf(stderr, "ifreplay: names stay sealed, handles are shown in their place: %s\n",
+		fault);
+	if (source->keys != NULL) {
+		log_keys_close(source->keys);
+		source->keys = NULL;
+	}
+}
+
+bool
+source_open(struct source *source, const char *data_dir, char *fault, size_t fault_size)
+{
+	*source = (struct source){ 0 };
+	if (!log_reader_open(data_dir, &source->reader, fault, fault_size)) {
+		return false;
+	}
+	if (!log_reader_open(data_dir, &source->far_reader, fault, fault_size)) {
+		log_reader_close(source->reader);
+		return false;
+	}
+	open_keys(source);
+	names_make(&source->names);
+	return true;
+}
+
+void
+source_close(struct source *source)
+{
+	if (source->keys != NULL) {
+		log_keys_close(source->keys);
+		log_keys_close(source->far_keys);
+	}
+	log_reader_close(source->far_reader);
+	log_reader_close(source->reader);
+	names_free(&source->names);
+}
+
+struct search {
+	struct source *source;
+	const struct id *handle;
+};
+
+static bool
+search_event(void *context, const struct event *event, const struct entry *entry)
+{
+	struct search *search = context;
+	struct source *source = search->source;
+
+	source->names_from = entry->seq;
+	if (event != NULL) {
+		names_learn(&source->names, event);
+	}
+	return names_find(&source->names, search->handle) == NULL;
+}
+
+const struct name *
+source_name_of(void *context, const struct id *handle)
+{
+	struct source *source = context;
+	struct search search = { source, handle };
+	const struct name *known = names_find(&source->names, handle);
+
+	if (known != NULL || source->keys == NULL || source->names_from == 0) {
+		return known;
+	}
+	log_read_events_back(source->far_reader, source->far_keys, 0, source->names_from,
+			     LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_ALLOCATION),
+			     search_event, &search);
+	known = names_find(&source->names, handle);
+	if (known == NULL) {
+		source->names_from = 0;
+	}
+	return known;
+}
+
+void
+source_names_from(struct source *source, uint64_t seq)
+{
+	source->names_from = seq;
+}
+
+/* recorded_us never decreases, so halving finds the place. */
+bool
+source_seek(struct source *source, const struct moment *moment, uint64_t size, uint64_t *seq)
+{
+	uint64_t low = 0;
+	uint64_t high = size;
+
+	if (!moment->is_time) {
+		*seq = moment->value;
+		return true;
+	}
+	while (low < high) {
+		const uint64_t middle = low + (high - low) / 2;
+		struct log_row row;
+		bool found = false;
+
+		if (!log_read_row(source->reader, middle, &row, &found)) {
+			return false;
+		}
+		if (found && row.recorded_us < moment->value) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	*seq = low;
+	return true;
+}
+
+int
+source_failed(const struct source *source)
+{
+	fprintf(stderr, "ifreplay: %s\n", log_reader_fault(source->reader));
+	return 1;
+}
+
+struct telling
+source_telling(struct source *source, const struct event *event, const struct entry *entry)
+{
+	return (struct telling){
+		.entry = entry,
+		.event = event,
+		.name_of = source_name_of,
+		.names = source,
+		.part = { PART_UNKNOWN, PART_UNKNOWN },
+	};
+}

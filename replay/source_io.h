@@ -1,0 +1,45 @@
+/* A log opened for reading, with the keys if they are at hand, and the names behind its handles.
+ *
+ * Names are learnt as the log is read; one that was said before the place where reading began is
+ * looked for backwards, and every name on that way is kept, so that the log is walked at most once.
+ */
+#ifndef IFSWARM_REPLAY_SOURCE_IO_H
+#define IFSWARM_REPLAY_SOURCE_IO_H
+
+#include "replay/moment.h"
+#include "replay/names.h"
+#include "replay/telling.h"
+#include "store/read_io.h"
+
+struct source {
+	struct log_reader *reader;
+	struct log_keys *keys;         /* NULL: names stay sealed */
+	struct log_reader *far_reader; /* for looking back while the first one walks */
+	struct log_keys *far_keys;
+	struct names names;
+	uint64_t names_from; /* what lies before it has not been searched for names */
+};
+
+/* False with one line in `fault` if there is no log to read. Without keys a line on stderr says so.
+ */
+bool source_open(struct source *source, const char *data_dir, char *fault, size_t fault_size);
+void source_close(struct source *source);
+
+/* A names_ask; the context is the source. */
+const struct name *source_name_of(void *source, const struct id *handle);
+
+/* Reading is about to begin there: names before it are looked up when asked for. */
+void source_names_from(struct source *source, uint64_t seq);
+
+/* The first seq recorded at or after the moment (a seq is itself); false if the log cannot be read.
+ */
+bool source_seek(struct source *source, const struct moment *moment, uint64_t size, uint64_t *seq);
+
+/* Says the reader's fault on stderr and gives the exit code. */
+int source_failed(const struct source *source);
+
+/* One telling over what a walk handed out. */
+struct telling source_telling(struct source *source, const struct event *event,
+			      const struct entry *entry);
+
+#endif
