@@ -13,8 +13,8 @@
 
 enum { NONCE_BYTES_MAX = 29, NONCE_KEY_BYTES = 32 };
 
-/* RFC 8489 section 18.1: bit 0 is the leftmost of 24. */
-enum { NONCE_PASSWORD_ALGORITHMS = 0x800000, NONCE_USERNAME_ANONYMITY = 0x400000 };
+/* RFC 8489 section 18.1 with erratum 6290: bit 0 is the least significant of the 24. */
+enum { NONCE_PASSWORD_ALGORITHMS = 0x000001, NONCE_USERNAME_ANONYMITY = 0x000002 };
 
 /* Random, made by the supervisor and handed to every relay: a restarted relay goes on accepting. */
 struct nonce_key {
