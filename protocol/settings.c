@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/settings_value.h"
+
 static const struct setting_description table[] = {
 #define SETTING(kind, key, member, environment, preset, help)                                      \
 	{ key, SETTING_##kind, environment, preset, help, offsetof(struct settings, member) },
@@ -12,7 +14,7 @@ static const struct setting_description table[] = {
 #undef SETTING
 };
 
-enum { KEYS = sizeof table / sizeof table[0], DISTANCE_MAX = 2, KEY_BYTES_MAX = 48 };
+enum { KEYS = SETTINGS_COUNT, DISTANCE_MAX = 2, KEY_BYTES_MAX = 48 };
 
 const struct setting_description *
 settings_table(size_t *count)
@@ -206,16 +208,40 @@ list_add(struct setting_list *list, const struct setting_word *word, bool fresh)
 }
 
 static bool
+number_set(const struct setting_description *d, uint64_t *place, const char *digits,
+	   const char *where, struct setting_faults *faults)
+{
+	char wanted[SETTING_VALUE_FAULT_MAX];
+	uint64_t number = 0;
+
+	if (!number_read(digits, &number)) {
+		return refuse_value(d, digits, where, "is no whole number", faults);
+	}
+	if (setting_number_fault(d->key, number, wanted)) {
+		return refuse_value(d, digits, where, wanted, faults);
+	}
+	*place = number;
+	return true;
+}
+
+static bool
 value_set(struct settings *settings, const struct setting_description *d,
 	  const struct setting_word *word, bool fresh, const char *where,
 	  struct setting_faults *faults)
 {
 	void *place = (char *)settings + d->offset;
+	const bool is_list = d->kind == SETTING_LIST || d->kind == SETTING_SECRETS;
+	const char *wanted = NULL;
 
+	if (!is_list || word->bytes[0] != '\0') {
+		wanted = setting_word_fault(d->key, word->bytes);
+	}
+	if (wanted != NULL) {
+		return refuse_value(d, word->bytes, where, wanted, faults);
+	}
 	switch (d->kind) {
 	case SETTING_NUMBER:
-		return number_read(word->bytes, place) ||
-		       refuse_value(d, word->bytes, where, "is no whole number", faults);
+		return number_set(d, place, word->bytes, where, faults);
 	case SETTING_FLAG:
 		return flag_read(word->bytes, place) ||
 		       refuse_value(d, word->bytes, where, "is neither yes nor no", faults);
@@ -250,6 +276,7 @@ settings_set(struct settings *settings, const char *key, const char *value, bool
 		return refuse_value(d, value, where,
 				    "is longer than 511 bytes or has control characters", faults);
 	}
+	snprintf(faults->sources[d - table], SETTING_SOURCE_MAX, "%s", where);
 	return value_set(settings, d, &word, fresh, where, faults);
 }
 
@@ -270,13 +297,14 @@ preset_list(struct setting_list *list, const char *preset)
 void
 settings_preset(struct settings *settings)
 {
+	struct setting_faults none = { 0 };
+
 	memset(settings, 0, sizeof *settings);
 	for (size_t i = 0; i < KEYS; i++) {
 		if (table[i].kind == SETTING_LIST || table[i].kind == SETTING_SECRETS) {
 			preset_list((void *)((char *)settings + table[i].offset), table[i].preset);
 			continue;
 		}
-		struct setting_faults none = { 0 };
 		const bool fits = settings_set(settings, table[i].key, table[i].preset, true,
 					       "preset", &none);
 

@@ -47,10 +47,20 @@ struct setting_description {
 /* The table in its order; `count` entries. */
 const struct setting_description *settings_table(size_t *count);
 
-/* Where a value came from, for faults: "ifswarm.conf:12", "environment PORT", "option --port". */
+enum {
+#define SETTING(kind, key, member, environment, preset, help) SETTING_PLACE_##member,
+#include "protocol/settings.def"
+#undef SETTING
+	SETTINGS_COUNT,
+	SETTING_SOURCE_MAX = 128
+};
+
+/* What is wrong, and where each value came from: "ifswarm.conf:12", "environment PORT",
+ * "option --port", or "" for a preset. `sources` are in the order of the table. */
 struct setting_faults {
 	size_t count;
 	char lines[SETTING_FAULTS_MAX][SETTING_FAULT_MAX];
+	char sources[SETTINGS_COUNT][SETTING_SOURCE_MAX];
 };
 
 /* One key's description; NULL if there is no such key. */
@@ -62,9 +72,9 @@ __attribute__((format(printf, 2, 3))) void setting_fault_add(struct setting_faul
 
 /* All presets. */
 void settings_preset(struct settings *settings);
-/* Sets one key. The first value a layer gives to a list replaces what lower layers gave, later ones
- * of the same layer are added: `fresh` is true for that first one. False, with a line added to
- * `faults`
+/* Sets one key, and notes where it came from. The first value a layer gives to a list replaces what
+ * lower layers gave, later ones of the same layer are added: `fresh` is true for that first one.
+ * False, with a line added to `faults`
  * ("WHERE: what is wrong: what to do"), if the key is unknown or the value does not fit. */
 bool settings_set(struct settings *settings, const char *key, const char *value, bool fresh,
 		  const char *where, struct setting_faults *faults);
@@ -74,8 +84,8 @@ bool settings_set(struct settings *settings, const char *key, const char *value,
 void settings_read(struct settings *settings, const char *text, const char *file,
 		   struct setting_faults *faults);
 /* What is wrong between keys (min-port above max-port, TLS certificate without key, signaling
- * beyond loopback without open-signaling, no way to authenticate, unreadable address or CIDR...).
- */
+ * beyond loopback without open-signaling, no-auth beside users...). Each value alone is checked by
+ * settings_set. */
 void settings_check(const struct settings *settings, struct setting_faults *faults);
 /* Writes all keys as INI text that settings_read gives back as the same settings, secrets included:
  * for handing a checked configuration to a child through a memfd. Returns the length, 0 if `size`

@@ -1,0 +1,209 @@
+#include "actors/cluster_io.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "actors/child_io.h"
+#include "actors/data_dir_io.h"
+#include "protocol/log_line_io.h"
+
+enum { SETTINGS_TEXT_MAX = 512 * 1024 };
+
+static const char *const kinds[] = { "witness", "session", "allocation", "relay", "gateway" };
+
+bool
+actor_serves_turn(const struct actor *actor)
+{
+	return actor->kind == ACTOR_WITNESS || actor->kind == ACTOR_ALLOCATION ||
+	       actor->kind == ACTOR_RELAY;
+}
+
+bool
+actor_serves_signaling(const struct actor *actor)
+{
+	return actor->kind == ACTOR_WITNESS || actor->kind == ACTOR_SESSION ||
+	       actor->kind == ACTOR_GATEWAY;
+}
+
+/* --- what is handed over -----------------------------------------------------------------------
+ */
+
+static int
+settings_memfd(const struct settings *settings)
+{
+	char *text = malloc(SETTINGS_TEXT_MAX);
+	const size_t length = text == NULL ? 0 : settings_write(settings, text, SETTINGS_TEXT_MAX);
+	int fd = -1;
+
+	assert(length > 0);
+	fd = sealed_memfd("settings", text, length);
+	explicit_bzero(text, length);
+	free(text);
+	if (fd < 0) {
+		log_error("cannot make a memfd: %s", strerror(errno));
+	}
+	return fd;
+}
+
+/* Whoever needs no secret gets none. */
+static bool
+prepare_settings(struct cluster *cluster)
+{
+	struct settings *public = malloc(sizeof *public);
+
+	assert(public != NULL);
+	*public = *cluster->settings;
+	public->user.count = 0;
+	public->static_auth_secret.count = 0;
+	cluster->settings_fd = settings_memfd(cluster->settings);
+	cluster->settings_public_fd = settings_memfd(public);
+	explicit_bzero(public, sizeof *public);
+	free(public);
+	return cluster->settings_fd >= 0 && cluster->settings_public_fd >= 0;
+}
+
+/* The other programs lie beside this one. */
+static bool
+own_directory(char *out, size_t size)
+{
+	const ssize_t length = readlink("/proc/self/exe", out, size - 1);
+
+	if (length <= 0) {
+		log_error("cannot read /proc/self/exe: %s: is /proc mounted?", strerror(errno));
+		return false;
+	}
+	out[length] = '\0';
+	char *slash = strrchr(out, '/');
+	assert(slash != NULL);
+	*slash = '\0';
+	return true;
+}
+
+static bool
+add_actor(struct cluster *cluster, enum actor_kind kind, unsigned number, enum cluster_group group)
+{
+	const size_t at = supervisor_add(&cluster->supervisor, group);
+	struct actor *actor = &cluster->actors[at];
+	char url[MAILBOX_URL_MAX];
+	char fault[MAILBOX_URL_MAX];
+	char directory[PATH_MAX];
+
+	*actor = (struct actor){ .kind = kind, .number = number };
+	if (kind == ACTOR_RELAY || kind == ACTOR_GATEWAY) {
+		snprintf(actor->name, sizeof actor->name, "%s-%u", kinds[kind], number);
+	} else {
+		snprintf(actor->name, sizeof actor->name, "%s", kinds[kind]);
+	}
+	if (!own_directory(directory, sizeof directory)) {
+		return false;
+	}
+	const int length = snprintf(actor->program, sizeof actor->program, "%.960s/ifswarm-%s",
+				    directory, kinds[kind]);
+	if (length < 0 || access(actor->program, X_OK) != 0) {
+		log_error("%s is missing: build all programs, or install them together",
+			  actor->program);
+		return false;
+	}
+	mailbox_url(url, sizeof url, cluster->run_dir, actor->name);
+	actor->mailbox = mailbox_dial(url, 1, fault, sizeof fault);
+	if (actor->mailbox == NULL) {
+		log_error("%s", fault);
+	}
+	return actor->mailbox != NULL;
+}
+
+static bool
+add_actors(struct cluster *cluster)
+{
+	bool added = add_actor(cluster, ACTOR_WITNESS, 1, GROUP_WITNESS) &&
+		     add_actor(cluster, ACTOR_SESSION, 1, GROUP_DECIDERS) &&
+		     add_actor(cluster, ACTOR_ALLOCATION, 1, GROUP_DECIDERS);
+
+	for (unsigned n = 1; added && n <= cluster->settings->relays; n++) {
+		added = add_actor(cluster, ACTOR_RELAY, n, GROUP_RELAYS);
+	}
+	for (unsigned n = 1; added && n <= cluster->settings->gateways; n++) {
+		added = add_actor(cluster, ACTOR_GATEWAY, n, GROUP_GATEWAYS);
+	}
+	return added;
+}
+
+bool
+cluster_prepare(struct cluster *cluster, struct settings *settings, bool listening_is_preset)
+{
+	const char *data = settings->data_dir.bytes;
+
+	memset(cluster, 0, sizeof *cluster);
+	cluster->settings = settings;
+	if (!data_dir_make(data) || !data_dir_lock(data) || !run_dir_make(data, cluster->run_dir) ||
+	    !sockets_open(&cluster->sockets, settings, listening_is_preset) ||
+	    !turn_secret_add(settings, true)) {
+		return false;
+	}
+	cluster->nonce_key_fd = nonce_key_open(data);
+	return cluster->nonce_key_fd >= 0 && prepare_settings(cluster) && add_actors(cluster);
+}
+
+/* --- starting ----------------------------------------------------------------------------------
+ */
+
+struct plan_texts {
+	char number[12];
+	char fds[CHILD_FDS_MAX][12];
+	size_t used;
+};
+
+static void
+plan_fd(struct child_plan *plan, struct plan_texts *texts, const char *option, int fd)
+{
+	assert(texts->used < CHILD_FDS_MAX);
+	child_plan_add_fd(plan, option, fd, texts->fds[texts->used++]);
+}
+
+static void
+plan_relay(struct child_plan *plan, struct plan_texts *texts, const struct cluster *cluster,
+	   unsigned number)
+{
+	const struct sockets *sockets = &cluster->sockets;
+
+	for (size_t i = 0; i < sockets->udp_each; i++) {
+		plan_fd(plan, texts, "--udp-fd",
+			sockets->udp[(number - 1) * sockets->udp_each + i]);
+	}
+	plan_fd(plan, texts, "--nonce-key-fd", cluster->nonce_key_fd);
+}
+
+bool
+cluster_start(struct cluster *cluster, size_t at)
+{
+	struct actor *actor = &cluster->actors[at];
+	struct plan_texts texts = { .used = 0 };
+	struct child_plan plan;
+	const bool needs_secrets = actor->kind == ACTOR_RELAY || actor->kind == ACTOR_GATEWAY;
+
+	child_plan_start(&plan, actor->program);
+	snprintf(texts.number, sizeof texts.number, "%u", actor->number);
+	child_plan_add(&plan, "--number", texts.number);
+	plan_fd(&plan, &texts, "--settings-fd",
+		needs_secrets ? cluster->settings_fd : cluster->settings_public_fd);
+	child_plan_add(&plan, "--run-dir", cluster->run_dir);
+	if (actor->kind == ACTOR_RELAY) {
+		plan_relay(&plan, &texts, cluster, actor->number);
+	} else if (actor->kind == ACTOR_GATEWAY) {
+		plan_fd(&plan, &texts, "--listen-fd", cluster->sockets.tcp);
+	}
+	const pid_t pid = child_start(&plan);
+
+	if (pid < 0) {
+		log_error("cannot start %s: %s: check the limits of processes and memory",
+			  actor->name, strerror(errno));
+		return false;
+	}
+	actor->pid = pid;
+	return true;
+}

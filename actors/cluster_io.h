@@ -1,0 +1,51 @@
+/* The cluster as the supervisor holds it: data directory, sockets, settings, and a plan for each
+ * child. */
+#ifndef IFSWARM_ACTORS_CLUSTER_IO_H
+#define IFSWARM_ACTORS_CLUSTER_IO_H
+
+#include <sys/types.h>
+
+#include "actors/mailbox_io.h"
+#include "actors/sockets_io.h"
+#include "actors/start_io.h"
+#include "actors/supervisor.h"
+
+/* In the order in which they are started; also the supervisor's groups. */
+enum cluster_group { GROUP_WITNESS, GROUP_DECIDERS, GROUP_RELAYS, GROUP_GATEWAYS };
+
+enum actor_kind { ACTOR_WITNESS, ACTOR_SESSION, ACTOR_ALLOCATION, ACTOR_RELAY, ACTOR_GATEWAY };
+
+struct actor {
+	enum actor_kind kind;
+	unsigned number; /* from 1 */
+	char name[32];   /* "relay-1", and the name of its mailbox */
+	char program[1024];
+	pid_t pid;          /* 0 if none runs */
+	uint64_t epoch;     /* as its last answer said */
+	char last_exit[48]; /* "pid 12 signal 9"; "" before the first */
+	struct mailbox_client *mailbox;
+};
+
+struct cluster {
+	struct settings *settings;
+	char run_dir[RUN_DIR_BYTES_MAX];
+	struct sockets sockets;
+	int settings_fd;        /* with secrets: for relays and gateways */
+	int settings_public_fd; /* without: for the others */
+	int nonce_key_fd;
+	struct supervisor supervisor; /* its children are `actors`, index by index */
+	struct actor actors[CHILDREN_MAX];
+};
+
+/* Makes and locks the data directory, opens everything. Changes the settings (the secret of DATA,
+ * addresses this host does not have). False: it was logged. */
+bool cluster_prepare(struct cluster *cluster, struct settings *settings, bool listening_is_preset);
+
+/* Starts the process; false if it cannot (logged). */
+bool cluster_start(struct cluster *cluster, size_t actor);
+
+/* True for what STUN and TURN need, and for what signaling needs: the witness is both. */
+bool actor_serves_turn(const struct actor *actor);
+bool actor_serves_signaling(const struct actor *actor);
+
+#endif

@@ -1,0 +1,167 @@
+#include "actors/sockets_io.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "protocol/address.h"
+#include "protocol/address_io.h"
+#include "protocol/log_line_io.h"
+#include "protocol/record.h"
+
+enum { ACCEPT_BACKLOG = 1024 };
+
+static int
+open_bound(const struct address *address, int type, int reuse_option)
+{
+	struct sockaddr_storage where;
+	const socklen_t length = address_to_sockaddr(address, &where);
+	const int one = 1;
+	const int fd = socket(where.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0) {
+		return -1;
+	}
+	if ((reuse_option != 0 &&
+	     setsockopt(fd, SOL_SOCKET, reuse_option, &one, sizeof one) != 0) ||
+	    (where.ss_family == AF_INET6 &&
+	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0) ||
+	    bind(fd, (const struct sockaddr *)&where, length) != 0) {
+		const int kept = errno;
+		close(fd);
+		errno = kept;
+		return -1;
+	}
+	return fd;
+}
+
+static const char *
+advice(int fault)
+{
+	switch (fault) {
+	case EADDRINUSE:
+		return "another program has that port: stop it, or choose another port";
+	case EADDRNOTAVAIL:
+	case EAFNOSUPPORT:
+		return "this host does not have that address: `ip address` lists those it has";
+	case EACCES:
+		return "ports below 1024 need CAP_NET_BIND_SERVICE: choose a higher one";
+	default:
+		return "see the error's name";
+	}
+}
+
+static void
+log_busy(const char *key, const struct address *address, const char *transport, int fault)
+{
+	char text[ADDRESS_PRINT_MAX];
+
+	address_print(text, sizeof text, address);
+	log_error("%s: cannot listen on %s %s: %s: %s", key, transport, text, strerror(fault),
+		  advice(fault));
+}
+
+static struct address
+address_at(const char *ip, uint64_t port)
+{
+	struct address address;
+	const char *fault = address_parse(&address, ip);
+
+	assert(fault == NULL); /* settings_set has parsed it */
+	address.port = (uint16_t)port;
+	return address;
+}
+
+/* SO_REUSEPORT would let another program of the same user share our port unseen, so it is tried
+ * without first. 0, or the errno. */
+static int
+probe_udp(const struct address *address)
+{
+	const int fd = open_bound(address, SOCK_DGRAM, 0);
+
+	if (fd < 0) {
+		return errno;
+	}
+	close(fd);
+	return 0;
+}
+
+static void
+drop_listening_ip(struct settings *settings, size_t at)
+{
+	struct setting_list *list = &settings->listening_ip;
+
+	log_info("this host has no %s: listening without it", list->items[at].bytes);
+	memmove(&list->items[at], &list->items[at + 1],
+		(list->count - at - 1) * sizeof list->items[0]);
+	list->count--;
+}
+
+static bool
+probe_all(struct settings *settings, bool is_preset)
+{
+	for (size_t i = 0; i < settings->listening_ip.count;) {
+		const struct address address =
+			address_at(settings->listening_ip.items[i].bytes, settings->listening_port);
+		const int fault = probe_udp(&address);
+
+		if (fault == 0) {
+			i++;
+		} else if (is_preset && (fault == EADDRNOTAVAIL || fault == EAFNOSUPPORT)) {
+			drop_listening_ip(settings, i);
+		} else {
+			log_busy("listening-port", &address, "udp", fault);
+			return false;
+		}
+	}
+	if (settings->listening_ip.count == 0) {
+		log_error("listening-ip: this host has none of the preset addresses: name one");
+	}
+	return settings->listening_ip.count != 0;
+}
+
+static bool
+open_udp(struct sockets *out, const struct settings *settings)
+{
+	const size_t count = settings->relays * settings->listening_ip.count;
+
+	out->udp_each = settings->listening_ip.count;
+	out->udp = calloc(count, sizeof out->udp[0]);
+	assert(out->udp != NULL);
+	for (size_t i = 0; i < count; i++) {
+		const struct address address =
+			address_at(settings->listening_ip.items[i % out->udp_each].bytes,
+				   settings->listening_port);
+
+		out->udp[i] = open_bound(&address, SOCK_DGRAM, SO_REUSEPORT);
+		if (out->udp[i] < 0) {
+			log_busy("listening-port", &address, "udp", errno);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+open_tcp(struct sockets *out, const struct settings *settings)
+{
+	const struct address address = address_at(settings->host.bytes, settings->port);
+
+	out->tcp = open_bound(&address, SOCK_STREAM, SO_REUSEADDR);
+	if (out->tcp < 0 || listen(out->tcp, ACCEPT_BACKLOG) != 0) {
+		log_busy("port", &address, "tcp", errno);
+		return false;
+	}
+	return true;
+}
+
+bool
+sockets_open(struct sockets *out, struct settings *settings, bool listening_is_preset)
+{
+	return probe_all(settings, listening_is_preset) && open_udp(out, settings) &&
+	       open_tcp(out, settings);
+}

@@ -1,0 +1,521 @@
+#include "actors/supervisor_io.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "actors/child_io.h"
+#include "actors/cluster_io.h"
+#include "actors/operator_log_io.h"
+#include "actors/ready_io.h"
+#include "actors/sandbox_io.h"
+#include "protocol/log_line_io.h"
+#include "protocol/message.h"
+#include "protocol/time_io.h"
+
+enum {
+	SLOTS = 8,
+	TURN_MS = 50,          /* of the loop while something changes */
+	FAREWELL_US = 3000000, /* for the last events before the witness is stopped */
+	STATUS_BYTES_MAX = 8192,
+	FD_SIGNALS = 0,
+	FD_REQUESTS = 1,
+	FD_LOG = 2,
+	FD_ACTORS = 3,
+};
+
+/* What is said once, when it first holds. */
+struct milestones {
+	bool announced; /* the ready line */
+	bool turn_completed;
+	bool signaling_completed;
+	bool farewell; /* cluster_stopped is queued */
+	uint64_t farewell_us;
+	uint64_t asked_us; /* ready_ask, last */
+};
+
+struct running {
+	struct cluster cluster;
+	struct operator_log *log;
+	struct mailbox_server *requests;
+	int signals;
+	uint64_t pinged_us;
+	bool given_up;
+	struct milestones done;
+};
+
+/* --- deployment events -------------------------------------------------------------------------
+ */
+
+/* What concerns the witness concerns both services. */
+static void
+note_both(struct running *r, const struct actor *actor, enum event_type turn,
+	  enum event_type signaling, const char *detail)
+{
+	if (actor_serves_turn(actor)) {
+		operator_log_note(r->log, turn, actor->name, detail);
+	}
+	if (actor_serves_signaling(actor)) {
+		operator_log_note(r->log, signaling, actor->name, detail);
+	}
+}
+
+static void
+note_failed(struct running *r, const struct actor *actor, const char *detail)
+{
+	note_both(r, actor, EVENT_TURN_HEALTH_CHECK_FAILED, EVENT_SIGNALING_HEALTH_CHECK_FAILED,
+		  detail);
+}
+
+static void
+note_started(struct running *r)
+{
+	operator_log_note(r->log, EVENT_TURN_DEPLOYMENT_STARTED, "supervisor", "");
+	operator_log_note(r->log, EVENT_SIGNALING_DEPLOYMENT_STARTED, "supervisor", "");
+}
+
+static bool
+all_were_ready(const struct running *r, bool (*concerned)(const struct actor *actor))
+{
+	const struct supervisor *s = &r->cluster.supervisor;
+
+	for (size_t i = 0; i < s->count; i++) {
+		if (concerned(&r->cluster.actors[i]) && !s->children[i].was_healthy) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void
+note_completed(struct running *r)
+{
+	if (!r->done.turn_completed && all_were_ready(r, actor_serves_turn)) {
+		r->done.turn_completed = true;
+		operator_log_note(r->log, EVENT_TURN_DEPLOYMENT_COMPLETED, "supervisor", "");
+	}
+	if (!r->done.signaling_completed && all_were_ready(r, actor_serves_signaling)) {
+		r->done.signaling_completed = true;
+		operator_log_note(r->log, EVENT_SIGNALING_DEPLOYMENT_COMPLETED, "supervisor", "");
+	}
+}
+
+/* --- doing what was decided --------------------------------------------------------------------
+ */
+
+static void
+do_start(struct running *r, struct action action)
+{
+	struct actor *actor = &r->cluster.actors[action.child];
+	const uint64_t restarts = r->cluster.supervisor.children[action.child].restarts;
+	struct supervisor *s = &r->cluster.supervisor;
+	const uint64_t now_us = time_monotonic_us();
+	const bool started = cluster_start(&r->cluster, action.child);
+	char detail[96];
+
+	supervisor_did(s, action, now_us);
+	if (!started) {
+		supervisor_exited(s, action.child, now_us);
+		return;
+	}
+	log_info("%s started, pid %ld", actor->name, (long)actor->pid);
+	if (s->children[action.child].restarts > restarts) {
+		snprintf(detail, sizeof detail, "pid %ld after %s", (long)actor->pid,
+			 actor->last_exit);
+		note_both(r, actor, EVENT_TURN_AUTO_RESTARTED, EVENT_SIGNALING_AUTO_RESTARTED,
+			  detail);
+	}
+}
+
+static void
+do_kill_unhealthy(struct running *r, struct action action)
+{
+	struct actor *actor = &r->cluster.actors[action.child];
+	char detail[96];
+
+	log_warning("%s with pid %ld does not answer: killing it, it will be restarted",
+		    actor->name, (long)actor->pid);
+	snprintf(detail, sizeof detail, "pid %ld does not answer", (long)actor->pid);
+	note_failed(r, actor, detail);
+	kill(actor->pid, SIGKILL);
+	supervisor_did(&r->cluster.supervisor, action, time_monotonic_us());
+}
+
+static void
+do_signal(struct running *r, struct action action, int number)
+{
+	kill(r->cluster.actors[action.child].pid, number);
+	supervisor_did(&r->cluster.supervisor, action, time_monotonic_us());
+}
+
+static void
+do_give_up(struct running *r, struct action action)
+{
+	struct actor *actor = &r->cluster.actors[action.child];
+
+	log_error(
+		"%s ended %d times before it ever answered (%s): see its own lines above; stopping",
+		actor->name, SUPERVISOR_ATTEMPTS_MAX, actor->last_exit);
+	r->given_up = true;
+	supervisor_did(&r->cluster.supervisor, action, time_monotonic_us());
+	supervisor_stop(&r->cluster.supervisor);
+}
+
+/* The witness is stopped last; before that it gets the last events. True while they are on their
+ * way. */
+static bool
+is_saying_farewell(struct running *r, struct action action)
+{
+	const uint64_t now_us = time_monotonic_us();
+
+	if (r->cluster.actors[action.child].kind != ACTOR_WITNESS) {
+		return false;
+	}
+	if (!r->done.farewell) {
+		r->done.farewell = true;
+		r->done.farewell_us = now_us;
+		operator_log_note(r->log, EVENT_CLUSTER_STOPPED, "supervisor",
+				  r->given_up ? "gave up" : "in order");
+		operator_log_work(r->log);
+	}
+	return !operator_log_is_empty(r->log) && now_us - r->done.farewell_us < FAREWELL_US;
+}
+
+/* False if it has to wait. */
+static bool
+perform(struct running *r, struct action action)
+{
+	switch (action.kind) {
+	case ACTION_NONE:
+		return false;
+	case ACTION_START:
+		do_start(r, action);
+		return true;
+	case ACTION_KILL_UNHEALTHY:
+		do_kill_unhealthy(r, action);
+		return true;
+	case ACTION_TERMINATE:
+		if (is_saying_farewell(r, action)) {
+			return false;
+		}
+		do_signal(r, action, SIGTERM);
+		return true;
+	case ACTION_KILL_STUCK:
+		log_warning("%s did not stop in %d s: killing it",
+			    r->cluster.actors[action.child].name, SUPERVISOR_STOP_US / 1000000);
+		do_signal(r, action, SIGKILL);
+		return true;
+	case ACTION_GIVE_UP:
+		do_give_up(r, action);
+		return true;
+	}
+	return false;
+}
+
+/* --- what comes in -----------------------------------------------------------------------------
+ */
+
+static void
+child_exited(struct running *r, size_t at, int status)
+{
+	struct actor *actor = &r->cluster.actors[at];
+	char cause[32];
+
+	child_cause(status, cause, sizeof cause);
+	snprintf(actor->last_exit, sizeof actor->last_exit, "pid %ld %s", (long)actor->pid, cause);
+	actor->pid = 0;
+	if (supervisor_exited(&r->cluster.supervisor, at, time_monotonic_us())) {
+		log_warning("%s ended: %s: it will be restarted", actor->name, actor->last_exit);
+		note_failed(r, actor, actor->last_exit);
+	} else {
+		log_info("%s stopped: %s", actor->name, actor->last_exit);
+	}
+}
+
+static void
+reap(struct running *r)
+{
+	for (size_t i = 0; i < r->cluster.supervisor.count; i++) {
+		const pid_t pid = r->cluster.actors[i].pid;
+		int status = 0;
+
+		if (pid > 0 && waitpid(pid, &status, WNOHANG) == pid) {
+			child_exited(r, i, status);
+		}
+	}
+}
+
+static void
+take_signals(struct running *r)
+{
+	struct signalfd_siginfo signal;
+
+	while (read(r->signals, &signal, sizeof signal) == sizeof signal) {
+		if (signal.ssi_signo == SIGHUP) {
+			log_info("SIGHUP: a changed configuration is read at the next start");
+		} else if (signal.ssi_signo != SIGCHLD && r->cluster.supervisor.stopping) {
+			log_info("stopping already");
+		} else if (signal.ssi_signo != SIGCHLD) {
+			log_info("stopping in order");
+			supervisor_stop(&r->cluster.supervisor);
+		}
+	}
+	reap(r);
+}
+
+static void
+send_pings(struct running *r)
+{
+	uint8_t bytes[8];
+	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
+	const uint64_t now_us = time_monotonic_us();
+	const bool is_starting = !supervisor_is_ready(&r->cluster.supervisor);
+
+	/* A start is noticed sooner. */
+	if (now_us - r->pinged_us < (is_starting ? SUPERVISOR_PING_US / 10 : SUPERVISOR_PING_US)) {
+		return;
+	}
+	r->pinged_us = now_us;
+	mp_put_array(&w, 1);
+	mp_put_u64(&w, REQUEST_PING);
+	for (size_t i = 0; i < r->cluster.supervisor.count; i++) {
+		struct mailbox_client *mailbox = r->cluster.actors[i].mailbox;
+
+		if (r->cluster.actors[i].pid > 0 && mailbox_lane_is_free(mailbox, 0)) {
+			mailbox_request(mailbox, 0, mp_written(&w));
+		}
+	}
+}
+
+static void
+take_answer(struct running *r, size_t at, struct span reply)
+{
+	struct mp_reader reader = mp_reader_of(reply);
+	struct supervisor *s = &r->cluster.supervisor;
+	struct actor *actor = &r->cluster.actors[at];
+	const bool was_starting = s->children[at].state == CHILD_STARTING;
+
+	mp_get_array(&reader, 8);
+	mp_get_u64(&reader); /* whatever the verdict: somebody answers */
+	const uint64_t epoch = mp_get_u64(&reader);
+	if (!reader.bad) {
+		actor->epoch = epoch;
+	}
+	if (actor->pid == 0) {
+		return; /* it has died since */
+	}
+	supervisor_answered(s, at, time_monotonic_us());
+	if (was_starting && actor->kind == ACTOR_GATEWAY) {
+		char detail[96];
+
+		snprintf(detail, sizeof detail, "pid %ld", (long)actor->pid);
+		operator_log_note(r->log, EVENT_SIGNALING_SERVER_STARTED, actor->name, detail);
+	}
+}
+
+static void
+take_answers(struct running *r)
+{
+	for (size_t i = 0; i < r->cluster.supervisor.count; i++) {
+		struct span reply;
+		size_t lane;
+
+		while (mailbox_reply(r->cluster.actors[i].mailbox, &lane, &reply)) {
+			take_answer(r, i, reply);
+		}
+	}
+}
+
+static void
+write_status(const struct running *r, struct mp_writer *w)
+{
+	const struct supervisor *s = &r->cluster.supervisor;
+
+	mp_put_array(w, 2);
+	mp_put_u64(w, ACCEPTED);
+	mp_put_array(w, s->count);
+	for (size_t i = 0; i < s->count; i++) {
+		const struct actor *actor = &r->cluster.actors[i];
+		const char *state = child_state_name(s->children[i].state);
+
+		mp_put_array(w, 5);
+		mp_put_str(w, actor->name, strlen(actor->name));
+		mp_put_u64(w, (uint64_t)actor->pid);
+		mp_put_str(w, state, strlen(state));
+		mp_put_u64(w, actor->epoch);
+		mp_put_u64(w, s->children[i].restarts);
+	}
+}
+
+static void
+write_verdict(struct mp_writer *w, enum verdict verdict)
+{
+	mp_put_array(w, 1);
+	mp_put_u64(w, verdict);
+}
+
+static void
+answer(struct running *r, uint32_t slot, struct span request)
+{
+	uint8_t bytes[STATUS_BYTES_MAX];
+	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
+	struct mp_reader reader = mp_reader_of(request);
+
+	mp_get_array(&reader, 1);
+	switch (mp_get_u64(&reader)) {
+	case REQUEST_STATUS:
+		write_status(r, &w);
+		break;
+	case REQUEST_PING:
+		write_verdict(&w, ACCEPTED);
+		break;
+	case REQUEST_STOP:
+		log_info("asked to stop: stopping in order");
+		supervisor_stop(&r->cluster.supervisor);
+		write_verdict(&w, ACCEPTED);
+		break;
+	default:
+		write_verdict(&w, REFUSED_MALFORMED);
+		break;
+	}
+	assert(!w.bad);
+	mailbox_answer(r->requests, slot, mp_written(&w));
+}
+
+static void
+take_requests(struct running *r)
+{
+	struct span request;
+	uint32_t slot;
+
+	while (mailbox_take(r->requests, &slot, &request)) {
+		answer(r, slot, request);
+	}
+}
+
+/* --- the loop ----------------------------------------------------------------------------------
+ */
+
+static void
+announce(struct running *r)
+{
+	const uint64_t now_us = time_monotonic_us();
+
+	if (r->done.announced || !supervisor_is_ready(&r->cluster.supervisor) ||
+	    now_us - r->done.asked_us < SUPERVISOR_PING_US / 10) {
+		return;
+	}
+	r->done.asked_us = now_us;
+	if (ready_ask(r->cluster.settings)) {
+		r->done.announced = true;
+		ready_print(r->cluster.settings);
+	}
+}
+
+static void
+wait_for_something(struct running *r)
+{
+	struct pollfd waits[FD_ACTORS + CHILDREN_MAX];
+	const size_t actors = r->cluster.supervisor.count;
+	const bool is_calm = r->done.announced && supervisor_is_ready(&r->cluster.supervisor);
+
+	waits[FD_SIGNALS] = (struct pollfd){ .fd = r->signals, .events = POLLIN };
+	waits[FD_REQUESTS] =
+		(struct pollfd){ .fd = mailbox_server_fd(r->requests), .events = POLLIN };
+	waits[FD_LOG] = (struct pollfd){ .fd = operator_log_fd(r->log), .events = POLLIN };
+	for (size_t i = 0; i < actors; i++) {
+		const int fd = mailbox_client_fd(r->cluster.actors[i].mailbox);
+		waits[FD_ACTORS + i] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	}
+	poll(waits, FD_ACTORS + actors, is_calm ? SUPERVISOR_PING_US / 1000 : TURN_MS);
+}
+
+static void
+turn(struct running *r)
+{
+	struct supervisor *s = &r->cluster.supervisor;
+
+	wait_for_something(r);
+	take_signals(r);
+	take_answers(r);
+	take_requests(r);
+	supervisor_wake(s, time_monotonic_us());
+	while (perform(r, supervisor_next(s, time_monotonic_us()))) {
+	}
+	send_pings(r);
+	note_completed(r);
+	operator_log_work(r->log);
+	announce(r);
+}
+
+static int
+catch_signals(void)
+{
+	sigset_t caught;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&caught);
+	sigaddset(&caught, SIGCHLD);
+	sigaddset(&caught, SIGTERM);
+	sigaddset(&caught, SIGINT);
+	sigaddset(&caught, SIGHUP);
+	/* Before nng starts its threads: they inherit the mask. */
+	sigprocmask(SIG_BLOCK, &caught, NULL);
+	return signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static bool
+open_own_ends(struct running *r)
+{
+	char url[MAILBOX_URL_MAX];
+	char fault[MAILBOX_URL_MAX + 128];
+
+	mailbox_url(url, sizeof url, r->cluster.run_dir, "supervisor");
+	r->requests = mailbox_listen(url, SLOTS, fault, sizeof fault);
+	if (r->requests == NULL) {
+		log_error("%s", fault);
+		return false;
+	}
+	r->log = operator_log_open(r->cluster.run_dir);
+	return r->log != NULL;
+}
+
+static void
+close_own_ends(struct running *r)
+{
+	for (size_t i = 0; i < r->cluster.supervisor.count; i++) {
+		mailbox_hang_up(r->cluster.actors[i].mailbox);
+	}
+	operator_log_close(r->log);
+	mailbox_close(r->requests);
+}
+
+int
+supervisor_run(struct settings *settings, bool listening_is_preset)
+{
+	static struct running running;
+	struct running *r = &running;
+
+	r->signals = catch_signals();
+	if (r->signals < 0) {
+		log_error("cannot catch signals: %s", strerror(errno));
+		return 1;
+	}
+	if (!sandbox_harden() || !cluster_prepare(&r->cluster, settings, listening_is_preset) ||
+	    !open_own_ends(r)) {
+		return 1;
+	}
+	note_started(r);
+	while (!supervisor_is_done(&r->cluster.supervisor)) {
+		turn(r);
+	}
+	close_own_ends(r);
+	log_info("stopped");
+	return r->given_up ? 1 : 0;
+}

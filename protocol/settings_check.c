@@ -1,0 +1,136 @@
+/* What is wrong between keys that are each right alone. */
+#include "protocol/settings.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "protocol/address.h"
+#include "protocol/credential.h"
+
+/* Where the key was set: the start of the fault's line. */
+static const char *
+where(const struct setting_faults *faults, const char *key)
+{
+	size_t count;
+	const struct setting_description *d = settings_find(key);
+
+	assert(d != NULL);
+	const char *source = faults->sources[d - settings_table(&count)];
+	return source[0] == '\0' ? "preset" : source;
+}
+
+static bool
+parse(const char *text, struct address *out)
+{
+	return address_parse(out, text) == NULL;
+}
+
+static bool
+is_loopback(const struct address *address)
+{
+	static const uint8_t one[16] = { [15] = 1 };
+
+	if (address->family == ADDRESS_IPV4) {
+		return address->bytes[0] == 127;
+	}
+	return memcmp(address->bytes, one, sizeof one) == 0;
+}
+
+static bool
+is_unspecified(const struct address *address)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(address->bytes, zero, sizeof zero) == 0;
+}
+
+static void
+check_signaling(const struct settings *s, struct setting_faults *faults)
+{
+	struct address host;
+
+	if ((s->tls_cert.bytes[0] == '\0') != (s->tls_key.bytes[0] == '\0')) {
+		const bool has_key = s->tls_cert.bytes[0] == '\0';
+
+		setting_fault_add(faults, "%s: %s is set and %s is not: set both or none",
+				  where(faults, has_key ? "tls-key" : "tls-cert"),
+				  has_key ? "tls-key" : "tls-cert",
+				  has_key ? "tls-cert" : "tls-key");
+	}
+	if (parse(s->host.bytes, &host) && !is_loopback(&host) && !s->open_signaling) {
+		setting_fault_add(
+			faults,
+			"%s: host %.64s is reachable from outside and anyone there could register: "
+			"set host = 127.0.0.1, or open-signaling = yes if that is meant",
+			where(faults, "host"), s->host.bytes);
+	}
+}
+
+static void
+check_ports(const struct settings *s, struct setting_faults *faults)
+{
+	if (s->min_port > s->max_port) {
+		setting_fault_add(faults, "%s: min-port %llu is above max-port %llu: swap them",
+				  where(faults, "min-port"), (unsigned long long)s->min_port,
+				  (unsigned long long)s->max_port);
+	} else if (s->listening_port >= s->min_port && s->listening_port <= s->max_port) {
+		setting_fault_add(
+			faults,
+			"%s: listening-port %llu lies among the relayed ports %llu to %llu: "
+			"choose one outside of them",
+			where(faults, "listening-port"), (unsigned long long)s->listening_port,
+			(unsigned long long)s->min_port, (unsigned long long)s->max_port);
+	}
+	if (s->total_quota != 0 && s->user_quota > s->total_quota) {
+		setting_fault_add(faults, "%s: user-quota %llu is above total-quota %llu: lower it",
+				  where(faults, "user-quota"), (unsigned long long)s->user_quota,
+				  (unsigned long long)s->total_quota);
+	}
+}
+
+static void
+check_addresses(const struct settings *s, struct setting_faults *faults)
+{
+	struct address address;
+
+	if (s->listening_ip.count == 0) {
+		setting_fault_add(faults, "%s: listening-ip is empty: name at least one address",
+				  where(faults, "listening-ip"));
+	}
+	for (size_t i = 0; i < s->listening_ip.count && s->relay_ip.count == 0; i++) {
+		if (parse(s->listening_ip.items[i].bytes, &address) && is_unspecified(&address)) {
+			setting_fault_add(
+				faults,
+				"%s: listening-ip %.64s stands for every address: name the one "
+				"that relayed sockets get, relay-ip = ADDRESS",
+				where(faults, "listening-ip"), s->listening_ip.items[i].bytes);
+		}
+	}
+}
+
+/* Without any user and secret, a secret is made at the first start: so there is always a way. */
+static void
+check_authentication(const struct settings *s, struct setting_faults *faults)
+{
+	if (s->no_auth && s->user.count + s->static_auth_secret.count != 0) {
+		setting_fault_add(
+			faults,
+			"%s: no-auth opens TURN to anyone, and yet a user or secret is configured: "
+			"remove one of both",
+			where(faults, "no-auth"));
+	}
+	if (s->static_auth_secret.count > CREDENTIAL_SECRETS_MAX) {
+		setting_fault_add(
+			faults, "%s: more than %d values of static-auth-secret: remove the oldest",
+			where(faults, "static-auth-secret"), CREDENTIAL_SECRETS_MAX);
+	}
+}
+
+void
+settings_check(const struct settings *settings, struct setting_faults *faults)
+{
+	check_signaling(settings, faults);
+	check_ports(settings, faults);
+	check_addresses(settings, faults);
+	check_authentication(settings, faults);
+}

@@ -1,0 +1,217 @@
+/* What one value may be, whatever the other keys say. */
+#include "protocol/settings_value.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/address.h"
+
+static const struct {
+	const char *key;
+	uint64_t least;
+	uint64_t most;
+} ranges[] = {
+	{ "port", 1, 65535 },
+	{ "gateways", 1, GATEWAYS_MAX },
+	{ "listening-port", 1, 65535 },
+	{ "min-port", 1024, 65535 },
+	{ "max-port", 1024, 65535 },
+	{ "relays", 1, RELAYS_MAX },
+	{ "credential-lifetime", 60, 365 * 86400 },
+	{ "stale-nonce", 30, 86400 },
+	{ "max-allocate-lifetime", ALLOCATION_LIFETIME_S, ALLOCATION_LIFETIME_MAX_S },
+	{ "user-quota", 0, ALLOCATIONS_MAX },
+	{ "total-quota", 0, ALLOCATIONS_MAX },
+	{ "unauthenticated-rate", 1, 1000000 },
+	{ "usage-interval", 1, 86400 },
+	{ "snapshot-events", 100, 1000000000 },
+};
+
+enum {
+	REALM_BYTES_MAX = 127,
+	NODE_BYTES_MAX = 48
+}; /* RFC 8489 section 14.9; the origin fits a text */
+
+bool
+setting_number_fault(const char *key, uint64_t value, char out[SETTING_VALUE_FAULT_MAX])
+{
+	for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+		if (strcmp(ranges[i].key, key) != 0) {
+			continue;
+		}
+		if (value >= ranges[i].least && value <= ranges[i].most) {
+			return false;
+		}
+		snprintf(out, SETTING_VALUE_FAULT_MAX, "is not from %llu to %llu",
+			 (unsigned long long)ranges[i].least, (unsigned long long)ranges[i].most);
+		return true;
+	}
+	return false;
+}
+
+/* An IP, without a port. */
+static const char *
+ip_fault(const char *text, struct address *out)
+{
+	const char *fault = address_parse(out, text);
+
+	if (fault == NULL && out->port != 0) {
+		return "has a port, where only an address belongs";
+	}
+	return fault;
+}
+
+static bool
+is_unspecified(const struct address *address)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(address->bytes, zero, sizeof zero) == 0;
+}
+
+static const char *
+check_ip(const char *text)
+{
+	struct address ignored;
+
+	return ip_fault(text, &ignored);
+}
+
+/* What peers and clients are told: somebody must be there. */
+static const char *
+check_concrete_ip(const char *text)
+{
+	struct address address;
+	const char *fault = ip_fault(text, &address);
+
+	if (fault == NULL && is_unspecified(&address)) {
+		return "stands for every address: name the one that is meant";
+	}
+	return fault;
+}
+
+static const char *
+check_host(const char *text)
+{
+	return strcmp(text, "localhost") == 0 ? NULL : check_ip(text);
+}
+
+/* PUBLIC or PUBLIC/PRIVATE. */
+static const char *
+check_external(const char *text)
+{
+	char public_ip[SETTING_BYTES_MAX];
+	const char *slash = strchr(text, '/');
+
+	if (strcmp(text, "auto-detect") == 0) {
+		return NULL;
+	}
+	if (slash == NULL) {
+		return check_concrete_ip(text);
+	}
+	snprintf(public_ip, sizeof public_ip, "%.*s", (int)(slash - text), text);
+	const char *fault = check_concrete_ip(public_ip);
+
+	return fault != NULL ? fault : check_concrete_ip(slash + 1);
+}
+
+static const char *
+check_range(const char *text)
+{
+	struct address_range ignored;
+
+	return address_range_parse(&ignored, text);
+}
+
+static const char *
+check_user(const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	if (colon == NULL || colon == text || colon[1] == '\0') {
+		return "is not NAME:PASSWORD";
+	}
+	return colon - text > NAME_BYTES_MAX ? "has a name of more than 256 bytes" : NULL;
+}
+
+static const char *
+check_realm(const char *text)
+{
+	if (text[0] == '\0' || strlen(text) > REALM_BYTES_MAX) {
+		return "is not 1 to 127 bytes long";
+	}
+	return strpbrk(text, "\"\\") != NULL ? "contains a quote or a backslash" : NULL;
+}
+
+/* It becomes part of the log's origin, a schema-less URL. */
+static const char *
+check_node(const char *text)
+{
+	const size_t length = strlen(text);
+
+	if (length == 0 || length > NODE_BYTES_MAX ||
+	    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-") != length) {
+		return "is not 1 to 48 lower-case letters, digits, dots and dashes";
+	}
+	return NULL;
+}
+
+static const char *
+check_origin(const char *text)
+{
+	const char *name = strstr(text, "://");
+
+	if (name == NULL || name == text || name[3] == '\0' || strchr(name + 3, '/') != NULL) {
+		return "is no web origin: write https://HOST or https://HOST:PORT";
+	}
+	return NULL;
+}
+
+static const char *
+check_log_level(const char *text)
+{
+	static const char *const levels[] = { "error", "warning", "info", "debug" };
+
+	for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+		if (strcmp(text, levels[i]) == 0) {
+			return NULL;
+		}
+	}
+	return "is none of error, warning, info, debug";
+}
+
+static const char *
+check_not_empty(const char *text)
+{
+	return text[0] == '\0' ? "is empty" : NULL;
+}
+
+static const struct {
+	const char *key;
+	const char *(*check)(const char *text);
+} checks[] = {
+	{ "data-dir", check_not_empty },
+	{ "node", check_node },
+	{ "host", check_host },
+	{ "allow-origin", check_origin },
+	{ "listening-ip", check_ip },
+	{ "relay-ip", check_concrete_ip },
+	{ "external-ip", check_external },
+	{ "realm", check_realm },
+	{ "user", check_user },
+	{ "allowed-peer-ip", check_range },
+	{ "denied-peer-ip", check_range },
+	{ "log-level", check_log_level },
+};
+
+const char *
+setting_word_fault(const char *key, const char *text)
+{
+	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+		if (strcmp(checks[i].key, key) == 0) {
+			return checks[i].check(text);
+		}
+	}
+	return NULL;
+}
