@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "protocol/log_line_io.h"
+#include "protocol/nonce.h"
 
 enum { PATH_BYTES = 1024, SECRET_BYTES = 32 };
 
@@ -276,14 +277,15 @@ read_private(const char *path, void *out, size_t size)
 	return got;
 }
 
-static void
-make_secret(char hex[2 * SECRET_BYTES + 1])
+static bool
+make_secret(const char *path, char hex[2 * SECRET_BYTES + 2])
 {
 	uint8_t secret[SECRET_BYTES];
 
 	random_bytes(secret, sizeof secret);
 	hex_write(hex, secret, sizeof secret);
 	explicit_bzero(secret, sizeof secret);
+	return make_private(path, hex, 2 * SECRET_BYTES);
 }
 
 static bool
@@ -318,13 +320,11 @@ turn_secret_add(struct settings *settings, bool make)
 		log_error("%s is empty: remove it, and the next start makes a new secret", path);
 		return false;
 	}
-	if (got < 0) {
-		make_secret(text);
-		text[2 * SECRET_BYTES] = '\n';
-		if (make && !make_private(path, text, 2 * SECRET_BYTES + 1)) {
-			return false;
-		}
-		text[2 * SECRET_BYTES] = '\0';
+	if (got < 0 && !make) {
+		return true;
+	}
+	if (got < 0 && !make_secret(path, text)) {
+		return false;
 	}
 	const bool taken = take_secret(settings, text, path);
 

@@ -28,9 +28,8 @@ bool run_dir_make(const char *data, char out[RUN_DIR_BYTES_MAX]);
 /* The same for those who ask a running cluster; false if DATA has none. */
 bool run_dir_find(const char *data, char out[RUN_DIR_BYTES_MAX]);
 
-/* Without a configured secret (and without no-auth) the secret of DATA becomes one of the
- * settings. `make`: makes it if it is missing; else a random one stands in, which is kept nowhere,
- * for checking. */
+/* Without a configured secret (and without no-auth) the secret of DATA becomes one of the settings;
+ * `make`: and is made if it is missing. False if it cannot be read or made: it was logged. */
 bool turn_secret_add(struct settings *settings, bool make);
 
 /* The relays' shared key of nonces, made if it is missing, in a sealed memfd. -1: it was logged. */

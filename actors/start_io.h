@@ -11,7 +11,6 @@
 enum {
 	START_FDS_MAX = 64,
 	RUN_DIR_BYTES_MAX = 92, /* "/allocation.ipc" behind it, a Unix socket's path has 107 */
-	NONCE_KEY_BYTES = 32,
 };
 
 struct start {
@@ -20,7 +19,8 @@ struct start {
 	char run_dir[RUN_DIR_BYTES_MAX]; /* for mailbox_url */
 	int sockets[START_FDS_MAX]; /* --udp-fd or --listen-fd, in order; close-on-exec is set */
 	size_t socket_count;
-	int nonce_key_fd; /* -1 if none; NONCE_KEY_BYTES from offset 0: use pread, others share it
+	int nonce_key_fd; /* -1 if none; NONCE_KEY_BYTES (protocol/nonce.h) from offset 0: use
+			   * pread, others share it
 			   */
 };
 

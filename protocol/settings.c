@@ -83,9 +83,8 @@ distance(const char *a, const char *b)
 	return row[wide];
 }
 
-/* The key that was probably meant; NULL if none is near. */
-static const char *
-nearest_key(const char *key)
+const char *
+setting_nearest_key(const char *key)
 {
 	const char *best = NULL;
 	size_t least = DISTANCE_MAX + 1;
@@ -107,7 +106,7 @@ nearest_key(const char *key)
 static bool
 refuse_unknown(const char *key, const char *where, struct setting_faults *faults)
 {
-	const char *near = nearest_key(key);
+	const char *near = setting_nearest_key(key);
 
 	if (strpbrk(key, " \t") != NULL) {
 		setting_fault_add(faults, "%s: \"%.60s\" is no key: write KEY = VALUE", where, key);

@@ -66,6 +66,9 @@ struct setting_faults {
 /* One key's description; NULL if there is no such key. */
 const struct setting_description *settings_find(const char *key);
 
+/* The key that was probably meant by a word that is none; NULL if none is near. */
+const char *setting_nearest_key(const char *key);
+
 /* Adds a line, "WHERE: what is wrong: what to do"; the last place says that there are more. */
 __attribute__((format(printf, 2, 3))) void setting_fault_add(struct setting_faults *faults,
 							     const char *format, ...);

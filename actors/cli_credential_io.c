@@ -1,0 +1,161 @@
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "actors/cli_io.h"
+#include "actors/data_dir_io.h"
+#include "protocol/address.h"
+#include "protocol/credential.h"
+#include "protocol/record.h"
+#include "protocol/time_io.h"
+
+enum { URL_MAX = ADDRESS_PRINT_MAX + 32 };
+
+static const char help[] =
+	"usage: ifswarm credential AGENT [--json] [--data-dir DIR] [--config FILE]\n"
+	"\n"
+	"Makes a time-limited TURN credential for an agent, as `registered` hands out. It is valid "
+	"for\n"
+	"credential-lifetime seconds, on every relay that has the same secret; nothing is stored.\n"
+	"\n"
+	"  --json  {\"urls\":[...],\"username\":...,\"credential\":...,\"expires\":...}, for "
+	"iceServers\n";
+
+static struct cli cli;
+static struct settings settings;
+static struct setting_faults faults;
+
+/* "turn:192.0.2.1:3478?transport=udp" */
+static void
+print_url(char out[URL_MAX], const char *ip, uint64_t port)
+{
+	struct address address = { 0 };
+	char text[ADDRESS_PRINT_MAX];
+
+	address_parse(&address, ip);
+	address.port = (uint16_t)port;
+	address_print(text, sizeof text, &address);
+	snprintf(out, URL_MAX, "turn:%s?transport=udp", text);
+}
+
+/* What clients reach: the public address where there is one. PUBLIC/PRIVATE is cut at the slash. */
+static const struct setting_list *
+reachable_addresses(struct settings *s)
+{
+	if (s->external_ip.count == 0) {
+		return &s->listening_ip;
+	}
+	for (size_t i = 0; i < s->external_ip.count; i++) {
+		char *text = s->external_ip.items[i].bytes;
+
+		text[strcspn(text, "/")] = '\0';
+	}
+	return &s->external_ip;
+}
+
+static void
+print_json(const struct setting_list *ips, const struct credential_pair *pair, uint64_t expires_s)
+{
+	json_t *urls = json_array();
+	char url[URL_MAX];
+
+	for (size_t i = 0; i < ips->count; i++) {
+		print_url(url, ips->items[i].bytes, settings.listening_port);
+		json_array_append_new(urls, json_string(url));
+	}
+	json_t *all = json_pack("{s:o, s:s, s:s, s:I}", "urls", urls, "username", pair->username,
+				"credential", pair->password, "expires", (json_int_t)expires_s);
+
+	json_dumpf(all, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(all);
+}
+
+static void
+print_text(const struct setting_list *ips, const struct credential_pair *pair, uint64_t expires_s)
+{
+	char url[URL_MAX];
+
+	for (size_t i = 0; i < ips->count; i++) {
+		print_url(url, ips->items[i].bytes, settings.listening_port);
+		printf("url         %s\n", url);
+	}
+	printf("username    %s\ncredential  %s\nexpires     %" PRIu64 "\n", pair->username,
+	       pair->password, expires_s);
+}
+
+static bool
+make_pair(struct credential_pair *out, const char *agent, uint64_t expires_s)
+{
+	struct integrity integrity;
+	struct name name;
+
+	if (!name_set(&name, agent, strlen(agent)) || !name_is_wellformed(&name)) {
+		return false;
+	}
+	integrity_open(&integrity);
+	const bool made = credential_make(
+		out, &integrity, settings.static_auth_secret.items[0].bytes, &name, expires_s);
+
+	integrity_close(&integrity);
+	return made;
+}
+
+static int
+print_credential(const char *agent)
+{
+	const uint64_t expires_s = time_now_us() / 1000000 + settings.credential_lifetime;
+	struct credential_pair pair;
+
+	if (!make_pair(&pair, agent, expires_s)) {
+		fprintf(stderr, "ifswarm: the agent must be 1 to 256 bytes of UTF-8 without "
+				"control characters\n");
+		return EXIT_USAGE;
+	}
+	const struct setting_list *ips = reachable_addresses(&settings);
+
+	if (cli.json) {
+		print_json(ips, &pair, expires_s);
+	} else {
+		print_text(ips, &pair, expires_s);
+	}
+	return EXIT_HOLDS;
+}
+
+int
+cli_credential(int argc, char **argv)
+{
+	struct setting_word file;
+
+	if (!cli_read(&cli, true, argc, argv)) {
+		return EXIT_USAGE;
+	}
+	if (cli.help) {
+		fputs(help, stdout);
+		return EXIT_HOLDS;
+	}
+	if (cli.word_count != 1) {
+		fprintf(stderr, "ifswarm credential: name one agent: ifswarm credential AGENT\n");
+		return EXIT_USAGE;
+	}
+	if (cli_settings(&cli, &settings, &faults, &file) != 0) {
+		return EXIT_USAGE;
+	}
+	if (settings.no_auth) {
+		fprintf(stderr, "ifswarm: no-auth is set: TURN asks for no credential\n");
+		return EXIT_TROUBLE;
+	}
+	if (!turn_secret_add(&settings, false)) {
+		return EXIT_TROUBLE;
+	}
+	if (settings.static_auth_secret.count == 0) {
+		fprintf(stderr,
+			"ifswarm: %s has no secret yet: the first `ifswarm up` makes it, or name "
+			"the data "
+			"directory with --data-dir\n",
+			settings.data_dir.bytes);
+		return EXIT_TROUBLE;
+	}
+	return print_credential(cli.words[0]);
+}

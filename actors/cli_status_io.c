@@ -1,0 +1,262 @@
+#include <inttypes.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "actors/cli_io.h"
+#include "actors/data_dir_io.h"
+#include "actors/mailbox_io.h"
+#include "actors/supervisor.h"
+#include "protocol/message.h"
+
+enum {
+	ANSWER_BYTES_MAX = 64 * 1024,
+	WAIT_MS = 3000,
+	WORD_MAX = 32,
+	STOP_WAIT_MS = 60000,
+	POLL_MS = 50
+};
+
+static const char status_help[] =
+	"usage: ifswarm status [--json] [--data-dir DIR] [--config FILE]\n"
+	"\n"
+	"What runs: each actor with its process, state, epoch and restarts; the size and root of "
+	"the log.\n"
+	"Exit code 0: the supervisor answers; 1: no cluster runs there.\n"
+	"\n"
+	"  --json  "
+	"{\"actors\":[{\"name\",\"pid\",\"state\",\"epoch\",\"restarts\"}],\"log\":{\"size\","
+	"\"root\"}}\n";
+
+static const char stop_help[] =
+	"usage: ifswarm stop [--data-dir DIR] [--config FILE]\n"
+	"\n"
+	"Stops the cluster in order: gateways, relays, session and allocation, witness. Returns "
+	"when it\n"
+	"has stopped. Exit code 0: stopped, or none was running; 1: it did not stop.\n";
+
+struct actor_line {
+	char name[WORD_MAX];
+	char state[WORD_MAX];
+	uint64_t pid;
+	uint64_t epoch;
+	uint64_t restarts;
+};
+
+struct status {
+	size_t count;
+	struct actor_line actors[CHILDREN_MAX];
+	bool has_log;
+	uint64_t size;
+	uint8_t root[32];
+};
+
+static struct cli cli;
+static struct settings settings;
+static struct setting_faults faults;
+
+/* One request to an actor; the reply's reader is bad if there was none. */
+static struct mp_reader
+ask(const char *run_dir, const char *name, enum request request, uint8_t answer[ANSWER_BYTES_MAX])
+{
+	char url[MAILBOX_URL_MAX];
+	uint8_t bytes[8];
+	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
+	uint64_t verdict;
+
+	mailbox_url(url, sizeof url, run_dir, name);
+	mp_put_array(&w, 1);
+	mp_put_u64(&w, request);
+	const size_t count = mailbox_ask(url, mp_written(&w), answer, ANSWER_BYTES_MAX, WAIT_MS);
+	struct mp_reader r = mp_reader_of((struct span){ answer, count });
+
+	mp_get_array(&r, 8);
+	verdict = mp_get_u64(&r);
+	r.bad |= verdict != ACCEPTED;
+	return r;
+}
+
+static void
+get_word(struct mp_reader *r, char out[WORD_MAX])
+{
+	const struct span word = mp_get_str(r, WORD_MAX - 1);
+
+	snprintf(out, WORD_MAX, "%.*s", (int)word.count,
+		 word.at == NULL ? "" : (const char *)word.at);
+}
+
+static bool
+ask_actors(const char *run_dir, struct status *out)
+{
+	static uint8_t answer[ANSWER_BYTES_MAX];
+	struct mp_reader r = ask(run_dir, "supervisor", REQUEST_STATUS, answer);
+	const size_t count = mp_get_array(&r, CHILDREN_MAX);
+
+	for (size_t i = 0; i < count && !r.bad; i++) {
+		struct actor_line *line = &out->actors[i];
+
+		mp_get_array(&r, 5);
+		get_word(&r, line->name);
+		line->pid = mp_get_u64(&r);
+		get_word(&r, line->state);
+		line->epoch = mp_get_u64(&r);
+		line->restarts = mp_get_u64(&r);
+	}
+	out->count = count;
+	return mp_reader_is_done(&r);
+}
+
+static void
+ask_log(const char *run_dir, struct status *out)
+{
+	static uint8_t answer[ANSWER_BYTES_MAX];
+	struct mp_reader r = ask(run_dir, "witness", REQUEST_LOG_STATUS, answer);
+
+	out->size = mp_get_u64(&r);
+	mp_get_fixed(&r, out->root, sizeof out->root);
+	out->has_log = mp_reader_is_done(&r);
+}
+
+static void
+print_json(const struct status *status)
+{
+	char root[65] = "";
+	json_t *actors = json_array();
+
+	for (size_t i = 0; i < status->count; i++) {
+		const struct actor_line *line = &status->actors[i];
+
+		json_array_append_new(actors,
+				      json_pack("{s:s, s:I, s:s, s:I, s:I}", "name", line->name,
+						"pid", (json_int_t)line->pid, "state", line->state,
+						"epoch", (json_int_t)line->epoch, "restarts",
+						(json_int_t)line->restarts));
+	}
+	hex_write(root, status->root, sizeof status->root);
+	json_t *all =
+		json_pack("{s:o, s:{s:o, s:o}}", "actors", actors, "log", "size",
+			  status->has_log ? json_integer((json_int_t)status->size) : json_null(),
+			  "root", status->has_log ? json_string(root) : json_null());
+
+	json_dumpf(all, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(all);
+}
+
+static void
+print_table(const struct status *status)
+{
+	char root[65] = "";
+
+	printf("%-14s %8s  %-12s %6s %9s\n", "actor", "pid", "state", "epoch", "restarts");
+	for (size_t i = 0; i < status->count; i++) {
+		const struct actor_line *line = &status->actors[i];
+
+		printf("%-14s %8" PRIu64 "  %-12s %6" PRIu64 " %9" PRIu64 "\n", line->name,
+		       line->pid, line->state, line->epoch, line->restarts);
+	}
+	hex_write(root, status->root, sizeof status->root);
+	if (status->has_log) {
+		printf("log: %" PRIu64 " events, root %s\n", status->size, root);
+	} else {
+		printf("log: the witness does not answer\n");
+	}
+}
+
+/* Reads what both commands take. -1 to go on, else the exit code. */
+static int
+begin(int argc, char **argv, const char *help, bool may_json)
+{
+	struct setting_word file;
+
+	if (!cli_read(&cli, false, argc, argv)) {
+		return EXIT_USAGE;
+	}
+	if (cli.help) {
+		fputs(help, stdout);
+		return EXIT_HOLDS;
+	}
+	if (cli.word_count != 0 || (cli.json && !may_json)) {
+		fprintf(stderr, "ifswarm: \"%s\" does not belong here: see --help\n",
+			cli.word_count != 0 ? cli.words[0] : "--json");
+		return EXIT_USAGE;
+	}
+	return cli_settings(&cli, &settings, &faults, &file) == 0 ? -1 : EXIT_USAGE;
+}
+
+int
+cli_status(int argc, char **argv)
+{
+	static struct status status;
+	char run_dir[RUN_DIR_BYTES_MAX];
+	const char *data = settings.data_dir.bytes;
+	const int code = begin(argc, argv, status_help, true);
+
+	if (code >= 0) {
+		return code;
+	}
+	if (data_dir_holder(data) == 0 || !run_dir_find(data, run_dir)) {
+		fprintf(stderr,
+			"ifswarm: no cluster runs on %s: start one with `ifswarm up --data-dir "
+			"%s`\n",
+			data, data);
+		return EXIT_TROUBLE;
+	}
+	if (!ask_actors(run_dir, &status)) {
+		fprintf(stderr, "ifswarm: the supervisor with pid %ld does not answer\n",
+			data_dir_holder(data));
+		return EXIT_TROUBLE;
+	}
+	ask_log(run_dir, &status);
+	if (cli.json) {
+		print_json(&status);
+	} else {
+		print_table(&status);
+	}
+	return EXIT_HOLDS;
+}
+
+/* True once nobody holds the data directory. */
+static bool
+wait_for_end(const char *data)
+{
+	for (int waited_ms = 0; waited_ms < STOP_WAIT_MS; waited_ms += POLL_MS) {
+		if (data_dir_holder(data) == 0) {
+			return true;
+		}
+		poll(NULL, 0, POLL_MS);
+	}
+	return false;
+}
+
+int
+cli_stop(int argc, char **argv)
+{
+	static uint8_t reply[ANSWER_BYTES_MAX];
+	char run_dir[RUN_DIR_BYTES_MAX];
+	const char *data = settings.data_dir.bytes;
+	const int code = begin(argc, argv, stop_help, false);
+
+	if (code >= 0) {
+		return code;
+	}
+	const long pid = data_dir_holder(data);
+
+	if (pid == 0) {
+		fprintf(stderr, "ifswarm: no cluster runs on %s\n", data);
+		return EXIT_HOLDS;
+	}
+	if (!run_dir_find(data, run_dir) || ask(run_dir, "supervisor", REQUEST_STOP, reply).bad) {
+		fprintf(stderr, "ifswarm: the supervisor with pid %ld does not answer: kill %ld\n",
+			pid, pid);
+		return EXIT_TROUBLE;
+	}
+	if (!wait_for_end(data)) {
+		fprintf(stderr,
+			"ifswarm: the cluster with pid %ld has not stopped yet: see its lines\n",
+			pid);
+		return EXIT_TROUBLE;
+	}
+	return EXIT_HOLDS;
+}
