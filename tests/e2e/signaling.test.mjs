@@ -285,7 +285,8 @@ describe('signaling', () => {
 
 	it('works with wscat, as a newcomer tries it', async () => {
 		const wscat = path.join(here, 'node_modules/.bin/wscat');
-		const { text } = await run(wscat, ['-c', cluster.url, '-w', '1', '-x', '{"type":"register","agent_id":"newcomer"}']);
+		const { text } = await run(wscat, ['-c', cluster.url, '-w', '1', '-x', '{"type":"register","agent_id":"newcomer"}'],
+			{ typing: true });
 
 		assert.match(text, /"type":\s*"registered"/);
 		assert.match(text, /"connected_agents"/);

@@ -14,6 +14,7 @@ const hasIpv6 = Object.values(os.networkInterfaces()).flat().some((each) => each
 function echoTool(address, port) {
 	const child = spawn('turnutils_peer', ['-L', address, '-p', String(port)], { stdio: 'ignore' });
 	child.on('error', () => {});
+	child.unref();
 	return { port, stop: () => kill(child.pid) };
 }
 
@@ -132,7 +133,7 @@ describe('TURN', () => {
 	it('drops what it never permitted, and delivers from another port of a permitted host (threat_F8, threat_F9)', async () => {
 		const made = await client(cluster, 'permission');
 		const peer = await echoPeer();
-		const stranger = dgram.createSocket('udp4');
+		const stranger = dgram.createSocket('udp4').unref();
 		const got = [];
 		made.on('data', (payload, from) => got.push({ payload: payload.toString(), from }));
 		await made.allocate();
@@ -216,7 +217,7 @@ describe('TURN', () => {
 	});
 
 	it('says no word to datagrams that are neither STUN nor a channel of theirs (threat_A1, A2, A3, A7, A16, A17, E6)', async () => {
-		const socket = dgram.createSocket('udp4');
+		const socket = dgram.createSocket('udp4').unref();
 		let answers = 0;
 		socket.on('message', () => { answers++; });
 		const stun = encode(METHOD.binding, CLASS.request, randomBytes(12), []);

@@ -37,8 +37,8 @@ function environment(data, extra = {}) {
 	return env;
 }
 
-// Runs a program to its end. Never rejects: { code, signal, out, err }.
-export function run(program, args, { data = '', env = {}, timeout = 30_000, input, cwd } = {}) {
+// Runs a program to its end. Never rejects: { code, signal, out, err, text }. typing: its input stays open.
+export function run(program, args, { data = '', env = {}, timeout = 30_000, cwd, typing = false } = {}) {
 	return new Promise((resolve) => {
 		const child = execFile(program, args, {
 			env: environment(data, env), timeout: timeout * patience, killSignal: 'SIGKILL', cwd,
@@ -47,8 +47,7 @@ export function run(program, args, { data = '', env = {}, timeout = 30_000, inpu
 			const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
 			resolve({ code, signal: error?.signal ?? null, out, err, text: out + err });
 		});
-		if (input !== undefined) child.stdin.end(input);
-		else child.stdin.end();
+		if (!typing) child.stdin.end();
 	});
 }
 
@@ -102,6 +101,11 @@ export async function freePorts(relayed = 200) {
 	throw new Error('no free ports');
 }
 
+// Whatever ends this process ends its clusters.
+const running = new Set();
+process.once('exit', () => { for (const child of running) child.kill('SIGTERM'); });
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => process.exit(1));
+
 export class Cluster {
 	constructor({ data, options = {}, env = {}, ports }) {
 		this.data = data;
@@ -132,7 +136,11 @@ export class Cluster {
 			env: environment(this.data, this.env), stdio: ['ignore', 'pipe', 'pipe'], cwd: source,
 		});
 		const child = this.child;
-		this.ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+		running.add(child);
+		this.ended = new Promise((resolve) => child.once('exit', (code, signal) => {
+			running.delete(child);
+			resolve({ code, signal });
+		}));
 		child.stderr.setEncoding('utf8').on('data', (text) => { this.err += text; });
 		return new Promise((resolve, reject) => {
 			const timer = setTimeout(() => {

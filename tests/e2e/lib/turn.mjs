@@ -137,6 +137,7 @@ export class TurnClient extends EventEmitter {
 		this.socket = dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4');
 		this.socket.on('message', (packet) => this.receive(packet));
 		this.socket.on('error', () => {});
+		this.socket.unref(); // a failed test must not keep the process
 		this.ready = new Promise((resolve) => this.socket.bind({ port: 0, address: host }, resolve));
 	}
 
@@ -275,6 +276,7 @@ export function echoPeer(host = '127.0.0.1') {
 		});
 		socket.bind({ port: 0, address: host }, () => {
 			socket.setRecvBufferSize(1 << 20);
+			socket.unref();
 			Object.assign(peer, { address: host, port: socket.address().port });
 			resolve(peer);
 		});
