@@ -1,0 +1,17 @@
+/* DATA/pub: the log as a C2SP tlog-tiles directory that anyone may serve, copy or mirror: tiles, entry
+ * bundles, and the checkpoint that covers them, written last. All of it follows from witness.db; if the
+ * directory is deleted, the next publishing writes it again from the start. */
+#ifndef IFSWARM_STORE_PUB_IO_H
+#define IFSWARM_STORE_PUB_IO_H
+
+#include "store/files_io.h"
+#include "store/lookup_io.h"
+#include "store/merkle.h"
+
+/* The size that pub/checkpoint covers; 0 if there is none. */
+uint64_t pub_size(const char *directory);
+/* Brings the directory from `from` events to those of `tree`, then puts `note` there. */
+enum file_result pub_publish(const char *directory, struct lookup *log, uint64_t from,
+			     const struct merkle *tree, struct span note);
+
+#endif
