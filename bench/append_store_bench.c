@@ -1,5 +1,6 @@
-/* How fast the evidence takes events on one thread, beside what bare SQLite does in the same run and on the
- * same disk. Usage: append_store_bench [DIRECTORY [EVENTS]]. The directory is made and removed. */
+/* How fast the evidence takes events on one thread, beside what bare SQLite does in the same run
+ * and on the same disk. Usage: append_store_bench [DIRECTORY [EVENTS]]. The directory is made and
+ * removed. */
 #include <assert.h>
 #include <dirent.h>
 #include <inttypes.h>
@@ -51,7 +52,8 @@ must(bool ok, const char *what)
 	}
 }
 
-/* --- bare SQLite ------------------------------------------------------------------------------------- */
+/* --- bare SQLite
+ * ------------------------------------------------------------------------------------- */
 
 static void
 run_sql(sqlite3 *db, const char *sql)
@@ -70,8 +72,9 @@ bare_sqlite(const char *directory, uint64_t events, uint64_t batch, const char *
 
 	snprintf(path, sizeof path, "%s/bare-%" PRIu64 ".db", directory, batch);
 	must(sqlite3_open(path, &db) == SQLITE_OK, path);
-	run_sql(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4096;"
-		    "CREATE TABLE t(seq INTEGER PRIMARY KEY, row BLOB) STRICT");
+	run_sql(db,
+		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4096;"
+		"CREATE TABLE t(seq INTEGER PRIMARY KEY, row BLOB) STRICT");
 	sqlite3_prepare_v2(db, "INSERT INTO t VALUES(?, ?)", -1, &insert, NULL);
 	const double start = now_s();
 	for (uint64_t i = 0; i < events; i++) {
@@ -79,7 +82,7 @@ bare_sqlite(const char *directory, uint64_t events, uint64_t batch, const char *
 			run_sql(db, "BEGIN");
 		}
 		memcpy(row, &i, sizeof i);
-		sha256_span((struct span) { row, sizeof row - sizeof digest }, &digest);
+		sha256_span((struct span){ row, sizeof row - sizeof digest }, &digest);
 		memcpy(row + sizeof row - sizeof digest, &digest, sizeof digest);
 		sqlite3_bind_int64(insert, 1, (int64_t)i);
 		sqlite3_bind_blob(insert, 2, row, sizeof row, SQLITE_STATIC);
@@ -94,7 +97,8 @@ bare_sqlite(const char *directory, uint64_t events, uint64_t batch, const char *
 	sqlite3_close(db);
 }
 
-/* --- the evidence ------------------------------------------------------------------------------------ */
+/* --- the evidence
+ * ------------------------------------------------------------------------------------ */
 
 static void
 number_id(struct id *id, uint64_t kind, uint64_t number)
@@ -126,12 +130,13 @@ make_event(struct event *event, uint64_t i, bool sealed)
 	number_id(&registered->agent, 1, i % AGENTS);
 	number_id(&registered->room, 2, i % 50);
 	number_id(&registered->instance, 3, 1);
-	registered->gateway    = 1;
+	registered->gateway = 1;
 	registered->connection = i;
 	name_set(&registered->agent_name, name,
 		 (size_t)snprintf(name, sizeof name, "agent-%05" PRIu64, i % AGENTS));
 	name_set(&registered->room_name, "default", 7);
-	registered->client = (struct address) { .family = ADDRESS_IPV4, .bytes = { 192, 0, 2, 1 }, .port = 4711 };
+	registered->client =
+		(struct address){ .family = ADDRESS_IPV4, .bytes = { 192, 0, 2, 1 }, .port = 4711 };
 }
 
 static void
@@ -176,7 +181,8 @@ claim(struct evidence *evidence)
 	uint64_t epoch;
 
 	must(evidence_begin(evidence) == EVIDENCE_OK, "begin");
-	must(evidence_claim(evidence, STREAM_SESSION, "bench", now_us(), &epoch) == EVIDENCE_OK, "claim");
+	must(evidence_claim(evidence, STREAM_SESSION, "bench", now_us(), &epoch) == EVIDENCE_OK,
+	     "claim");
 	must(evidence_commit(evidence) == EVIDENCE_OK, "commit");
 	return epoch;
 }
@@ -200,8 +206,8 @@ count_event(void *context, const struct event *event, const struct entry *entry)
 	uint64_t *named = context;
 
 	(void)entry;
-	*named += event != NULL && event->type == EVENT_AGENT_REGISTERED
-		  && event->agent_registered.agent_name.length > 0;
+	*named += event != NULL && event->type == EVENT_AGENT_REGISTERED &&
+		  event->agent_registered.agent_name.length > 0;
 	return true;
 }
 
@@ -234,10 +240,11 @@ main(int argc, char **argv)
 {
 	char made[] = "/tmp/append_store_bench.XXXXXX";
 	char fault[512], command[4200];
-	const char *directory	= argc > 1 ? argv[1] : mkdtemp(made);
-	const uint64_t events	= argc > 2 ? strtoull(argv[2], NULL, 10) : 200000;
-	const struct evidence_options options
-		= { .directory = directory, .origin = "ifswarm.local/bench", .now_us = now_us() };
+	const char *directory = argc > 1 ? argv[1] : mkdtemp(made);
+	const uint64_t events = argc > 2 ? strtoull(argv[2], NULL, 10) : 200000;
+	const struct evidence_options options = { .directory = directory,
+						  .origin = "ifswarm.local/bench",
+						  .now_us = now_us() };
 	struct evidence *evidence;
 
 	must(directory != NULL, "no directory");
@@ -246,13 +253,16 @@ main(int argc, char **argv)
 	bare_sqlite(directory, SINGLES, 1, "bare SQLite, one by one");
 	must(evidence_open(&options, &evidence, fault, sizeof fault), fault);
 	const uint64_t epoch = claim(evidence);
-	append_many(evidence, AGENTS, BATCH, true, epoch, "evidence, first events of 5000 agents (new keys)");
+	append_many(evidence, AGENTS, BATCH, true, epoch,
+		    "evidence, first events of 5000 agents (new keys)");
 	uint64_t before = file_bytes(evidence, directory);
-	append_many(evidence, events, BATCH, true, epoch, "evidence, agent_registered (2 sealed), by 256");
+	append_many(evidence, events, BATCH, true, epoch,
+		    "evidence, agent_registered (2 sealed), by 256");
 	uint64_t after = file_bytes(evidence, directory);
 	printf("%.0f bytes an event in witness.db\n", (double)(after - before) / (double)events);
 	before = after;
-	append_many(evidence, events, BATCH, false, epoch, "evidence, ice_candidate_relayed, by 256");
+	append_many(evidence, events, BATCH, false, epoch,
+		    "evidence, ice_candidate_relayed, by 256");
 	after = file_bytes(evidence, directory);
 	printf("%.0f bytes an event in witness.db\n", (double)(after - before) / (double)events);
 	append_many(evidence, SINGLES, 1, true, epoch, "evidence, agent_registered, one by one");

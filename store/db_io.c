@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A reader may wait for another that recovers the WAL; the writer for somebody's tool that wrote. */
+/* A reader may wait for another that recovers the WAL; the writer for somebody's tool that wrote.
+ */
 enum { BUSY_TIMEOUT_MS = 5000 };
 
 struct pragma {
@@ -34,8 +35,8 @@ static const struct pragma pragmas_write[] = {
 	{ "PRAGMA journal_size_limit=33554432", "PRAGMA journal_size_limit", "33554432" },
 };
 
-static const struct pragma pragma_secure_delete
-	= { "PRAGMA secure_delete=ON", "PRAGMA secure_delete", "1" };
+static const struct pragma pragma_secure_delete = { "PRAGMA secure_delete=ON",
+						    "PRAGMA secure_delete", "1" };
 
 enum db_result
 db_result_of(int sqlite_code)
@@ -75,10 +76,11 @@ sqlite3_stmt *
 db_prepare(sqlite3 *db, const char *sql)
 {
 	sqlite3_stmt *statement = NULL;
-	const int code = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
+	const int code =
+		sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
 
-	/* The schema was checked by its identity; a statement that does not fit is a bug of ours, or a
-	 * file that somebody forged and that fails at its first step. */
+	/* The schema was checked by its identity; a statement that does not fit is a bug of ours,
+	 * or a file that somebody forged and that fails at its first step. */
 	assert(code != SQLITE_MISUSE);
 	return code == SQLITE_OK ? statement : NULL;
 }
@@ -109,7 +111,8 @@ db_span(sqlite3_stmt *statement, int column)
 {
 	const uint8_t *at = sqlite3_column_blob(statement, column);
 
-	return (struct span) { at, at == NULL ? 0 : (size_t)sqlite3_column_bytes(statement, column) };
+	return (struct span){ at,
+			      at == NULL ? 0 : (size_t)sqlite3_column_bytes(statement, column) };
 }
 
 /* The first column of the first row as text. */
@@ -117,7 +120,7 @@ static int
 ask(sqlite3 *db, const char *sql, char *out, size_t size)
 {
 	sqlite3_stmt *statement = NULL;
-	int code		= sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+	int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
 
 	out[0] = '\0';
 	if (code == SQLITE_OK) {
@@ -146,16 +149,17 @@ set_pragma(sqlite3 *db, const struct pragma *pragma, const char *path, char *fau
 	}
 	/* SQLite builds may leave mmap out altogether: then there is nothing to read back. */
 	if (strcmp(value, pragma->value) != 0 && value[0] != '\0') {
-		snprintf(fault, size, "%s: %s did not take effect (it is %s): use the SQLite of Debian 12",
-			 path, pragma->set, value);
+		snprintf(fault, size,
+			 "%s: %s did not take effect (it is %s): use the SQLite of Debian 12", path,
+			 pragma->set, value);
 		return false;
 	}
 	return true;
 }
 
 static bool
-set_pragmas(sqlite3 *db, enum db_mode mode, const struct db_kind *kind, const char *path, char *fault,
-	    size_t size)
+set_pragmas(sqlite3 *db, enum db_mode mode, const struct db_kind *kind, const char *path,
+	    char *fault, size_t size)
 {
 	bool ok = true;
 
@@ -165,7 +169,8 @@ set_pragmas(sqlite3 *db, enum db_mode mode, const struct db_kind *kind, const ch
 	if (mode == DB_WRITE && kind->secure_delete) {
 		ok = ok && set_pragma(db, &pragma_secure_delete, path, fault, size);
 	}
-	for (size_t i = 0; mode == DB_WRITE && i < sizeof pragmas_write / sizeof pragmas_write[0]; i++) {
+	for (size_t i = 0; mode == DB_WRITE && i < sizeof pragmas_write / sizeof pragmas_write[0];
+	     i++) {
 		ok = ok && set_pragma(db, &pragmas_write[i], path, fault, size);
 	}
 	return ok;
@@ -178,11 +183,14 @@ set_defences(sqlite3 *db, enum db_mode mode)
 	int code = sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, &defensive);
 
 	code |= sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &trusted);
-	code |= sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, mode == DB_READ, &keeps_wal);
-	return code == SQLITE_OK && defensive == 1 && trusted == 0 && keeps_wal == (mode == DB_READ);
+	code |= sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, mode == DB_READ,
+				  &keeps_wal);
+	return code == SQLITE_OK && defensive == 1 && trusted == 0 &&
+	       keeps_wal == (mode == DB_READ);
 }
 
-/* --- identity ---------------------------------------------------------------------------------- */
+/* --- identity ----------------------------------------------------------------------------------
+ */
 
 static bool
 say_unreadable(sqlite3 *db, const struct db_kind *kind, const char *path, char *fault, size_t size)
@@ -191,13 +199,16 @@ say_unreadable(sqlite3 *db, const struct db_kind *kind, const char *path, char *
 
 	switch (sqlite3_errcode(db)) {
 	case SQLITE_NOTADB:
-		what = "it is no SQLite file: put the right file there, or restore it from a backup";
+		what = "it is no SQLite file: put the right file there, or restore it from a "
+		       "backup";
 		break;
 	case SQLITE_CORRUPT:
-		what = "it is truncated or damaged: keep it as it is, and restore a backup beside it";
+		what = "it is truncated or damaged: keep it as it is, and restore a backup beside "
+		       "it";
 		break;
 	default:
-		snprintf(fault, size, "%s: %s cannot be read: %s", path, kind->name, sqlite3_errmsg(db));
+		snprintf(fault, size, "%s: %s cannot be read: %s", path, kind->name,
+			 sqlite3_errmsg(db));
 		return false;
 	}
 	snprintf(fault, size, "%s: %s cannot be read: %s", path, kind->name, what);
@@ -210,13 +221,14 @@ check_identity(sqlite3 *db, const struct db_kind *kind, const char *path, char *
 	char application_id[32], user_version[32], expected[32];
 
 	snprintf(expected, sizeof expected, "%" PRIu32, kind->application_id);
-	if (ask(db, "PRAGMA application_id", application_id, sizeof application_id) != SQLITE_OK
-	    || ask(db, "PRAGMA user_version", user_version, sizeof user_version) != SQLITE_OK) {
+	if (ask(db, "PRAGMA application_id", application_id, sizeof application_id) != SQLITE_OK ||
+	    ask(db, "PRAGMA user_version", user_version, sizeof user_version) != SQLITE_OK) {
 		return say_unreadable(db, kind, path, fault, size);
 	}
 	if (strcmp(application_id, expected) != 0) {
 		snprintf(fault, size,
-			 "%s: not %s (application_id %s, not %s): it belongs to another program; name "
+			 "%s: not %s (application_id %s, not %s): it belongs to another program; "
+			 "name "
 			 "another data directory",
 			 path, kind->name, application_id, expected);
 		return false;
@@ -224,7 +236,8 @@ check_identity(sqlite3 *db, const struct db_kind *kind, const char *path, char *
 	snprintf(expected, sizeof expected, "%" PRIu32, kind->user_version);
 	if (strcmp(user_version, expected) != 0) {
 		snprintf(fault, size,
-			 "%s: %s has format version %s, this program knows %s: use the program that wrote it",
+			 "%s: %s has format version %s, this program knows %s: use the program "
+			 "that wrote it",
 			 path, kind->name, user_version, expected);
 		return false;
 	}
@@ -237,7 +250,7 @@ is_empty(sqlite3 *db, bool *empty)
 	char count[32];
 
 	const int code = ask(db, "SELECT count(*) FROM sqlite_schema", count, sizeof count);
-	*empty	       = strcmp(count, "0") == 0;
+	*empty = strcmp(count, "0") == 0;
 	return code == SQLITE_OK;
 }
 
@@ -249,21 +262,23 @@ make_schema(sqlite3 *db, const struct db_kind *kind, const char *path, char *fau
 	snprintf(identity, sizeof identity,
 		 "PRAGMA application_id=%" PRIu32 "; PRAGMA user_version=%" PRIu32 ";",
 		 kind->application_id, kind->user_version);
-	if (db_run(db, "BEGIN IMMEDIATE") != DB_OK || db_run(db, kind->schema) != DB_OK
-	    || db_run(db, identity) != DB_OK || db_run(db, "COMMIT") != DB_OK) {
-		snprintf(fault, size, "%s: cannot make %s: %s", path, kind->name, sqlite3_errmsg(db));
+	if (db_run(db, "BEGIN IMMEDIATE") != DB_OK || db_run(db, kind->schema) != DB_OK ||
+	    db_run(db, identity) != DB_OK || db_run(db, "COMMIT") != DB_OK) {
+		snprintf(fault, size, "%s: cannot make %s: %s", path, kind->name,
+			 sqlite3_errmsg(db));
 		return false;
 	}
 	return true;
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening -----------------------------------------------------------------------------------
+ */
 
 static bool
 open_uri(const char *path, const char *query, int flags, sqlite3 **db)
 {
 	char uri[3 * DB_PATH_MAX + 64] = "file:";
-	size_t at		       = strlen(uri);
+	size_t at = strlen(uri);
 
 	for (const char *c = path; *c != '\0' && at + 4 < sizeof uri - 32; c++) {
 		if (strchr("?#%", *c) != NULL) {
@@ -273,7 +288,8 @@ open_uri(const char *path, const char *query, int flags, sqlite3 **db)
 		}
 	}
 	snprintf(uri + at, sizeof uri - at, "%s", query);
-	return sqlite3_open_v2(uri, db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK;
+	return sqlite3_open_v2(uri, db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL) ==
+	       SQLITE_OK;
 }
 
 static bool
@@ -286,8 +302,8 @@ wal_holds_something(const char *path)
 	return stat(wal, &status) == 0 && status.st_size > 0;
 }
 
-/* A reader needs the -shm file, and so a directory it can write to, unless nobody writes: then the file
- * can be taken as immutable. A -wal that holds something must not be passed over. */
+/* A reader needs the -shm file, and so a directory it can write to, unless nobody writes: then the
+ * file can be taken as immutable. A -wal that holds something must not be passed over. */
 static bool
 open_read(const char *path, const struct db_kind *kind, sqlite3 **db, char *fault, size_t size)
 {
@@ -298,9 +314,10 @@ open_read(const char *path, const struct db_kind *kind, sqlite3 **db, char *faul
 			 strerror(errno), kind->name);
 		return false;
 	}
-	bool opened    = open_uri(path, "?mode=ro", SQLITE_OPEN_READONLY, db);
-	const int code = opened ? ask(*db, "SELECT count(*) FROM sqlite_schema", count, sizeof count)
-				: SQLITE_CANTOPEN;
+	bool opened = open_uri(path, "?mode=ro", SQLITE_OPEN_READONLY, db);
+	const int code =
+		opened ? ask(*db, "SELECT count(*) FROM sqlite_schema", count, sizeof count)
+		       : SQLITE_CANTOPEN;
 	if (code != SQLITE_CANTOPEN && (code & 0xFF) != SQLITE_READONLY) {
 		return code == SQLITE_OK || say_unreadable(*db, kind, path, fault, size);
 	}
@@ -308,13 +325,15 @@ open_read(const char *path, const struct db_kind *kind, sqlite3 **db, char *faul
 	*db = NULL;
 	if (wal_holds_something(path)) {
 		snprintf(fault, size,
-			 "%s: it has a -wal file, and its directory cannot be written: copy both into a "
+			 "%s: it has a -wal file, and its directory cannot be written: copy both "
+			 "into a "
 			 "directory of your own and name that",
 			 path);
 		return false;
 	}
 	opened = open_uri(path, "?immutable=1", SQLITE_OPEN_READONLY, db);
-	if (!opened || ask(*db, "SELECT count(*) FROM sqlite_schema", count, sizeof count) != SQLITE_OK) {
+	if (!opened ||
+	    ask(*db, "SELECT count(*) FROM sqlite_schema", count, sizeof count) != SQLITE_OK) {
 		return say_unreadable(*db, kind, path, fault, size);
 	}
 	return true;
@@ -326,7 +345,8 @@ open_write(const char *path, const struct db_kind *kind, sqlite3 **db, char *fau
 	bool empty = false;
 
 	if (!open_uri(path, "", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, db)) {
-		snprintf(fault, size, "%s: cannot be opened for writing: %s", path, sqlite3_errmsg(*db));
+		snprintf(fault, size, "%s: cannot be opened for writing: %s", path,
+			 sqlite3_errmsg(*db));
 		return false;
 	}
 	if (!is_empty(*db, &empty)) {
@@ -341,15 +361,16 @@ db_open(const char *path, enum db_mode mode, const struct db_kind *kind, sqlite3
 	size_t fault_size)
 {
 	sqlite3 *db = NULL;
-	bool empty  = false;
-	bool ok	    = mode == DB_READ ? open_read(path, kind, &db, fault, fault_size)
-				      : open_write(path, kind, &db, fault, fault_size);
+	bool empty = false;
+	bool ok = mode == DB_READ ? open_read(path, kind, &db, fault, fault_size)
+				  : open_write(path, kind, &db, fault, fault_size);
 
 	if (ok) {
 		sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
 	}
 	if (ok && !set_defences(db, mode)) {
-		snprintf(fault, fault_size, "%s: SQLite refuses its defences: use the one of Debian 12", path);
+		snprintf(fault, fault_size,
+			 "%s: SQLite refuses its defences: use the one of Debian 12", path);
 		ok = false;
 	}
 	ok = ok && set_pragmas(db, mode, kind, path, fault, fault_size);

@@ -1,5 +1,5 @@
-/* SQLite as the evidence uses it: one place that opens a file, sets every pragma and reads it back, and
- * knows what a foreign, truncated or newer file looks like. All of it stays within store/. */
+/* SQLite as the evidence uses it: one place that opens a file, sets every pragma and reads it back,
+ * and knows what a foreign, truncated or newer file looks like. All of it stays within store/. */
 #ifndef IFSWARM_STORE_DB_IO_H
 #define IFSWARM_STORE_DB_IO_H
 
@@ -15,7 +15,7 @@ enum db_mode {
 enum { DB_PATH_MAX = 4096, DB_WORDS_MAX = 256 };
 
 struct db_kind {
-	const char *name;	/* "the evidence log", for people */
+	const char *name; /* "the evidence log", for people */
 	uint32_t application_id;
 	uint32_t user_version;
 	const char *schema; /* of a new file */
@@ -23,8 +23,8 @@ struct db_kind {
 };
 
 /* False, with `fault` saying which file, what is wrong and what to do. */
-bool db_open(const char *path, enum db_mode mode, const struct db_kind *kind, sqlite3 **out, char *fault,
-	     size_t fault_size);
+bool db_open(const char *path, enum db_mode mode, const struct db_kind *kind, sqlite3 **out,
+	     char *fault, size_t fault_size);
 /* NULL is ignored. */
 void db_close(sqlite3 *db);
 

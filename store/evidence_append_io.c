@@ -24,8 +24,8 @@ emit_tile(void *context, unsigned level, uint64_t index, const struct digest *ha
 {
 	struct evidence *e = context;
 
-	return evidence_after(e, log_put_tile(&e->log, level, index, hashes), "writing a tile")
-	       == EVIDENCE_OK;
+	return evidence_after(e, log_put_tile(&e->log, level, index, hashes), "writing a tile") ==
+	       EVIDENCE_OK;
 }
 
 static void
@@ -33,18 +33,19 @@ remember_digest(struct evidence *e, const struct entry *entry)
 {
 	struct event event;
 
-	if ((entry->type != EVENT_SESSION_STATE_DIGEST && entry->type != EVENT_ALLOCATION_STATE_DIGEST)
-	    || entry_to_event(entry, NULL, &event) != ENTRY_KNOWN) {
+	if ((entry->type != EVENT_SESSION_STATE_DIGEST &&
+	     entry->type != EVENT_ALLOCATION_STATE_DIGEST) ||
+	    entry_to_event(entry, NULL, &event) != ENTRY_KNOWN) {
 		return;
 	}
-	const bool session	   = entry->type == EVENT_SESSION_STATE_DIGEST;
-	e->digests[entry->stream] = (struct state_digest) {
-		.known	 = true,
-		.seq	 = entry->seq,
+	const bool session = entry->type == EVENT_SESSION_STATE_DIGEST;
+	e->digests[entry->stream] = (struct state_digest){
+		.known = true,
+		.seq = entry->seq,
 		.version = session ? event.session_state_digest.version
 				   : event.allocation_state_digest.version,
-		.digest	 = session ? event.session_state_digest.digest
-				   : event.allocation_state_digest.digest,
+		.digest = session ? event.session_state_digest.digest
+				  : event.allocation_state_digest.digest,
 	};
 }
 
@@ -60,8 +61,8 @@ put_entry(struct evidence *e, const struct entry *entry)
 		return EVIDENCE_REFUSED;
 	}
 	const struct span bytes = mp_written(&w);
-	const enum evidence_result result
-		= evidence_after(e, log_put_event(&e->log, entry, bytes), "appending an event");
+	const enum evidence_result result =
+		evidence_after(e, log_put_event(&e->log, entry, bytes), "appending an event");
 	if (result != EVIDENCE_OK) {
 		return result;
 	}
@@ -69,11 +70,11 @@ put_entry(struct evidence *e, const struct entry *entry)
 	if (!merkle_append(&e->tree, &leaf, emit_tile, e)) {
 		return e->has_failed ? EVIDENCE_FAILED : EVIDENCE_FULL;
 	}
-	e->heads[entry->stream].version	 = entry->stream_version + 1;
-	e->heads[entry->stream].epoch	 = entry->epoch;
+	e->heads[entry->stream].version = entry->stream_version + 1;
+	e->heads[entry->stream].epoch = entry->epoch;
 	e->heads[entry->stream].last_seq = entry->seq;
-	e->head_changed[entry->stream]	 = true;
-	e->recorded_us			 = entry->recorded_us;
+	e->head_changed[entry->stream] = true;
+	e->recorded_us = entry->recorded_us;
 	remember_digest(e, entry);
 	return EVIDENCE_OK;
 }
@@ -83,18 +84,19 @@ put_part(struct evidence *e, struct entry *entry, unsigned part, const struct da
 	 struct span plain)
 {
 	const struct seal_place place = { entry->seq, (uint8_t)part, key->id };
-	struct sealed_part *sealed    = &entry->part[part];
+	struct sealed_part *sealed = &entry->part[part];
 	uint8_t salt[SEAL_SALT_BYTES];
 	uint8_t body[SEAL_BODY_MAX];
 
 	random_take(&e->random, salt, sizeof salt);
 	sealed->subject = key->subject;
-	sealed->key_id	= key->id;
-	sealed->length	= seal_part(e->sealer, &key->key, &place, salt, plain, body, &sealed->digest);
+	sealed->key_id = key->id;
+	sealed->length =
+		seal_part(e->sealer, &key->key, &place, salt, plain, body, &sealed->digest);
 	return evidence_after(e,
 			      log_put_sealed(&e->log, entry->seq, part,
-					     (struct span) { salt, sizeof salt },
-					     (struct span) { body, (size_t)sealed->length }),
+					     (struct span){ salt, sizeof salt },
+					     (struct span){ body, (size_t)sealed->length }),
 			      "sealing a personal part");
 }
 
@@ -104,25 +106,25 @@ put_event(struct evidence *e, uint64_t stream, uint64_t epoch, const struct even
 	  const uint64_t *cause, const struct data_key keys[SEALED_PARTS_MAX])
 {
 	struct entry entry = {
-		.seq		= e->tree.size,
-		.recorded_us	= e->recorded_us,
-		.occurred_us	= event->occurred_us,
-		.stream		= stream,
+		.seq = e->tree.size,
+		.recorded_us = e->recorded_us,
+		.occurred_us = event->occurred_us,
+		.stream = stream,
 		.stream_version = e->heads[stream].version,
-		.epoch		= epoch,
-		.type		= event->description->type,
-		.type_version	= event->description->version,
-		.command_id	= event->command_id,
-		.trace_id	= event->trace_id,
-		.has_cause	= cause != NULL,
-		.cause		= cause != NULL ? *cause : 0,
-		.fields		= event->fields,
-		.parts		= event->parts,
+		.epoch = epoch,
+		.type = event->description->type,
+		.type_version = event->description->version,
+		.command_id = event->command_id,
+		.trace_id = event->trace_id,
+		.has_cause = cause != NULL,
+		.cause = cause != NULL ? *cause : 0,
+		.fields = event->fields,
+		.parts = event->parts,
 	};
 
 	for (uint32_t part = 0; part < event->parts; part++) {
-		const enum evidence_result result
-			= put_part(e, &entry, part, &keys[part], event->part[part]);
+		const enum evidence_result result =
+			put_part(e, &entry, part, &keys[part], event->part[part]);
 		if (result != EVIDENCE_OK) {
 			return result;
 		}
@@ -131,7 +133,8 @@ put_event(struct evidence *e, uint64_t stream, uint64_t epoch, const struct even
 	return put_entry(e, &entry);
 }
 
-/* --- the witness's own events ------------------------------------------------------------------- */
+/* --- the witness's own events -------------------------------------------------------------------
+ */
 
 static enum evidence_result
 put_own(struct evidence *e, struct event *event)
@@ -150,12 +153,13 @@ put_own(struct evidence *e, struct event *event)
 	return put_event(e, STREAM_WITNESS, e->heads[STREAM_WITNESS].epoch, &wire, NULL, NULL);
 }
 
-/* recorded_us never decreases; a step back of more than a second is said once, until it is made up. */
+/* recorded_us never decreases; a step back of more than a second is said once, until it is made up.
+ */
 static enum evidence_result
 tick(struct evidence *e, uint64_t now_us)
 {
 	if (now_us >= e->recorded_us) {
-		e->recorded_us	   = now_us;
+		e->recorded_us = now_us;
 		e->clock_is_behind = false;
 		return EVIDENCE_OK;
 	}
@@ -163,8 +167,8 @@ tick(struct evidence *e, uint64_t now_us)
 		return EVIDENCE_OK;
 	}
 	struct event event = {
-		.type		    = EVENT_CLOCK_STEPPED_BACK,
-		.occurred_us	    = now_us,
+		.type = EVENT_CLOCK_STEPPED_BACK,
+		.occurred_us = now_us,
 		.clock_stepped_back = { .by_us = e->recorded_us - now_us },
 	};
 	e->clock_is_behind = true;
@@ -176,7 +180,7 @@ evidence_note(struct evidence *e, const struct event *event, uint64_t now_us)
 {
 	assert(e->in_transaction);
 	assert(event_describe(event->type)->stream == STREAM_WITNESS);
-	struct event own		  = *event;
+	struct event own = *event;
 	const enum evidence_result result = tick(e, now_us);
 
 	if (result != EVIDENCE_OK) {
@@ -187,10 +191,11 @@ evidence_note(struct evidence *e, const struct event *event, uint64_t now_us)
 }
 
 enum evidence_result
-evidence_claim(struct evidence *e, uint64_t stream, const char *writer, uint64_t now_us, uint64_t *epoch)
+evidence_claim(struct evidence *e, uint64_t stream, const char *writer, uint64_t now_us,
+	       uint64_t *epoch)
 {
 	struct event event = {
-		.type		= EVENT_STREAM_CLAIMED,
+		.type = EVENT_STREAM_CLAIMED,
 		.stream_claimed = { .stream = stream, .epoch = e->heads[stream].epoch + 1 },
 	};
 
@@ -198,49 +203,50 @@ evidence_claim(struct evidence *e, uint64_t stream, const char *writer, uint64_t
 	if (!text_set(&event.stream_claimed.writer, writer)) {
 		return EVIDENCE_REFUSED;
 	}
-	*epoch				  = event.stream_claimed.epoch;
+	*epoch = event.stream_claimed.epoch;
 	const enum evidence_result result = evidence_note(e, &event, now_us);
 	if (result == EVIDENCE_OK) {
-		e->heads[stream].epoch	= *epoch;
+		e->heads[stream].epoch = *epoch;
 		e->head_changed[stream] = true;
 	}
 	return result;
 }
 
-/* --- keys ---------------------------------------------------------------------------------------- */
+/* --- keys ----------------------------------------------------------------------------------------
+ */
 
 static enum evidence_result
 announce_key(struct evidence *e, struct data_key *key)
 {
 	struct event event = {
-		.type	     = EVENT_KEY_CREATED,
+		.type = EVENT_KEY_CREATED,
 		.occurred_us = e->recorded_us,
 		.key_created = { .subject = key->subject, .key = key->id, .month = key->month },
 	};
 
 	key->created_seq = e->tree.size;
 	seal_commitment(&key->key, &event.key_created.commitment);
-	const enum evidence_result result
-		= evidence_after(e, keys_put(e->keys, key), "keeping a data key");
+	const enum evidence_result result =
+		evidence_after(e, keys_put(e->keys, key), "keeping a data key");
 	return result == EVIDENCE_OK ? put_own(e, &event) : result;
 }
 
-/* The subject's key of this month: known, made and announced now, or found orphaned by a crash between
- * the two databases and announced again. */
+/* The subject's key of this month: known, made and announced now, or found orphaned by a crash
+ * between the two databases and announced again. */
 static enum evidence_result
 take_key(struct evidence *e, const struct id *subject, struct data_key *out)
 {
-	const uint64_t month	     = seal_month(e->recorded_us);
+	const uint64_t month = seal_month(e->recorded_us);
 	const struct data_key *found = NULL;
-	bool announced		     = false;
+	bool announced = false;
 
 	switch (keys_find(e->keys, &e->log.lookup, subject, month, &found, &announced)) {
 	case KEYS_FOUND:
-		*out	     = *found;
+		*out = *found;
 		out->subject = *subject;
 		return announced ? EVIDENCE_OK : announce_key(e, out);
 	case KEYS_NONE:
-		*out = (struct data_key) { .subject = *subject, .month = month };
+		*out = (struct data_key){ .subject = *subject, .month = month };
 		random_take(&e->random, out->id.bytes, sizeof out->id.bytes);
 		random_take(&e->random, out->key.bytes, sizeof out->key.bytes);
 		return announce_key(e, out);
@@ -256,7 +262,7 @@ static enum evidence_result
 take_keys(struct evidence *e, const struct event_wire *wire, struct data_key keys[SEALED_PARTS_MAX])
 {
 	const struct record_shape shape = wire->description->shape;
-	enum evidence_result result	= EVIDENCE_OK;
+	enum evidence_result result = EVIDENCE_OK;
 	struct event event;
 
 	/* Its fields were checked when it came from the wire. */
@@ -264,19 +270,22 @@ take_keys(struct evidence *e, const struct event_wire *wire, struct data_key key
 	assert(whole);
 	for (unsigned part = 0; part < wire->parts && result == EVIDENCE_OK; part++) {
 		const struct id subject = record_subject(shape, part, event_fields_const(&event));
-		result = id_is_none(&subject) ? EVIDENCE_REFUSED : take_key(e, &subject, &keys[part]);
+		result = id_is_none(&subject) ? EVIDENCE_REFUSED
+					      : take_key(e, &subject, &keys[part]);
 	}
 	return result;
 }
 
-/* --- the caller's events -------------------------------------------------------------------------- */
+/* --- the caller's events
+ * -------------------------------------------------------------------------- */
 
 static void
 remember_seq(struct evidence *e, uint64_t seq)
 {
 	if (e->appended_count == e->appended_room) {
-		e->appended_room = e->appended_room == 0 ? EVENTS_PER_APPEND_MAX : 2 * e->appended_room;
-		e->appended	 = realloc(e->appended, e->appended_room * sizeof *e->appended);
+		e->appended_room =
+			e->appended_room == 0 ? EVENTS_PER_APPEND_MAX : 2 * e->appended_room;
+		e->appended = realloc(e->appended, e->appended_room * sizeof *e->appended);
 		assert(e->appended != NULL);
 	}
 	e->appended[e->appended_count++] = seq;

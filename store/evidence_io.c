@@ -49,7 +49,8 @@ evidence_stream_head(const struct evidence *e, uint64_t stream)
 	return e->heads[stream];
 }
 
-/* --- faults -------------------------------------------------------------------------------------- */
+/* --- faults --------------------------------------------------------------------------------------
+ */
 
 bool
 evidence_reload(struct evidence *e)
@@ -61,17 +62,17 @@ evidence_reload(struct evidence *e)
 	memset(e->head_changed, 0, sizeof e->head_changed);
 	memset(e->digests, 0, sizeof e->digests);
 	e->appended_count = 0;
-	if (!lookup_size(&e->log.lookup, &size) || !log_heads(&e->log, e->heads)
-	    || !merkle_resume(&e->tree, size, lookup_hashes, &e->log.lookup)) {
+	if (!lookup_size(&e->log.lookup, &size) || !log_heads(&e->log, e->heads) ||
+	    !merkle_resume(&e->tree, size, lookup_hashes, &e->log.lookup)) {
 		return false;
 	}
-	if (size > 0
-	    && (!lookup_entry(&e->log.lookup, size - 1, e->entry, &bytes) || !entry_read(bytes, &last))) {
+	if (size > 0 && (!lookup_entry(&e->log.lookup, size - 1, e->entry, &bytes) ||
+			 !entry_read(bytes, &last))) {
 		return false;
 	}
-	e->recorded_us	   = last.recorded_us;
+	e->recorded_us = last.recorded_us;
 	e->clock_is_behind = false;
-	e->checkpointed	   = log_checkpointed(&e->log);
+	e->checkpointed = log_checkpointed(&e->log);
 	return true;
 }
 
@@ -80,9 +81,8 @@ fail(struct evidence *e, const char *doing)
 {
 	snprintf(e->fault, sizeof e->fault,
 		 "%.*s: %s: %s: the evidence ends here; mend the disk and start again",
-		 EVIDENCE_FAULT_MAX / 2, e->directory, doing,
-		 sqlite3_errmsg(e->log.db));
-	e->has_failed	  = true;
+		 EVIDENCE_FAULT_MAX / 2, e->directory, doing, sqlite3_errmsg(e->log.db));
+	e->has_failed = true;
 	e->in_transaction = false;
 	log_rollback(&e->log);
 	keys_rollback(e->keys);
@@ -103,7 +103,8 @@ note_alone(struct evidence *e, enum event_type type, const char *why)
 {
 	struct event event = { .type = type };
 
-	text_set(type == EVENT_LOG_SUSPENDED ? &event.log_suspended.why : &event.log_resumed.why, why);
+	text_set(type == EVENT_LOG_SUSPENDED ? &event.log_suspended.why : &event.log_resumed.why,
+		 why);
 	enum evidence_result result = evidence_begin(e);
 	if (result == EVIDENCE_OK && !e->has_started) {
 		result = evidence_note_start(e, e->recorded_us);
@@ -114,8 +115,8 @@ note_alone(struct evidence *e, enum event_type type, const char *why)
 	return result == EVIDENCE_OK ? evidence_commit(e) : result;
 }
 
-/* The ballast is freed once; what it leaves room for is the event that says so. If even that does not
- * fit, the evidence is suspended all the same, and log_resumed will be the only trace. */
+/* The ballast is freed once; what it leaves room for is the event that says so. If even that does
+ * not fit, the evidence is suspended all the same, and log_resumed will be the only trace. */
 static enum evidence_result
 suspend(struct evidence *e)
 {
@@ -162,12 +163,14 @@ evidence_after_file(struct evidence *e, enum file_result result, const char *doi
 		return suspend(e);
 	}
 	fail(e, doing);
-	snprintf(e->fault, sizeof e->fault, "%.*s: %s: %s: see who owns the directory, and start again",
+	snprintf(e->fault, sizeof e->fault,
+		 "%.*s: %s: %s: see who owns the directory, and start again",
 		 EVIDENCE_FAULT_MAX / 2, e->directory, doing, strerror(why));
 	return EVIDENCE_FAILED;
 }
 
-/* --- transactions -------------------------------------------------------------------------------- */
+/* --- transactions --------------------------------------------------------------------------------
+ */
 
 static enum evidence_result
 refuse_now(const struct evidence *e)
@@ -226,7 +229,8 @@ evidence_commit(struct evidence *e)
 	assert(e->in_transaction);
 	enum evidence_result result = put_heads(e);
 
-	/* A key that no event needs does no harm; an event whose key is lost could never be read. */
+	/* A key that no event needs does no harm; an event whose key is lost could never be read.
+	 */
 	if (result == EVIDENCE_OK) {
 		result = evidence_after(e, keys_commit(e->keys), "committing keys.db");
 	}
@@ -264,22 +268,23 @@ evidence_idle(struct evidence *e)
 	if (refused != EVIDENCE_OK) {
 		return refused;
 	}
-	if (log_checkpoint_wal(&e->log, WAL_PAGES_IDLE) == DB_FAILED
-	    || keys_checkpoint_wal(e->keys, WAL_PAGES_IDLE) == DB_FAILED) {
+	if (log_checkpoint_wal(&e->log, WAL_PAGES_IDLE) == DB_FAILED ||
+	    keys_checkpoint_wal(e->keys, WAL_PAGES_IDLE) == DB_FAILED) {
 		return fail(e, "moving the WAL into the database");
 	}
 	return EVIDENCE_OK;
 }
 
-/* --- repeated appends ------------------------------------------------------------------------------ */
+/* --- repeated appends
+ * ------------------------------------------------------------------------------ */
 
 size_t
 evidence_recall(struct evidence *e, uint64_t stream, uint64_t version, struct id *command_ids,
 		uint64_t *seqs, size_t most)
 {
 	const struct stream_head head = evidence_stream_head(e, stream);
-	uint64_t left		      = 4 * EVENTS_PER_APPEND_MAX;
-	struct entry entry	      = { .stream_version = UINT64_MAX };
+	uint64_t left = 4 * EVENTS_PER_APPEND_MAX;
+	struct entry entry = { .stream_version = UINT64_MAX };
 	struct span bytes;
 
 	if (version >= head.version) {
@@ -288,7 +293,8 @@ evidence_recall(struct evidence *e, uint64_t stream, uint64_t version, struct id
 	const uint64_t count = head.version - version;
 	/* Backwards from the stream's last event to the one with `version`. */
 	for (uint64_t seq = head.last_seq + 1; seq-- > 0 && left-- > 0;) {
-		if (!lookup_entry(&e->log.lookup, seq, e->entry, &bytes) || !entry_read(bytes, &entry)) {
+		if (!lookup_entry(&e->log.lookup, seq, e->entry, &bytes) ||
+		    !entry_read(bytes, &entry)) {
 			return 0;
 		}
 		if (entry.stream != stream) {
@@ -308,7 +314,8 @@ evidence_recall(struct evidence *e, uint64_t stream, uint64_t version, struct id
 	return 0;
 }
 
-/* --- publishing ------------------------------------------------------------------------------------ */
+/* --- publishing
+ * ------------------------------------------------------------------------------------ */
 
 static enum evidence_result
 keep_checkpoint(struct evidence *e, struct span note)
@@ -330,7 +337,8 @@ evidence_publish(struct evidence *e)
 
 	assert(!e->in_transaction);
 	enum evidence_result result = refuse_now(e);
-	if (result != EVIDENCE_OK || (e->checkpointed == e->tree.size && e->published == e->tree.size)) {
+	if (result != EVIDENCE_OK ||
+	    (e->checkpointed == e->tree.size && e->published == e->tree.size)) {
 		return result;
 	}
 	if (e->is_suspended) {
@@ -338,7 +346,7 @@ evidence_publish(struct evidence *e)
 	}
 	memcpy(checkpoint.origin, e->origin, sizeof checkpoint.origin);
 	merkle_root(&e->tree, &checkpoint.root);
-	const size_t count     = checkpoint_sign(&checkpoint, &e->signer, text);
+	const size_t count = checkpoint_sign(&checkpoint, &e->signer, text);
 	const struct span note = { (const uint8_t *)text, count };
 	if (e->checkpointed < e->tree.size) {
 		result = keep_checkpoint(e, note);
@@ -358,11 +366,12 @@ evidence_publish(struct evidence *e)
 	return result;
 }
 
-/* --- snapshots ------------------------------------------------------------------------------------- */
+/* --- snapshots
+ * ------------------------------------------------------------------------------------- */
 
 static enum evidence_result
-put_snapshot(struct evidence *e, const struct seal_annex_place *place, uint64_t seq, struct span dump,
-	     struct span annex)
+put_snapshot(struct evidence *e, const struct seal_annex_place *place, uint64_t seq,
+	     struct span dump, struct span annex)
 {
 	const size_t count = annex.count + SEAL_BOX_EXTRA;
 	uint8_t iv[SEAL_IV_BYTES];
@@ -371,8 +380,8 @@ put_snapshot(struct evidence *e, const struct seal_annex_place *place, uint64_t 
 	assert(box != NULL);
 	random_take(&e->random, iv, sizeof iv);
 	seal_annex(e->sealer, keys_wrap_key(e->keys), place, iv, annex, box);
-	const enum db_result result = log_put_snapshot(&e->log, place->stream, place->version, seq, dump,
-						       (struct span) { box, count });
+	const enum db_result result = log_put_snapshot(&e->log, place->stream, place->version, seq,
+						       dump, (struct span){ box, count });
 	free(box);
 	return evidence_after(e, result, "keeping a snapshot");
 }
@@ -382,14 +391,14 @@ evidence_snapshot_put(struct evidence *e, uint64_t stream, uint64_t version, str
 		      struct span annex)
 {
 	const struct state_digest *said = &e->digests[stream];
-	struct seal_annex_place place	= { .stream = stream, .version = version };
+	struct seal_annex_place place = { .stream = stream, .version = version };
 
 	assert(!e->in_transaction);
 	sha256_span(dump, &place.dump);
 	if (!said->known || said->version != version || !digest_equal(&said->digest, &place.dump)) {
 		return EVIDENCE_REFUSED;
 	}
-	const uint64_t seq	    = said->seq;
+	const uint64_t seq = said->seq;
 	enum evidence_result result = evidence_begin(e);
 	if (result != EVIDENCE_OK) {
 		return result;

@@ -1,4 +1,5 @@
-/* What the evidence holds between calls: shared by the evidence_*_io.c files, and by nobody else. */
+/* What the evidence holds between calls: shared by the evidence_*_io.c files, and by nobody else.
+ */
 #ifndef IFSWARM_STORE_EVIDENCE_STATE_IO_H
 #define IFSWARM_STORE_EVIDENCE_STATE_IO_H
 
@@ -66,11 +67,14 @@ struct evidence {
 
 void random_take(struct random_pool *pool, void *out, size_t count);
 
-/* What a step of the database means for the evidence: a full disk suspends it, anything else ends it. */
-enum evidence_result evidence_after(struct evidence *evidence, enum db_result result, const char *doing);
+/* What a step of the database means for the evidence: a full disk suspends it, anything else ends
+ * it. */
+enum evidence_result evidence_after(struct evidence *evidence, enum db_result result,
+				    const char *doing);
 enum evidence_result evidence_after_file(struct evidence *evidence, enum file_result result,
 					 const char *doing);
-/* Within a transaction: log_created and type_declared where they are missing, and witness_started. */
+/* Within a transaction: log_created and type_declared where they are missing, and witness_started.
+ */
 enum evidence_result evidence_note_start(struct evidence *evidence, uint64_t now_us);
 /* Reads heads, tree and clock as they are committed. */
 bool evidence_reload(struct evidence *evidence);

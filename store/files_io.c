@@ -32,7 +32,7 @@ static enum file_result
 result_of_errno(void)
 {
 	return errno == ENOSPC || errno == EDQUOT ? FILE_FULL
-	       : errno == ENOENT		  ? FILE_MISSING
+	       : errno == ENOENT                  ? FILE_MISSING
 						  : FILE_FAILED;
 }
 
@@ -136,7 +136,7 @@ enum file_result
 secret_read(const char *path, uint8_t out[32])
 {
 	char text[66];
-	size_t count			= 0;
+	size_t count = 0;
 	const enum file_result result = file_read(path, text, sizeof text - 1, &count);
 
 	if (result != FILE_OK) {
@@ -159,8 +159,8 @@ secret_make(const char *path, uint8_t out[32])
 	random_bytes(out, 32);
 	hex_write(text, out, 32);
 	text[64] = '\n';
-	const enum file_result result
-		= file_replace(path, (struct span) { (const uint8_t *)text, 65 }, 0600, true);
+	const enum file_result result =
+		file_replace(path, (struct span){ (const uint8_t *)text, 65 }, 0600, true);
 	seal_forget(text, sizeof text);
 	return result;
 }
@@ -172,13 +172,13 @@ ballast_make(const char *path)
 	struct stat already;
 
 	const bool there = stat(path, &already) == 0 && already.st_size == BALLAST_BYTES;
-	const int fd	 = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {
 		return result_of_errno();
 	}
 	int code = there ? 0 : posix_fallocate(fd, 0, BALLAST_BYTES);
-	if (code == 0 && !there && fstatvfs(fd, &status) == 0
-	    && status.f_bavail * status.f_frsize < BALLAST_SPARE_BYTES) {
+	if (code == 0 && !there && fstatvfs(fd, &status) == 0 &&
+	    status.f_bavail * status.f_frsize < BALLAST_SPARE_BYTES) {
 		code = ENOSPC;
 	}
 	close(fd);

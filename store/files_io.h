@@ -1,4 +1,5 @@
-/* Small files that must be whole or absent: written beside, synced, renamed; secrets; the ballast. */
+/* Small files that must be whole or absent: written beside, synced, renamed; secrets; the ballast.
+ */
 #ifndef IFSWARM_STORE_FILES_IO_H
 #define IFSWARM_STORE_FILES_IO_H
 
@@ -13,8 +14,8 @@ void path_join(char out[FILE_PATH_MAX], const char *directory, const char *name)
 bool file_exists(const char *path);
 /* The directory and those above it that are missing. */
 enum file_result directory_make(const char *path, unsigned mode);
-/* Replaces the file as a whole: a reader, or a start after a power loss, finds the old or the new one.
- * `durable` waits for the disk. */
+/* Replaces the file as a whole: a reader, or a start after a power loss, finds the old or the new
+ * one. `durable` waits for the disk. */
 enum file_result file_replace(const char *path, struct span bytes, unsigned mode, bool durable);
 /* At most `size` bytes; FILE_FAILED if there are more. */
 enum file_result file_read(const char *path, void *out, size_t size, size_t *count);

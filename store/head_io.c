@@ -28,7 +28,7 @@ static bool
 root_of_size(struct lookup *log, uint64_t size, struct digest *out)
 {
 	struct merkle *tree = malloc(sizeof *tree);
-	const bool ok	    = tree != NULL && merkle_resume(tree, size, lookup_hashes, log);
+	const bool ok = tree != NULL && merkle_resume(tree, size, lookup_hashes, log);
 
 	if (ok) {
 		merkle_root(tree, out);
@@ -38,21 +38,23 @@ root_of_size(struct lookup *log, uint64_t size, struct digest *out)
 }
 
 static bool
-log_contains(struct lookup *log, uint64_t size, const struct checkpoint *head, const char *path, char *reason,
-	     size_t reason_size)
+log_contains(struct lookup *log, uint64_t size, const struct checkpoint *head, const char *path,
+	     char *reason, size_t reason_size)
 {
 	struct digest root;
 
 	if (size < head->size) {
 		snprintf(reason, reason_size,
-			 "%s covers %" PRIu64 " events, witness.db holds %" PRIu64 ": events %" PRIu64
-			 " to %" PRIu64 " are missing; put back the witness.db that has them",
+			 "%s covers %" PRIu64 " events, witness.db holds %" PRIu64
+			 ": events %" PRIu64 " to %" PRIu64
+			 " are missing; put back the witness.db that has them",
 			 path, head->size, size, size, head->size - 1);
 		return false;
 	}
 	if (!root_of_size(log, head->size, &root) || !digest_equal(&root, &head->root)) {
 		snprintf(reason, reason_size,
-			 "%s was signed over other events: 0 to %" PRIu64 " of witness.db do not give its "
+			 "%s was signed over other events: 0 to %" PRIu64
+			 " of witness.db do not give its "
 			 "root; put back the witness.db that does, and see ifreplay verify",
 			 path, head->size - 1);
 		return false;
@@ -66,7 +68,7 @@ head_is_extended(const char *directory, const struct log_verifier *verifier, str
 {
 	char path[FILE_PATH_MAX];
 	char note[CHECKPOINT_NOTE_MAX];
-	size_t count		 = 0;
+	size_t count = 0;
 	struct checkpoint head = { 0 };
 
 	path_join(path, directory, "head");
@@ -76,14 +78,16 @@ head_is_extended(const char *directory, const struct log_verifier *verifier, str
 	}
 	if (result == FILE_MISSING) {
 		snprintf(reason, reason_size,
-			 "%s is missing, though checkpoints up to %" PRIu64 " events were published: put it "
+			 "%s is missing, though checkpoints up to %" PRIu64
+			 " events were published: put it "
 			 "back, or copy the newest pub/checkpoint there",
 			 path, checkpointed);
 		return false;
 	}
-	const struct span bytes		  = { (const uint8_t *)note, count };
-	const enum checkpoint_check check = result == FILE_OK ? checkpoint_verify(bytes, verifier, &head)
-							      : CHECKPOINT_MALFORMED;
+	const struct span bytes = { (const uint8_t *)note, count };
+	const enum checkpoint_check check = result == FILE_OK
+						    ? checkpoint_verify(bytes, verifier, &head)
+						    : CHECKPOINT_MALFORMED;
 	if (check != CHECKPOINT_HOLDS) {
 		snprintf(reason, reason_size, "%s: %s: put back the one this log published", path,
 			 checkpoint_check_text(check));

@@ -19,13 +19,15 @@ struct keys {
 
 /* "IFSK". */
 static const struct db_kind keys_kind = {
-	.name		= "the key store",
+	.name = "the key store",
 	.application_id = 0x4946534B,
-	.user_version	= 1,
-	.secure_delete	= true,
-	.schema = "CREATE TABLE data_key(subject BLOB NOT NULL, month INTEGER NOT NULL, id BLOB NOT NULL,"
-		  " wrapped BLOB NOT NULL, created_seq INTEGER NOT NULL, PRIMARY KEY(subject, month))"
-		  " STRICT, WITHOUT ROWID;",
+	.user_version = 1,
+	.secure_delete = true,
+	.schema =
+		"CREATE TABLE data_key(subject BLOB NOT NULL, month INTEGER NOT NULL, id BLOB NOT "
+		"NULL,"
+		" wrapped BLOB NOT NULL, created_seq INTEGER NOT NULL, PRIMARY KEY(subject, month))"
+		" STRICT, WITHOUT ROWID;",
 };
 
 static int
@@ -40,8 +42,8 @@ count_wal_pages(void *context, sqlite3 *db, const char *name, int pages)
 }
 
 bool
-keys_open(const char *path, enum db_mode mode, const struct seal_key *wrap, struct keys **out, char *fault,
-	  size_t fault_size)
+keys_open(const char *path, enum db_mode mode, const struct seal_key *wrap, struct keys **out,
+	  char *fault, size_t fault_size)
 {
 	struct keys *keys = calloc(1, sizeof *keys);
 
@@ -50,13 +52,14 @@ keys_open(const char *path, enum db_mode mode, const struct seal_key *wrap, stru
 		free(keys);
 		return false;
 	}
-	keys->wrap  = *wrap;
+	keys->wrap = *wrap;
 	keys->cache = calloc(CACHE_SLOTS, sizeof *keys->cache);
-	keys->find  = db_prepare(keys->db, "SELECT id, wrapped, created_seq FROM data_key"
-					   " WHERE subject = ? AND month = ?");
-	keys->put   = db_prepare(keys->db, "INSERT INTO data_key(subject, month, id, wrapped, created_seq)"
-					   " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(subject, month)"
-					   " DO UPDATE SET created_seq = ?5 WHERE id = ?3");
+	keys->find = db_prepare(keys->db, "SELECT id, wrapped, created_seq FROM data_key"
+					  " WHERE subject = ? AND month = ?");
+	keys->put = db_prepare(keys->db,
+			       "INSERT INTO data_key(subject, month, id, wrapped, created_seq)"
+			       " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(subject, month)"
+			       " DO UPDATE SET created_seq = ?5 WHERE id = ?3");
 	assert(keys->cache != NULL);
 	sqlite3_wal_hook(keys->db, count_wal_pages, keys);
 	if (keys->find == NULL || keys->put == NULL) {
@@ -107,16 +110,16 @@ load(struct keys *keys, struct data_key *key)
 {
 	enum keys_found found = KEYS_NONE;
 
-	db_bind_span(keys->find, 1, (struct span) { key->subject.bytes, sizeof key->subject.bytes });
+	db_bind_span(keys->find, 1, (struct span){ key->subject.bytes, sizeof key->subject.bytes });
 	db_bind_u64(keys->find, 2, key->month);
 	const int code = sqlite3_step(keys->find);
 	if (code == SQLITE_ROW) {
-		const struct span id	  = db_span(keys->find, 0);
+		const struct span id = db_span(keys->find, 0);
 		const struct span wrapped = db_span(keys->find, 1);
-		key->created_seq	  = db_u64(keys->find, 2);
-		found			  = KEYS_BROKEN;
-		if (id.count == sizeof key->id && wrapped.count == SEAL_WRAPPED_BYTES
-		    && seal_unwrap(&keys->wrap, wrapped.at, &key->key)) {
+		key->created_seq = db_u64(keys->find, 2);
+		found = KEYS_BROKEN;
+		if (id.count == sizeof key->id && wrapped.count == SEAL_WRAPPED_BYTES &&
+		    seal_unwrap(&keys->wrap, wrapped.at, &key->key)) {
 			memcpy(&key->id, id.at, sizeof key->id);
 			found = KEYS_FOUND;
 		}
@@ -127,7 +130,8 @@ load(struct keys *keys, struct data_key *key)
 	return found;
 }
 
-/* The key_created event at created_seq must be about this key; then it must be the key it commits to. */
+/* The key_created event at created_seq must be about this key; then it must be the key it commits
+ * to. */
 static enum keys_found
 check_commitment(struct lookup *log, const struct data_key *key, bool *announced)
 {
@@ -135,9 +139,10 @@ check_commitment(struct lookup *log, const struct data_key *key, bool *announced
 	struct entry header;
 	struct event event;
 
-	*announced = lookup_event(log, key->created_seq, &header, &event) == ENTRY_KNOWN
-		     && event.type == EVENT_KEY_CREATED && id_equal(&event.key_created.key, &key->id)
-		     && id_equal(&event.key_created.subject, &key->subject);
+	*announced = lookup_event(log, key->created_seq, &header, &event) == ENTRY_KNOWN &&
+		     event.type == EVENT_KEY_CREATED &&
+		     id_equal(&event.key_created.key, &key->id) &&
+		     id_equal(&event.key_created.subject, &key->subject);
 	if (!*announced) {
 		return KEYS_FOUND;
 	}
@@ -152,12 +157,12 @@ keys_find(struct keys *keys, struct lookup *log, const struct id *subject, uint6
 	struct data_key *slot = slot_of(keys, subject, month);
 
 	assert(!id_is_none(subject));
-	*out	   = slot;
+	*out = slot;
 	*announced = true;
 	if (slot->month == month && id_equal(&slot->subject, subject)) {
 		return KEYS_FOUND;
 	}
-	struct data_key key   = { .subject = *subject, .month = month };
+	struct data_key key = { .subject = *subject, .month = month };
 	enum keys_found found = load(keys, &key);
 	if (found == KEYS_FOUND) {
 		found = check_commitment(log, &key, announced);
@@ -186,10 +191,10 @@ keys_put(struct keys *keys, const struct data_key *key)
 		keys->in_transaction = true;
 	}
 	seal_wrap(&keys->wrap, &key->key, wrapped);
-	db_bind_span(keys->put, 1, (struct span) { key->subject.bytes, sizeof key->subject.bytes });
+	db_bind_span(keys->put, 1, (struct span){ key->subject.bytes, sizeof key->subject.bytes });
 	db_bind_u64(keys->put, 2, key->month);
-	db_bind_span(keys->put, 3, (struct span) { key->id.bytes, sizeof key->id.bytes });
-	db_bind_span(keys->put, 4, (struct span) { wrapped, sizeof wrapped });
+	db_bind_span(keys->put, 3, (struct span){ key->id.bytes, sizeof key->id.bytes });
+	db_bind_span(keys->put, 4, (struct span){ wrapped, sizeof wrapped });
 	db_bind_u64(keys->put, 5, key->created_seq);
 	const enum db_result result = db_step_once(keys->put);
 	if (result == DB_OK) {
@@ -205,7 +210,7 @@ keys_commit(struct keys *keys)
 		return DB_OK;
 	}
 	const enum db_result result = db_run(keys->db, "COMMIT");
-	keys->in_transaction	    = result != DB_OK;
+	keys->in_transaction = result != DB_OK;
 	return result;
 }
 

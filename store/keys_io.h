@@ -1,10 +1,10 @@
-/* keys.db: the data keys, one per subject and calendar month, each wrapped by a key that lies outside
- * (EVIDENCE section 2). Deleting a row erases what it sealed: secure_delete is on, and the file never
- * belongs to the log's backup set.
+/* keys.db: the data keys, one per subject and calendar month, each wrapped by a key that lies
+ * outside (EVIDENCE section 2). Deleting a row erases what it sealed: secure_delete is on, and the
+ * file never belongs to the log's backup set.
  *
- * A key names the log's event that announced it (created_seq), so that its commitment can be checked
- * before it is used. keys.db is committed before the log is: after a crash between the two, a key may
- * name an event that is not its own. Then it is announced again.
+ * A key names the log's event that announced it (created_seq), so that its commitment can be
+ * checked before it is used. keys.db is committed before the log is: after a crash between the two,
+ * a key may name an event that is not its own. Then it is announced again.
  */
 #ifndef IFSWARM_STORE_KEYS_IO_H
 #define IFSWARM_STORE_KEYS_IO_H
@@ -32,12 +32,14 @@ const struct seal_key *keys_wrap_key(const struct keys *keys);
 enum keys_found {
 	KEYS_FOUND,
 	KEYS_NONE,
-	KEYS_BROKEN, /* unreadable, does not unwrap, or is not the key its commitment in the log is for */
+	KEYS_BROKEN, /* unreadable, does not unwrap, or is not the key its commitment in the log is
+			for */
 };
-/* The key of a subject for a month, checked against its commitment in `log` the first time. *announced
- * false: no event of the log is about it. `out` points into the cache, until the next call. */
-enum keys_found keys_find(struct keys *keys, struct lookup *log, const struct id *subject, uint64_t month,
-			  const struct data_key **out, bool *announced);
+/* The key of a subject for a month, checked against its commitment in `log` the first time.
+ * *announced false: no event of the log is about it. `out` points into the cache, until the next
+ * call. */
+enum keys_found keys_find(struct keys *keys, struct lookup *log, const struct id *subject,
+			  uint64_t month, const struct data_key **out, bool *announced);
 
 /* Adds a key, or gives an old one its new created_seq; begins a transaction if none is open. */
 enum db_result keys_put(struct keys *keys, const struct data_key *key);

@@ -23,15 +23,15 @@ log_open(struct log *log, const char *path, char *fault, size_t fault_size)
 		return false;
 	}
 	const bool reads = lookup_open(&log->lookup, log->db);
-	log->event	 = db_prepare(log->db, "INSERT INTO event(seq, recorded_us, stream, type, entry)"
-					       " VALUES(?, ?, ?, ?, ?)");
-	log->sealed	 = db_prepare(log->db, "INSERT INTO sealed(id, salt, body) VALUES(?, ?, ?)");
-	log->tile	 = db_prepare(log->db, "INSERT INTO tile(id, hashes) VALUES(?, ?)");
-	log->head	 = db_prepare(log->db, "INSERT INTO stream_head(stream, version, epoch, last_seq)"
-					       " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(stream) DO UPDATE SET"
-					       " version = ?2, epoch = ?3, last_seq = ?4");
-	log->declared	 = db_prepare(log->db, "INSERT INTO declared_type(number, version, seq)"
-					       " VALUES(?, ?, ?)");
+	log->event = db_prepare(log->db, "INSERT INTO event(seq, recorded_us, stream, type, entry)"
+					 " VALUES(?, ?, ?, ?, ?)");
+	log->sealed = db_prepare(log->db, "INSERT INTO sealed(id, salt, body) VALUES(?, ?, ?)");
+	log->tile = db_prepare(log->db, "INSERT INTO tile(id, hashes) VALUES(?, ?)");
+	log->head = db_prepare(log->db, "INSERT INTO stream_head(stream, version, epoch, last_seq)"
+					" VALUES(?1, ?2, ?3, ?4) ON CONFLICT(stream) DO UPDATE SET"
+					" version = ?2, epoch = ?3, last_seq = ?4");
+	log->declared = db_prepare(log->db, "INSERT INTO declared_type(number, version, seq)"
+					    " VALUES(?, ?, ?)");
 	sqlite3_wal_hook(log->db, count_wal_pages, log);
 	if (reads && log->event && log->sealed && log->tile && log->head && log->declared) {
 		return true;
@@ -110,7 +110,7 @@ enum db_result
 log_put_tile(struct log *log, unsigned level, uint64_t index, const struct digest *hashes)
 {
 	db_bind_u64(log->tile, 1, tile_id(level, index));
-	db_bind_span(log->tile, 2, (struct span) { hashes->bytes, TILE_HASHES * sizeof *hashes });
+	db_bind_span(log->tile, 2, (struct span){ hashes->bytes, TILE_HASHES * sizeof *hashes });
 	return db_step_once(log->tile);
 }
 
@@ -136,8 +136,8 @@ log_put_declared(struct log *log, uint64_t number, uint64_t version, uint64_t se
 enum db_result
 log_put_checkpoint(struct log *log, uint64_t size, struct span note)
 {
-	sqlite3_stmt *statement
-		= db_prepare(log->db, "INSERT INTO checkpoint(size, note) VALUES(?, ?)");
+	sqlite3_stmt *statement =
+		db_prepare(log->db, "INSERT INTO checkpoint(size, note) VALUES(?, ?)");
 
 	if (statement == NULL) {
 		return DB_FAILED;
@@ -152,9 +152,9 @@ log_put_checkpoint(struct log *log, uint64_t size, struct span note)
 static enum db_result
 drop_old_snapshots(struct log *log, uint64_t stream)
 {
-	sqlite3_stmt *statement
-		= db_prepare(log->db, "DELETE FROM snapshot WHERE stream = ?1 AND version NOT IN (SELECT"
-				      " version FROM snapshot WHERE stream = ?1 ORDER BY version DESC LIMIT 2)");
+	sqlite3_stmt *statement = db_prepare(
+		log->db, "DELETE FROM snapshot WHERE stream = ?1 AND version NOT IN (SELECT"
+			 " version FROM snapshot WHERE stream = ?1 ORDER BY version DESC LIMIT 2)");
 
 	if (statement == NULL) {
 		return DB_FAILED;
@@ -169,9 +169,9 @@ enum db_result
 log_put_snapshot(struct log *log, uint64_t stream, uint64_t version, uint64_t seq, struct span dump,
 		 struct span box)
 {
-	sqlite3_stmt *statement
-		= db_prepare(log->db, "INSERT OR REPLACE INTO snapshot(stream, version, seq, dump, annex)"
-				      " VALUES(?, ?, ?, ?, ?)");
+	sqlite3_stmt *statement = db_prepare(
+		log->db, "INSERT OR REPLACE INTO snapshot(stream, version, seq, dump, annex)"
+			 " VALUES(?, ?, ?, ?, ?)");
 
 	if (statement == NULL) {
 		return DB_FAILED;
@@ -189,17 +189,18 @@ log_put_snapshot(struct log *log, uint64_t stream, uint64_t version, uint64_t se
 bool
 log_heads(struct log *log, struct stream_head heads[STREAMS])
 {
-	sqlite3_stmt *statement
-		= db_prepare(log->db, "SELECT stream, version, epoch, last_seq FROM stream_head");
+	sqlite3_stmt *statement =
+		db_prepare(log->db, "SELECT stream, version, epoch, last_seq FROM stream_head");
 	bool ok = statement != NULL;
 
 	memset(heads, 0, STREAMS * sizeof *heads);
 	while (ok && sqlite3_step(statement) == SQLITE_ROW) {
 		const uint64_t stream = db_u64(statement, 0);
-		ok		      = stream > 0 && stream < STREAMS;
+		ok = stream > 0 && stream < STREAMS;
 		if (ok) {
-			heads[stream] = (struct stream_head) { db_u64(statement, 1), db_u64(statement, 2),
-							       db_u64(statement, 3) };
+			heads[stream] =
+				(struct stream_head){ db_u64(statement, 1), db_u64(statement, 2),
+						      db_u64(statement, 3) };
 		}
 	}
 	sqlite3_finalize(statement);
@@ -209,8 +210,8 @@ log_heads(struct log *log, struct stream_head heads[STREAMS])
 bool
 log_is_declared(struct log *log, uint64_t number, uint64_t version)
 {
-	sqlite3_stmt *statement
-		= db_prepare(log->db, "SELECT 1 FROM declared_type WHERE number = ? AND version = ?");
+	sqlite3_stmt *statement =
+		db_prepare(log->db, "SELECT 1 FROM declared_type WHERE number = ? AND version = ?");
 
 	if (statement == NULL) {
 		return false;
@@ -225,9 +226,10 @@ log_is_declared(struct log *log, uint64_t number, uint64_t version)
 uint64_t
 log_checkpointed(struct log *log)
 {
-	sqlite3_stmt *statement = db_prepare(log->db, "SELECT ifnull(max(size), 0) FROM checkpoint");
-	const bool ok		= statement != NULL && sqlite3_step(statement) == SQLITE_ROW;
-	const uint64_t size	= ok ? db_u64(statement, 0) : 0;
+	sqlite3_stmt *statement =
+		db_prepare(log->db, "SELECT ifnull(max(size), 0) FROM checkpoint");
+	const bool ok = statement != NULL && sqlite3_step(statement) == SQLITE_ROW;
+	const uint64_t size = ok ? db_u64(statement, 0) : 0;
 
 	sqlite3_finalize(statement);
 	return size;

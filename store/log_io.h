@@ -31,7 +31,8 @@ enum { WAL_PAGES_IDLE = 256, WAL_PAGES_MAX = 4096 };
 enum db_result log_put_event(struct log *log, const struct entry *entry, struct span bytes);
 enum db_result log_put_sealed(struct log *log, uint64_t seq, unsigned part, struct span salt,
 			      struct span body);
-enum db_result log_put_tile(struct log *log, unsigned level, uint64_t index, const struct digest *hashes);
+enum db_result log_put_tile(struct log *log, unsigned level, uint64_t index,
+			    const struct digest *hashes);
 enum db_result log_put_head(struct log *log, uint64_t stream, const struct stream_head *head);
 enum db_result log_put_declared(struct log *log, uint64_t number, uint64_t version, uint64_t seq);
 enum db_result log_put_checkpoint(struct log *log, uint64_t size, struct span note);

@@ -5,49 +5,51 @@
 
 #include "store/merkle.h"
 
-/* "IFSW". Columns beside `entry` are projections of it: `verify` derives them again. There is no second
- * index: an append touches the right edge of two or three trees and nothing else.
+/* "IFSW". Columns beside `entry` are projections of it: `verify` derives them again. There is no
+ * second index: an append touches the right edge of two or three trees and nothing else.
  *
- * sealed.id is seq * 2 + part, so that its rows lie in the order of the events; seq and part are computed.
- * stream_head and declared_type let the writer start without a scan; both follow from the events. */
+ * sealed.id is seq * 2 + part, so that its rows lie in the order of the events; seq and part are
+ * computed. stream_head and declared_type let the writer start without a scan; both follow from the
+ * events. */
 const struct db_kind log_kind = {
-	.name		= "the evidence log",
+	.name = "the evidence log",
 	.application_id = 0x49465357,
-	.user_version	= 1,
-	.schema
-	= "CREATE TABLE event(seq INTEGER PRIMARY KEY, recorded_us INTEGER NOT NULL,"
-	  " stream INTEGER NOT NULL, type INTEGER NOT NULL, entry BLOB NOT NULL) STRICT;"
-	  "CREATE TRIGGER event_insert BEFORE INSERT ON event"
-	  " WHEN new.seq IS NOT (SELECT ifnull(max(seq), -1) + 1 FROM event)"
-	  " BEGIN SELECT raise(ABORT, 'event is append-only: seq must be the next'); END;"
-	  "CREATE TRIGGER event_update BEFORE UPDATE ON event"
-	  " BEGIN SELECT raise(ABORT, 'event is append-only'); END;"
-	  "CREATE TRIGGER event_delete BEFORE DELETE ON event"
-	  " BEGIN SELECT raise(ABORT, 'event is append-only'); END;"
+	.user_version = 1,
+	.schema = "CREATE TABLE event(seq INTEGER PRIMARY KEY, recorded_us INTEGER NOT NULL,"
+		  " stream INTEGER NOT NULL, type INTEGER NOT NULL, entry BLOB NOT NULL) STRICT;"
+		  "CREATE TRIGGER event_insert BEFORE INSERT ON event"
+		  " WHEN new.seq IS NOT (SELECT ifnull(max(seq), -1) + 1 FROM event)"
+		  " BEGIN SELECT raise(ABORT, 'event is append-only: seq must be the next'); END;"
+		  "CREATE TRIGGER event_update BEFORE UPDATE ON event"
+		  " BEGIN SELECT raise(ABORT, 'event is append-only'); END;"
+		  "CREATE TRIGGER event_delete BEFORE DELETE ON event"
+		  " BEGIN SELECT raise(ABORT, 'event is append-only'); END;"
 
-	  "CREATE TABLE sealed(id INTEGER PRIMARY KEY, salt BLOB NOT NULL, body BLOB NOT NULL,"
-	  " seq INTEGER AS (id >> 1) VIRTUAL, part INTEGER AS (id & 1) VIRTUAL) STRICT;"
-	  "CREATE TRIGGER sealed_update BEFORE UPDATE ON sealed"
-	  " BEGIN SELECT raise(ABORT, 'sealed parts are written once'); END;"
+		  "CREATE TABLE sealed(id INTEGER PRIMARY KEY, salt BLOB NOT NULL, body BLOB NOT "
+		  "NULL,"
+		  " seq INTEGER AS (id >> 1) VIRTUAL, part INTEGER AS (id & 1) VIRTUAL) STRICT;"
+		  "CREATE TRIGGER sealed_update BEFORE UPDATE ON sealed"
+		  " BEGIN SELECT raise(ABORT, 'sealed parts are written once'); END;"
 
-	  "CREATE TABLE tile(id INTEGER PRIMARY KEY, hashes BLOB NOT NULL) STRICT;"
-	  "CREATE TRIGGER tile_update BEFORE UPDATE ON tile"
-	  " BEGIN SELECT raise(ABORT, 'tiles are written once'); END;"
-	  "CREATE TRIGGER tile_delete BEFORE DELETE ON tile"
-	  " BEGIN SELECT raise(ABORT, 'tiles are written once'); END;"
+		  "CREATE TABLE tile(id INTEGER PRIMARY KEY, hashes BLOB NOT NULL) STRICT;"
+		  "CREATE TRIGGER tile_update BEFORE UPDATE ON tile"
+		  " BEGIN SELECT raise(ABORT, 'tiles are written once'); END;"
+		  "CREATE TRIGGER tile_delete BEFORE DELETE ON tile"
+		  " BEGIN SELECT raise(ABORT, 'tiles are written once'); END;"
 
-	  "CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, note BLOB NOT NULL) STRICT;"
-	  "CREATE TRIGGER checkpoint_update BEFORE UPDATE ON checkpoint"
-	  " BEGIN SELECT raise(ABORT, 'checkpoints are kept'); END;"
-	  "CREATE TRIGGER checkpoint_delete BEFORE DELETE ON checkpoint"
-	  " BEGIN SELECT raise(ABORT, 'checkpoints are kept'); END;"
+		  "CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, note BLOB NOT NULL) STRICT;"
+		  "CREATE TRIGGER checkpoint_update BEFORE UPDATE ON checkpoint"
+		  " BEGIN SELECT raise(ABORT, 'checkpoints are kept'); END;"
+		  "CREATE TRIGGER checkpoint_delete BEFORE DELETE ON checkpoint"
+		  " BEGIN SELECT raise(ABORT, 'checkpoints are kept'); END;"
 
-	  "CREATE TABLE snapshot(stream INTEGER NOT NULL, version INTEGER NOT NULL, seq INTEGER NOT NULL,"
-	  " dump BLOB NOT NULL, annex BLOB NOT NULL, PRIMARY KEY(stream, version)) STRICT;"
-	  "CREATE TABLE stream_head(stream INTEGER PRIMARY KEY, version INTEGER NOT NULL,"
-	  " epoch INTEGER NOT NULL, last_seq INTEGER NOT NULL) STRICT;"
-	  "CREATE TABLE declared_type(number INTEGER NOT NULL, version INTEGER NOT NULL,"
-	  " seq INTEGER NOT NULL, PRIMARY KEY(number, version)) STRICT, WITHOUT ROWID;",
+		  "CREATE TABLE snapshot(stream INTEGER NOT NULL, version INTEGER NOT NULL, seq "
+		  "INTEGER NOT NULL,"
+		  " dump BLOB NOT NULL, annex BLOB NOT NULL, PRIMARY KEY(stream, version)) STRICT;"
+		  "CREATE TABLE stream_head(stream INTEGER PRIMARY KEY, version INTEGER NOT NULL,"
+		  " epoch INTEGER NOT NULL, last_seq INTEGER NOT NULL) STRICT;"
+		  "CREATE TABLE declared_type(number INTEGER NOT NULL, version INTEGER NOT NULL,"
+		  " seq INTEGER NOT NULL, PRIMARY KEY(number, version)) STRICT, WITHOUT ROWID;",
 };
 
 uint64_t
@@ -67,10 +69,10 @@ tile_id(unsigned level, uint64_t index)
 bool
 lookup_open(struct lookup *lookup, sqlite3 *db)
 {
-	lookup->db    = db;
+	lookup->db = db;
 	lookup->entry = db_prepare(db, "SELECT entry FROM event WHERE seq = ?");
-	lookup->leaves
-		= db_prepare(db, "SELECT seq, entry FROM event WHERE seq >= ? AND seq < ? ORDER BY seq");
+	lookup->leaves = db_prepare(
+		db, "SELECT seq, entry FROM event WHERE seq >= ? AND seq < ? ORDER BY seq");
 	lookup->tile = db_prepare(db, "SELECT hashes FROM tile WHERE id = ?");
 	return lookup->entry != NULL && lookup->leaves != NULL && lookup->tile != NULL;
 }
@@ -86,8 +88,9 @@ lookup_close(struct lookup *lookup)
 bool
 lookup_size(struct lookup *lookup, uint64_t *size)
 {
-	sqlite3_stmt *statement = db_prepare(lookup->db, "SELECT ifnull(max(seq), -1) + 1 FROM event");
-	const bool ok		= statement != NULL && sqlite3_step(statement) == SQLITE_ROW;
+	sqlite3_stmt *statement =
+		db_prepare(lookup->db, "SELECT ifnull(max(seq), -1) + 1 FROM event");
+	const bool ok = statement != NULL && sqlite3_step(statement) == SQLITE_ROW;
 
 	*size = ok ? db_u64(statement, 0) : 0;
 	sqlite3_finalize(statement);
@@ -97,7 +100,7 @@ lookup_size(struct lookup *lookup, uint64_t *size)
 bool
 lookup_entry(struct lookup *lookup, uint64_t seq, uint8_t memory[ENTRY_BYTES_MAX], struct span *out)
 {
-	*out = (struct span) { memory, 0 };
+	*out = (struct span){ memory, 0 };
 	db_bind_u64(lookup->entry, 1, seq);
 	if (sqlite3_step(lookup->entry) == SQLITE_ROW) {
 		const struct span bytes = db_span(lookup->entry, 0);
@@ -120,19 +123,20 @@ lookup_event(struct lookup *lookup, uint64_t seq, struct entry *header, struct e
 		return ENTRY_BROKEN;
 	}
 	const enum entry_meaning meaning = entry_to_event(header, NULL, out);
-	header->fields			 = (struct span) { 0 }; /* they end with this function */
+	header->fields = (struct span){ 0 }; /* they end with this function */
 	return meaning;
 }
 
 static bool
-read_tile(struct lookup *lookup, unsigned level, uint64_t index, uint32_t count, struct digest *hashes)
+read_tile(struct lookup *lookup, unsigned level, uint64_t index, uint32_t count,
+	  struct digest *hashes)
 {
 	bool found = false;
 
 	db_bind_u64(lookup->tile, 1, tile_id(level, index));
 	if (sqlite3_step(lookup->tile) == SQLITE_ROW) {
 		const struct span bytes = db_span(lookup->tile, 0);
-		found			= bytes.count == TILE_HASHES * sizeof *hashes;
+		found = bytes.count == TILE_HASHES * sizeof *hashes;
 		if (found) {
 			memcpy(hashes, bytes.at, count * sizeof *hashes);
 		}
@@ -148,8 +152,8 @@ hash_leaves(struct lookup *lookup, uint64_t first, uint32_t count, struct digest
 
 	db_bind_u64(lookup->leaves, 1, first);
 	db_bind_u64(lookup->leaves, 2, first + count);
-	while (sqlite3_step(lookup->leaves) == SQLITE_ROW
-	       && db_u64(lookup->leaves, 0) == first + done) {
+	while (sqlite3_step(lookup->leaves) == SQLITE_ROW &&
+	       db_u64(lookup->leaves, 0) == first + done) {
 		entry_leaf_hash(db_span(lookup->leaves, 1), &hashes[done++]);
 	}
 	sqlite3_reset(lookup->leaves);
@@ -170,7 +174,8 @@ lookup_hashes(void *context, unsigned level, uint64_t index, uint32_t count, str
 	for (uint32_t i = 0; i < count; i++) {
 		struct digest below[TILE_HASHES];
 
-		if (!lookup_hashes(lookup, level - 1, index * TILE_HASHES + i, TILE_HASHES, below)) {
+		if (!lookup_hashes(lookup, level - 1, index * TILE_HASHES + i, TILE_HASHES,
+				   below)) {
 			return false;
 		}
 		merkle_hashes_root(below, TILE_HASHES, &hashes[i]);

@@ -1,5 +1,5 @@
-/* Point reads in witness.db that the writer and the readers share: one entry, the hashes of one tile, the
- * newest rows. */
+/* Point reads in witness.db that the writer and the readers share: one entry, the hashes of one
+ * tile, the newest rows. */
 #ifndef IFSWARM_STORE_LOOKUP_IO_H
 #define IFSWARM_STORE_LOOKUP_IO_H
 
@@ -21,13 +21,17 @@ void lookup_close(struct lookup *lookup);
 
 /* Number of events: the highest seq and one. */
 bool lookup_size(struct lookup *lookup, uint64_t *size);
-/* The entry's bytes, copied; false if there is no such row (or it is longer than an entry can be). */
-bool lookup_entry(struct lookup *lookup, uint64_t seq, uint8_t memory[ENTRY_BYTES_MAX], struct span *out);
+/* The entry's bytes, copied; false if there is no such row (or it is longer than an entry can be).
+ */
+bool lookup_entry(struct lookup *lookup, uint64_t seq, uint8_t memory[ENTRY_BYTES_MAX],
+		  struct span *out);
 /* As an event; ENTRY_BROKEN if it is missing or unreadable. Personal fields stay empty. */
 enum entry_meaning lookup_event(struct lookup *lookup, uint64_t seq, struct entry *header,
 				struct event *out);
-/* A merkle_fetch over a struct lookup: a full tile as stored, else computed from what lies below. */
-bool lookup_hashes(void *lookup, unsigned level, uint64_t index, uint32_t count, struct digest *hashes);
+/* A merkle_fetch over a struct lookup: a full tile as stored, else computed from what lies below.
+ */
+bool lookup_hashes(void *lookup, unsigned level, uint64_t index, uint32_t count,
+		   struct digest *hashes);
 
 /* The key that a row of sealed parts id = seq * 2 + part, and a tile's id = level << 56 | index. */
 uint64_t sealed_id(uint64_t seq, unsigned part);

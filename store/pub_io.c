@@ -30,8 +30,8 @@ pub_size(const char *directory)
 	struct checkpoint checkpoint;
 
 	path_join(path, directory, "pub/checkpoint");
-	if (file_read(path, note, sizeof note, &count) != FILE_OK
-	    || !checkpoint_read((struct span) { (const uint8_t *)note, count }, &checkpoint)) {
+	if (file_read(path, note, sizeof note, &count) != FILE_OK ||
+	    !checkpoint_read((struct span){ (const uint8_t *)note, count }, &checkpoint)) {
 		return 0;
 	}
 	return checkpoint.size;
@@ -48,7 +48,7 @@ write_file(const struct publication *p, const char *name, struct span bytes)
 	if (result != FILE_MISSING) {
 		return result;
 	}
-	slash  = strrchr(path, '/');
+	slash = strrchr(path, '/');
 	*slash = '\0';
 	result = directory_make(path, 0755);
 	*slash = '/';
@@ -68,7 +68,8 @@ drop_partials(const struct publication *p, const char *name)
 	if (directory == NULL) {
 		return;
 	}
-	for (const struct dirent *item = readdir(directory); item != NULL; item = readdir(directory)) {
+	for (const struct dirent *item = readdir(directory); item != NULL;
+	     item = readdir(directory)) {
 		if (item->d_name[0] != '.') {
 			unlinkat(dirfd(directory), item->d_name, 0);
 		}
@@ -84,8 +85,8 @@ write_tile(const struct publication *p, unsigned level, uint64_t index, uint32_t
 	char name[MERKLE_PATH_MAX];
 
 	merkle_tile_path(name, (int)level, index, width);
-	const enum file_result result
-		= write_file(p, name, (struct span) { hashes->bytes, width * sizeof *hashes });
+	const enum file_result result =
+		write_file(p, name, (struct span){ hashes->bytes, width * sizeof *hashes });
 	if (result == FILE_OK && width == TILE_HASHES) {
 		drop_partials(p, name);
 	}
@@ -95,12 +96,13 @@ write_tile(const struct publication *p, unsigned level, uint64_t index, uint32_t
 static enum file_result
 write_tiles(const struct publication *p, unsigned level)
 {
-	const uint64_t before	    = p->from >> (8 * level);
-	const uint64_t after	    = p->tree->size >> (8 * level);
-	enum file_result result	    = FILE_OK;
+	const uint64_t before = p->from >> (8 * level);
+	const uint64_t after = p->tree->size >> (8 * level);
+	enum file_result result = FILE_OK;
 	const struct merkle_tile *t = &p->tree->level[level];
 
-	for (uint64_t index = before / TILE_HASHES; index < after / TILE_HASHES && result == FILE_OK; index++) {
+	for (uint64_t index = before / TILE_HASHES;
+	     index < after / TILE_HASHES && result == FILE_OK; index++) {
 		struct digest hashes[TILE_HASHES];
 
 		if (!lookup_hashes(p->log, level, index, TILE_HASHES, hashes)) {
@@ -127,12 +129,12 @@ write_bundle(const struct publication *p, uint64_t index, uint32_t width, uint8_
 		if (!lookup_entry(p->log, index * TILE_HASHES + i, memory + count + 2, &entry)) {
 			return FILE_FAILED;
 		}
-		memory[count]	  = (uint8_t)(entry.count >> 8);
+		memory[count] = (uint8_t)(entry.count >> 8);
 		memory[count + 1] = (uint8_t)entry.count;
 		count += 2 + entry.count;
 	}
 	merkle_tile_path(name, MERKLE_ENTRIES, index, width);
-	const enum file_result result = write_file(p, name, (struct span) { memory, count });
+	const enum file_result result = write_file(p, name, (struct span){ memory, count });
 	if (result == FILE_OK && width == TILE_HASHES) {
 		drop_partials(p, name);
 	}
@@ -142,15 +144,16 @@ write_bundle(const struct publication *p, uint64_t index, uint32_t width, uint8_
 static enum file_result
 write_bundles(const struct publication *p)
 {
-	uint8_t *memory		= malloc((size_t)TILE_HASHES * (ENTRY_BYTES_MAX + 2));
-	const uint64_t size	= p->tree->size;
+	uint8_t *memory = malloc((size_t)TILE_HASHES * (ENTRY_BYTES_MAX + 2));
+	const uint64_t size = p->tree->size;
 	enum file_result result = FILE_OK;
 
 	assert(memory != NULL);
-	for (uint64_t at = p->from / TILE_HASHES * TILE_HASHES; at < size && result == FILE_OK; at += TILE_HASHES) {
+	for (uint64_t at = p->from / TILE_HASHES * TILE_HASHES; at < size && result == FILE_OK;
+	     at += TILE_HASHES) {
 		const uint64_t left = size - at;
-		result = write_bundle(p, at / TILE_HASHES, left < TILE_HASHES ? (uint32_t)left : TILE_HASHES,
-				      memory);
+		result = write_bundle(p, at / TILE_HASHES,
+				      left < TILE_HASHES ? (uint32_t)left : TILE_HASHES, memory);
 	}
 	free(memory);
 	return result;
@@ -175,7 +178,7 @@ pub_publish(const char *directory, struct lookup *log, uint64_t from, const stru
 	struct publication p = { .log = log, .tree = tree, .from = from <= tree->size ? from : 0 };
 
 	path_join(p.directory, directory, "pub");
-	p.sync_each		= tree->size - p.from <= SYNC_EACH_EVENTS_MAX;
+	p.sync_each = tree->size - p.from <= SYNC_EACH_EVENTS_MAX;
 	enum file_result result = directory_make(p.directory, 0755);
 	for (unsigned level = 0; level < MERKLE_LEVELS && result == FILE_OK; level++) {
 		result = write_tiles(&p, level);

@@ -1,6 +1,6 @@
-/* DATA/pub: the log as a C2SP tlog-tiles directory that anyone may serve, copy or mirror: tiles, entry
- * bundles, and the checkpoint that covers them, written last. All of it follows from witness.db; if the
- * directory is deleted, the next publishing writes it again from the start. */
+/* DATA/pub: the log as a C2SP tlog-tiles directory that anyone may serve, copy or mirror: tiles,
+ * entry bundles, and the checkpoint that covers them, written last. All of it follows from
+ * witness.db; if the directory is deleted, the next publishing writes it again from the start. */
 #ifndef IFSWARM_STORE_PUB_IO_H
 #define IFSWARM_STORE_PUB_IO_H
 

@@ -13,7 +13,8 @@
 bool
 reader_fails(struct log_reader *reader, const char *what)
 {
-	snprintf(reader->fault, sizeof reader->fault, "%.*s: %s", READER_FAULT_MAX / 2, reader->path, what);
+	snprintf(reader->fault, sizeof reader->fault, "%.*s: %s", READER_FAULT_MAX / 2,
+		 reader->path, what);
 	return false;
 }
 
@@ -39,9 +40,10 @@ read_origin(struct log_reader *reader)
 	struct entry header;
 	struct event event;
 
-	if (lookup_event(&reader->lookup, 0, &header, &event) != ENTRY_KNOWN
-	    || event.type != EVENT_LOG_CREATED) {
-		return reader_fails(reader, "it does not begin with log_created: it is empty, or not a log");
+	if (lookup_event(&reader->lookup, 0, &header, &event) != ENTRY_KNOWN ||
+	    event.type != EVENT_LOG_CREATED) {
+		return reader_fails(
+			reader, "it does not begin with log_created: it is empty, or not a log");
 	}
 	memcpy(reader->origin, event.log_created.origin.bytes, event.log_created.origin.length);
 	return true;
@@ -59,10 +61,11 @@ log_reader_open(const char *directory, struct log_reader **out, char *fault, siz
 		return false;
 	}
 	const bool reads = lookup_open(&reader->lookup, reader->db);
-	reader->rows	 = db_prepare(reader->db, "SELECT seq, recorded_us, stream, type, entry FROM event"
-						  " WHERE seq >= ? AND seq < ? ORDER BY seq");
-	reader->sealed	 = db_prepare(reader->db, "SELECT id, salt, body FROM sealed"
-						  " WHERE id >= ? AND id < ? ORDER BY id");
+	reader->rows =
+		db_prepare(reader->db, "SELECT seq, recorded_us, stream, type, entry FROM event"
+				       " WHERE seq >= ? AND seq < ? ORDER BY seq");
+	reader->sealed = db_prepare(reader->db, "SELECT id, salt, body FROM sealed"
+						" WHERE id >= ? AND id < ? ORDER BY id");
 	if (!reads || reader->rows == NULL || reader->sealed == NULL) {
 		snprintf(fault, fault_size, "%s: its tables are not those of an evidence log: %s",
 			 reader->path, sqlite3_errmsg(reader->db));
@@ -107,14 +110,16 @@ log_reader_origin(const struct log_reader *reader)
 bool
 log_reader_size(struct log_reader *reader, uint64_t *size)
 {
-	return lookup_size(&reader->lookup, size) || reader_fails(reader, sqlite3_errmsg(reader->db));
+	return lookup_size(&reader->lookup, size) ||
+	       reader_fails(reader, sqlite3_errmsg(reader->db));
 }
 
-/* --- keys ------------------------------------------------------------------------------------------ */
+/* --- keys
+ * ------------------------------------------------------------------------------------------ */
 
 bool
-log_keys_open(struct log_reader *reader, const char *wrap_key_file, struct log_keys **out, char *fault,
-	      size_t fault_size)
+log_keys_open(struct log_reader *reader, const char *wrap_key_file, struct log_keys **out,
+	      char *fault, size_t fault_size)
 {
 	struct log_keys *keys = calloc(1, sizeof *keys);
 	char path[FILE_PATH_MAX];
@@ -142,7 +147,7 @@ log_keys_open(struct log_reader *reader, const char *wrap_key_file, struct log_k
 	}
 	keys->reader = reader;
 	keys->sealer = sealer_new(reader->origin);
-	*out	     = keys;
+	*out = keys;
 	return true;
 }
 
@@ -162,10 +167,10 @@ open_part(struct log_keys *keys, const struct entry *entry, unsigned part, struc
 	  struct span body, struct span *plain)
 {
 	const struct sealed_part *sealed = &entry->part[part];
-	const struct seal_place place	 = { entry->seq, (uint8_t)part, sealed->key_id };
-	const struct data_key *key	 = NULL;
-	bool announced			 = false;
-	size_t count			 = 0;
+	const struct seal_place place = { entry->seq, (uint8_t)part, sealed->key_id };
+	const struct data_key *key = NULL;
+	bool announced = false;
+	size_t count = 0;
 
 	if (salt.count != SEAL_SALT_BYTES || body.count == 0 || id_is_none(&sealed->subject)) {
 		return true;
@@ -176,12 +181,13 @@ open_part(struct log_keys *keys, const struct entry *entry, unsigned part, struc
 		return true;
 	}
 	if (found == KEYS_BROKEN || !announced) {
-		return reader_fails(keys->reader,
-				    "keys.db holds a key that is not the one the log committed to, or the "
-				    "wrap key is another log's: see ifreplay verify");
+		return reader_fails(
+			keys->reader,
+			"keys.db holds a key that is not the one the log committed to, or the "
+			"wrap key is another log's: see ifreplay verify");
 	}
 	if (seal_open(keys->sealer, &key->key, &place, salt.at, body, keys->plain[part], &count)) {
-		*plain = (struct span) { keys->plain[part], count };
+		*plain = (struct span){ keys->plain[part], count };
 	}
 	return true;
 }
@@ -193,7 +199,7 @@ log_open_parts(struct log_keys *keys, const struct entry *entry, const struct sp
 	bool ok = true;
 
 	for (unsigned part = 0; part < SEALED_PARTS_MAX; part++) {
-		plain[part] = (struct span) { 0 };
+		plain[part] = (struct span){ 0 };
 	}
 	for (unsigned part = 0; part < entry->parts && ok; part++) {
 		ok = open_part(keys, entry, part, salt[part], body[part], &plain[part]);
@@ -201,7 +207,8 @@ log_open_parts(struct log_keys *keys, const struct entry *entry, const struct sp
 	return ok;
 }
 
-/* --- events ---------------------------------------------------------------------------------------- */
+/* --- events
+ * ---------------------------------------------------------------------------------------- */
 
 struct walk {
 	struct log_reader *reader;
@@ -247,23 +254,27 @@ visit_row(void *context, const struct log_row *row)
 		walk->failed = true;
 		return false;
 	}
-	const enum entry_meaning meaning
-		= entry_to_event(&entry, opens ? plain : NULL, &walk->reader->event);
+	const enum entry_meaning meaning =
+		entry_to_event(&entry, opens ? plain : NULL, &walk->reader->event);
 	if (meaning == ENTRY_BROKEN) {
 		return fail_walk(walk, row->seq, "does not have the fields of its type");
 	}
-	walk->stopped = !walk->visit(walk->context, meaning == ENTRY_KNOWN ? &walk->reader->event : NULL,
-				     &entry);
+	walk->stopped = !walk->visit(walk->context,
+				     meaning == ENTRY_KNOWN ? &walk->reader->event : NULL, &entry);
 	return !walk->stopped;
 }
 
 bool
-log_read_events(struct log_reader *reader, struct log_keys *keys, uint64_t from_seq, uint64_t to_seq,
-		uint32_t streams, log_event_visitor *visit, void *context)
+log_read_events(struct log_reader *reader, struct log_keys *keys, uint64_t from_seq,
+		uint64_t to_seq, uint32_t streams, log_event_visitor *visit, void *context)
 {
-	struct walk walk = { .reader = reader, .keys = keys, .streams = streams, .expected = from_seq,
-			     .visit = visit, .context = context };
-	uint64_t size	 = 0;
+	struct walk walk = { .reader = reader,
+			     .keys = keys,
+			     .streams = streams,
+			     .expected = from_seq,
+			     .visit = visit,
+			     .context = context };
+	uint64_t size = 0;
 
 	if (!log_reader_size(reader, &size)) {
 		return false;
@@ -272,16 +283,20 @@ log_read_events(struct log_reader *reader, struct log_keys *keys, uint64_t from_
 	if (!log_read_rows(reader, from_seq, to_seq, visit_row, &walk) || walk.failed) {
 		return false;
 	}
-	return walk.stopped || walk.expected >= to_seq || fail_walk(&walk, walk.expected, "is missing");
+	return walk.stopped || walk.expected >= to_seq ||
+	       fail_walk(&walk, walk.expected, "is missing");
 }
 
 bool
-log_read_events_back(struct log_reader *reader, struct log_keys *keys, uint64_t from_seq, uint64_t to_seq,
-		     uint32_t streams, log_event_visitor *visit, void *context)
+log_read_events_back(struct log_reader *reader, struct log_keys *keys, uint64_t from_seq,
+		     uint64_t to_seq, uint32_t streams, log_event_visitor *visit, void *context)
 {
-	struct walk walk = { .reader = reader, .keys = keys, .streams = streams, .visit = visit,
+	struct walk walk = { .reader = reader,
+			     .keys = keys,
+			     .streams = streams,
+			     .visit = visit,
 			     .context = context };
-	uint64_t size	 = 0;
+	uint64_t size = 0;
 
 	if (!log_reader_size(reader, &size)) {
 		return false;

@@ -3,8 +3,8 @@
  * without keys.db (personal fields stay empty), without -wal and -shm files, and from a place that
  * cannot be written.
  *
- * A visitor may look up hashes through its reader, but starts no other walk and no log_read_row on it: for
- * that it opens a second reader.
+ * A visitor may look up hashes through its reader, but starts no other walk and no log_read_row on
+ * it: for that it opens a second reader.
  *
  * All functions that can fail give false and keep the reason for log_reader_fault; a visitor that
  * gives false stops the walk, which then counts as successful.

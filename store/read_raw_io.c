@@ -14,7 +14,8 @@ sql_fails(struct log_reader *reader)
 	return reader_fails(reader, sqlite3_errmsg(reader->db));
 }
 
-/* --- rows ------------------------------------------------------------------------------------------ */
+/* --- rows
+ * ------------------------------------------------------------------------------------------ */
 
 struct merge {
 	struct log_reader *reader;
@@ -31,9 +32,11 @@ next_sealed(struct merge *merge)
 	merge->failed |= code != SQLITE_ROW && code != SQLITE_DONE;
 }
 
-/* The sealed rows of one event; they are copied, because the next one takes the statement's memory. */
+/* The sealed rows of one event; they are copied, because the next one takes the statement's memory.
+ */
 static void
-take_sealed(struct merge *merge, struct log_row *row, uint8_t memory[2 * (SEAL_SALT_BYTES + SEAL_BODY_MAX)])
+take_sealed(struct merge *merge, struct log_row *row,
+	    uint8_t memory[2 * (SEAL_SALT_BYTES + SEAL_BODY_MAX)])
 {
 	sqlite3_stmt *sealed = merge->reader->sealed;
 
@@ -41,19 +44,21 @@ take_sealed(struct merge *merge, struct log_row *row, uint8_t memory[2 * (SEAL_S
 		next_sealed(merge); /* of no event: log_read_stray_sealed tells */
 	}
 	while (merge->has_sealed && db_u64(sealed, 0) >> 1 == row->seq) {
-		const unsigned part    = (unsigned)(db_u64(sealed, 0) & 1);
+		const unsigned part = (unsigned)(db_u64(sealed, 0) & 1);
 		const struct span salt = db_span(sealed, 1);
 		const struct span body = db_span(sealed, 2);
 
 		/* Longer than it can be: cut there, its digest will not hold. */
-		row->salt[part] = (struct span) { memory, salt.count < SEAL_SALT_BYTES ? salt.count
-										       : SEAL_SALT_BYTES };
+		row->salt[part] =
+			(struct span){ memory, salt.count < SEAL_SALT_BYTES ? salt.count
+									    : SEAL_SALT_BYTES };
 		if (salt.count > 0) {
 			memcpy(memory, salt.at, row->salt[part].count);
 		}
 		memory += SEAL_SALT_BYTES;
-		row->body[part] = (struct span) { memory,
-						  body.count < SEAL_BODY_MAX ? body.count : SEAL_BODY_MAX };
+		row->body[part] =
+			(struct span){ memory,
+				       body.count < SEAL_BODY_MAX ? body.count : SEAL_BODY_MAX };
 		if (body.count > 0) {
 			memcpy(memory, body.at, row->body[part].count);
 		}
@@ -66,11 +71,11 @@ static void
 read_columns(sqlite3_stmt *rows, struct log_row *row)
 {
 	memset(row, 0, sizeof *row);
-	row->seq	 = db_u64(rows, 0);
+	row->seq = db_u64(rows, 0);
 	row->recorded_us = db_u64(rows, 1);
-	row->stream	 = db_u64(rows, 2);
-	row->type	 = db_u64(rows, 3);
-	row->entry	 = db_span(rows, 4);
+	row->stream = db_u64(rows, 2);
+	row->type = db_u64(rows, 3);
+	row->entry = db_span(rows, 4);
 }
 
 static void
@@ -84,12 +89,12 @@ bind_range(struct log_reader *reader, uint64_t from, uint64_t to)
 
 /* *stopped is set when the visitor has had enough. */
 static bool
-read_chunk(struct log_reader *reader, uint64_t from, uint64_t to, log_row_visitor *visit, void *context,
-	   bool *stopped)
+read_chunk(struct log_reader *reader, uint64_t from, uint64_t to, log_row_visitor *visit,
+	   void *context, bool *stopped)
 {
 	uint8_t memory[SEALED_PARTS_MAX * (SEAL_SALT_BYTES + SEAL_BODY_MAX)];
 	struct merge merge = { .reader = reader };
-	int code	   = SQLITE_ROW;
+	int code = SQLITE_ROW;
 	struct log_row row;
 
 	bind_range(reader, from, to);
@@ -112,8 +117,8 @@ bool
 log_read_rows(struct log_reader *reader, uint64_t from_seq, uint64_t to_seq, log_row_visitor *visit,
 	      void *context)
 {
-	bool stopped  = false;
-	bool ok	      = true;
+	bool stopped = false;
+	bool ok = true;
 	uint64_t size = 0;
 
 	if (!log_reader_size(reader, &size)) {
@@ -122,7 +127,8 @@ log_read_rows(struct log_reader *reader, uint64_t from_seq, uint64_t to_seq, log
 	to_seq = to_seq < size ? to_seq : size;
 	while (from_seq < to_seq && ok && !stopped) {
 		const uint64_t left = to_seq - from_seq;
-		const uint64_t next = from_seq + (left < ROWS_PER_TRANSACTION ? left : ROWS_PER_TRANSACTION);
+		const uint64_t next =
+			from_seq + (left < ROWS_PER_TRANSACTION ? left : ROWS_PER_TRANSACTION);
 
 		/* One transaction, so that events and sealed parts are of the same moment. */
 		ok = db_run(reader->db, "BEGIN") == DB_OK || sql_fails(reader);
@@ -155,13 +161,13 @@ static bool
 keep_row(void *context, const struct log_row *row)
 {
 	struct one_row *one = context;
-	uint8_t *memory	    = realloc(one->reader->row_memory,
-				      row->entry.count + row->salt[0].count + row->body[0].count
-					      + row->salt[1].count + row->body[1].count + 1);
+	uint8_t *memory = realloc(one->reader->row_memory,
+				  row->entry.count + row->salt[0].count + row->body[0].count +
+					  row->salt[1].count + row->body[1].count + 1);
 
 	assert(memory != NULL);
 	one->reader->row_memory = memory;
-	*one->out		= *row;
+	*one->out = *row;
 	copy_span(&one->out->entry, &memory);
 	for (unsigned part = 0; part < SEALED_PARTS_MAX; part++) {
 		copy_span(&one->out->salt[part], &memory);
@@ -175,15 +181,16 @@ bool
 log_read_row(struct log_reader *reader, uint64_t seq, struct log_row *out, bool *found)
 {
 	struct one_row one = { .reader = reader, .out = out };
-	bool stopped	   = false;
+	bool stopped = false;
 
 	memset(out, 0, sizeof *out);
 	const bool ok = read_chunk(reader, seq, seq + 1, keep_row, &one, &stopped);
-	*found	      = one.found;
+	*found = one.found;
 	return ok;
 }
 
-/* --- whole tables ------------------------------------------------------------------------------------ */
+/* --- whole tables
+ * ------------------------------------------------------------------------------------ */
 
 typedef bool see_row(void *context, sqlite3_stmt *row);
 
@@ -191,8 +198,8 @@ static bool
 read_table(struct log_reader *reader, const char *sql, see_row *see, void *context)
 {
 	sqlite3_stmt *statement = db_prepare(reader->db, sql);
-	int code		= SQLITE_ERROR;
-	bool more		= true;
+	int code = SQLITE_ERROR;
+	bool more = true;
 
 	while (statement != NULL && more && (code = sqlite3_step(statement)) == SQLITE_ROW) {
 		more = see(context, statement);
@@ -238,7 +245,7 @@ static bool
 see_tile(void *context, sqlite3_stmt *row)
 {
 	const struct seeing *seeing = context;
-	const uint64_t id	    = db_u64(row, 0);
+	const uint64_t id = db_u64(row, 0);
 
 	return seeing->tile(seeing->context, (unsigned)(id >> 56), id & ((UINT64_C(1) << 56) - 1),
 			    db_span(row, 1));
@@ -265,7 +272,8 @@ log_read_checkpoints(struct log_reader *reader, log_checkpoint_visitor *visit, v
 {
 	struct seeing seeing = { .context = context, .checkpoint = visit };
 
-	return read_table(reader, "SELECT size, note FROM checkpoint ORDER BY size", see_checkpoint, &seeing);
+	return read_table(reader, "SELECT size, note FROM checkpoint ORDER BY size", see_checkpoint,
+			  &seeing);
 }
 
 static bool
@@ -282,9 +290,9 @@ log_read_stream_heads(struct log_reader *reader, log_head_visitor *visit, void *
 {
 	struct seeing seeing = { .context = context, .head = visit };
 
-	return read_table(reader,
-			  "SELECT stream, version, epoch, last_seq FROM stream_head ORDER BY stream",
-			  see_head, &seeing);
+	return read_table(
+		reader, "SELECT stream, version, epoch, last_seq FROM stream_head ORDER BY stream",
+		see_head, &seeing);
 }
 
 static bool
@@ -308,15 +316,17 @@ log_read_snapshots(struct log_reader *reader, log_snapshot_visitor *visit, void 
 }
 
 bool
-log_fetch_hashes(void *context, unsigned level, uint64_t index, uint32_t count, struct digest *hashes)
+log_fetch_hashes(void *context, unsigned level, uint64_t index, uint32_t count,
+		 struct digest *hashes)
 {
 	struct log_reader *reader = context;
 
-	return lookup_hashes(&reader->lookup, level, index, count, hashes)
-	       || reader_fails(reader, "entries below a tile are missing: see ifreplay verify");
+	return lookup_hashes(&reader->lookup, level, index, count, hashes) ||
+	       reader_fails(reader, "entries below a tile are missing: see ifreplay verify");
 }
 
-/* --- files beside -------------------------------------------------------------------------------------- */
+/* --- files beside
+ * -------------------------------------------------------------------------------------- */
 
 bool
 log_read_head(struct log_reader *reader, char note[CHECKPOINT_NOTE_MAX], size_t *count)
@@ -324,8 +334,8 @@ log_read_head(struct log_reader *reader, char note[CHECKPOINT_NOTE_MAX], size_t 
 	char path[FILE_PATH_MAX];
 
 	path_join(path, reader->directory, "head");
-	return file_read(path, note, CHECKPOINT_NOTE_MAX, count) == FILE_OK
-	       || reader_fails(reader, "no readable head file lies beside it");
+	return file_read(path, note, CHECKPOINT_NOTE_MAX, count) == FILE_OK ||
+	       reader_fails(reader, "no readable head file lies beside it");
 }
 
 bool
@@ -333,9 +343,10 @@ log_read_verifier(struct log_reader *reader, struct log_verifier *out)
 {
 	char path[FILE_PATH_MAX];
 	char text[CHECKPOINT_VKEY_MAX + 2] = "";
-	size_t count			   = 0;
+	size_t count = 0;
 
 	path_join(path, reader->directory, "log.vkey");
-	return (file_read(path, text, sizeof text - 1, &count) == FILE_OK && log_verifier_read(text, out))
-	       || reader_fails(reader, "no readable log.vkey lies beside it");
+	return (file_read(path, text, sizeof text - 1, &count) == FILE_OK &&
+		log_verifier_read(text, out)) ||
+	       reader_fails(reader, "no readable log.vkey lies beside it");
 }

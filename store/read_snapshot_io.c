@@ -20,17 +20,17 @@ is_vouched_for(struct search *search, uint64_t version, uint64_t seq, const stru
 	struct entry header;
 	struct event event;
 
-	if (lookup_event(&search->reader->lookup, seq, &header, &event) != ENTRY_KNOWN
-	    || header.stream != search->stream) {
+	if (lookup_event(&search->reader->lookup, seq, &header, &event) != ENTRY_KNOWN ||
+	    header.stream != search->stream) {
 		return false;
 	}
 	if (event.type == EVENT_SESSION_STATE_DIGEST) {
-		return event.session_state_digest.version == version
-		       && digest_equal(&event.session_state_digest.digest, digest);
+		return event.session_state_digest.version == version &&
+		       digest_equal(&event.session_state_digest.digest, digest);
 	}
-	return event.type == EVENT_ALLOCATION_STATE_DIGEST
-	       && event.allocation_state_digest.version == version
-	       && digest_equal(&event.allocation_state_digest.digest, digest);
+	return event.type == EVENT_ALLOCATION_STATE_DIGEST &&
+	       event.allocation_state_digest.version == version &&
+	       digest_equal(&event.allocation_state_digest.digest, digest);
 }
 
 /* Backwards from the digest's event: the state is as of `version`, and events may lie between. */
@@ -56,26 +56,26 @@ find_start(struct search *search, uint64_t version, uint64_t seq, uint64_t *from
 }
 
 static bool
-open_annex(struct search *search, const struct seal_annex_place *place, struct span box, uint8_t *memory,
-	   struct span *annex)
+open_annex(struct search *search, const struct seal_annex_place *place, struct span box,
+	   uint8_t *memory, struct span *annex)
 {
-	*annex = (struct span) { memory, 0 };
-	return search->keys == NULL
-	       || seal_annex_open(search->keys->sealer, keys_wrap_key(search->keys->keys), place, box, memory,
-				  &annex->count);
+	*annex = (struct span){ memory, 0 };
+	return search->keys == NULL ||
+	       seal_annex_open(search->keys->sealer, keys_wrap_key(search->keys->keys), place, box,
+			       memory, &annex->count);
 }
 
 static bool
 try_snapshot(void *context, uint64_t stream, uint64_t version, uint64_t seq, struct span dump,
 	     struct span box)
 {
-	struct search *search	      = context;
-	struct log_snapshot *out      = search->out;
+	struct search *search = context;
+	struct log_snapshot *out = search->out;
 	struct seal_annex_place place = { .stream = stream, .version = version };
 
 	sha256_span(dump, &place.dump);
-	if (stream != search->stream || !is_vouched_for(search, version, seq, &place.dump)
-	    || !find_start(search, version, seq, &out->from_seq)) {
+	if (stream != search->stream || !is_vouched_for(search, version, seq, &place.dump) ||
+	    !find_start(search, version, seq, &out->from_seq)) {
 		return true;
 	}
 	uint8_t *memory = malloc(dump.count + box.count + 1);
@@ -87,10 +87,10 @@ try_snapshot(void *context, uint64_t stream, uint64_t version, uint64_t seq, str
 	if (dump.count > 0) {
 		memcpy(memory, dump.at, dump.count);
 	}
-	out->memory   = memory;
-	out->dump     = (struct span) { memory, dump.count };
-	out->version  = version;
-	out->seq      = seq;
+	out->memory = memory;
+	out->dump = (struct span){ memory, dump.count };
+	out->version = version;
+	out->seq = seq;
 	search->found = true;
 	return false;
 }
@@ -103,7 +103,7 @@ log_snapshot_latest(struct log_reader *reader, struct log_keys *keys, uint64_t s
 
 	memset(out, 0, sizeof *out);
 	const bool ok = log_read_snapshots(reader, try_snapshot, &search);
-	*found	      = search.found;
+	*found = search.found;
 	return ok;
 }
 
