@@ -207,20 +207,11 @@ export class Cluster {
 		return JSON.parse(out);
 	}
 
-	// The log as objects, one for each event: { seq, type, … fields }.
-	async log(...args) {
-		const { code, out, err } = await this.ifreplay('log', '--json', ...args);
+	// The log, or the events of one type: { seq, event (its name), fields: { … }, … }.
+	async log(type) {
+		const { code, out, err } = await this.ifreplay('log', '--json', ...(type ? ['--type', type] : []));
 		if (code !== 0) throw new Error(`ifreplay log: ${code} ${err}`);
 		return out.split('\n').filter(Boolean).map((line) => JSON.parse(line));
-	}
-
-	// An actor by the name in `status` (session, allocation, witness, gateway1, relay1 …).
-	async actor(name) {
-		const { actors } = await this.status();
-		const found = actors.find((actor) => actor.name.replace(/[^a-z0-9]/g, '') === name)
-			?? actors.find((actor) => actor.name.startsWith(name));
-		if (!found) throw new Error(`no actor ${name} among ${actors.map((actor) => actor.name)}`);
-		return found;
 	}
 }
 
