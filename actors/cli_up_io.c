@@ -51,14 +51,6 @@ static struct cli cli;
 static struct settings settings;
 static struct setting_faults faults;
 
-static bool
-is_preset(const char *key)
-{
-	size_t count;
-
-	return faults.sources[settings_find(key) - settings_table(&count)][0] == '\0';
-}
-
 int
 cli_up(int argc, char **argv)
 {
@@ -82,7 +74,8 @@ cli_up(int argc, char **argv)
 	if (file.bytes[0] != '\0') {
 		log_info("configuration %s", file.bytes);
 	}
-	return supervisor_run(&settings, is_preset("listening-ip"));
+	return supervisor_run(&settings,
+			      strcmp(setting_source(&faults, "listening-ip"), "preset") == 0);
 }
 
 int

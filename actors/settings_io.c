@@ -238,8 +238,9 @@ check_readable(const struct setting_word *file, const char *key, struct setting_
 {
 	if (file->bytes[0] != '\0' && access(file->bytes, R_OK) != 0) {
 		setting_fault_add(
-			faults, "%s: %.300s cannot be read: %s: check the path and who may read it",
-			key, file->bytes, strerror(errno));
+			faults,
+			"%s: %s: %.256s cannot be read: %s: check the path and who may read it",
+			setting_source(faults, key), key, file->bytes, strerror(errno));
 	}
 }
 

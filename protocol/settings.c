@@ -50,6 +50,15 @@ settings_find(const char *key)
 	return NULL;
 }
 
+const char *
+setting_source(const struct setting_faults *faults, const char *key)
+{
+	const struct setting_description *d = settings_find(key);
+
+	assert(d != NULL);
+	return faults->sources[d - table][0] == '\0' ? "preset" : faults->sources[d - table];
+}
+
 static size_t
 smallest(size_t a, size_t b, size_t c)
 {
@@ -128,9 +137,9 @@ refuse_value(const struct setting_description *d, const char *value, const char 
 	     const char *wanted, struct setting_faults *faults)
 {
 	if (d->kind == SETTING_SECRETS) {
-		setting_fault_add(faults, "%s: %s: the value %s", where, d->key, wanted);
+		setting_fault_add(faults, "%s: %s: %s", where, d->key, wanted);
 	} else {
-		setting_fault_add(faults, "%s: %s: \"%.60s\" %s", where, d->key, value, wanted);
+		setting_fault_add(faults, "%s: %s: \"%.60s\": %s", where, d->key, value, wanted);
 	}
 	return false;
 }
@@ -214,7 +223,7 @@ number_set(const struct setting_description *d, uint64_t *place, const char *dig
 	uint64_t number = 0;
 
 	if (!number_read(digits, &number)) {
-		return refuse_value(d, digits, where, "is no whole number", faults);
+		return refuse_value(d, digits, where, "no whole number", faults);
 	}
 	if (setting_number_fault(d->key, number, wanted)) {
 		return refuse_value(d, digits, where, wanted, faults);
@@ -243,14 +252,14 @@ value_set(struct settings *settings, const struct setting_description *d,
 		return number_set(d, place, word->bytes, where, faults);
 	case SETTING_FLAG:
 		return flag_read(word->bytes, place) ||
-		       refuse_value(d, word->bytes, where, "is neither yes nor no", faults);
+		       refuse_value(d, word->bytes, where, "neither yes nor no", faults);
 	case SETTING_WORD:
 		memcpy(place, word, sizeof *word);
 		return true;
 	case SETTING_LIST:
 	case SETTING_SECRETS:
 		return list_add(place, word, fresh) ||
-		       refuse_value(d, word->bytes, where, "is one too many: at most 64 are kept",
+		       refuse_value(d, word->bytes, where, "one too many: at most 64 are kept",
 				    faults);
 	}
 	return false;
@@ -273,7 +282,7 @@ settings_set(struct settings *settings, const char *key, const char *value, bool
 	}
 	if (!word_read(value == NULL ? "yes" : value, &word)) {
 		return refuse_value(d, value, where,
-				    "is longer than 511 bytes or has control characters", faults);
+				    "longer than 511 bytes, or control characters in it", faults);
 	}
 	snprintf(faults->sources[d - table], SETTING_SOURCE_MAX, "%s", where);
 	return value_set(settings, d, &word, fresh, where, faults);

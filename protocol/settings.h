@@ -73,6 +73,9 @@ const char *setting_nearest_key(const char *key);
 __attribute__((format(printf, 2, 3))) void setting_fault_add(struct setting_faults *faults,
 							     const char *format, ...);
 
+/* Where the key was set last: the start of a fault's line. "preset" if nowhere. */
+const char *setting_source(const struct setting_faults *faults, const char *key);
+
 /* All presets. */
 void settings_preset(struct settings *settings);
 /* Sets one key, and notes where it came from. The first value a layer gives to a list replaces what

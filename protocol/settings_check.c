@@ -7,18 +7,6 @@
 #include "protocol/address.h"
 #include "protocol/credential.h"
 
-/* Where the key was set: the start of the fault's line. */
-static const char *
-where(const struct setting_faults *faults, const char *key)
-{
-	size_t count;
-	const struct setting_description *d = settings_find(key);
-
-	assert(d != NULL);
-	const char *source = faults->sources[d - settings_table(&count)];
-	return source[0] == '\0' ? "preset" : source;
-}
-
 static bool
 parse(const char *text, struct address *out)
 {
@@ -53,7 +41,7 @@ check_signaling(const struct settings *s, struct setting_faults *faults)
 		const bool has_key = s->tls_cert.bytes[0] == '\0';
 
 		setting_fault_add(faults, "%s: %s is set and %s is not: set both or none",
-				  where(faults, has_key ? "tls-key" : "tls-cert"),
+				  setting_source(faults, has_key ? "tls-key" : "tls-cert"),
 				  has_key ? "tls-key" : "tls-cert",
 				  has_key ? "tls-cert" : "tls-key");
 	}
@@ -62,7 +50,7 @@ check_signaling(const struct settings *s, struct setting_faults *faults)
 			faults,
 			"%s: host %.64s is reachable from outside and anyone there could register: "
 			"set host = 127.0.0.1, or open-signaling = yes if that is meant",
-			where(faults, "host"), s->host.bytes);
+			setting_source(faults, "host"), s->host.bytes);
 	}
 }
 
@@ -71,19 +59,21 @@ check_ports(const struct settings *s, struct setting_faults *faults)
 {
 	if (s->min_port > s->max_port) {
 		setting_fault_add(faults, "%s: min-port %llu is above max-port %llu: swap them",
-				  where(faults, "min-port"), (unsigned long long)s->min_port,
-				  (unsigned long long)s->max_port);
+				  setting_source(faults, "min-port"),
+				  (unsigned long long)s->min_port, (unsigned long long)s->max_port);
 	} else if (s->listening_port >= s->min_port && s->listening_port <= s->max_port) {
 		setting_fault_add(
 			faults,
 			"%s: listening-port %llu lies among the relayed ports %llu to %llu: "
 			"choose one outside of them",
-			where(faults, "listening-port"), (unsigned long long)s->listening_port,
-			(unsigned long long)s->min_port, (unsigned long long)s->max_port);
+			setting_source(faults, "listening-port"),
+			(unsigned long long)s->listening_port, (unsigned long long)s->min_port,
+			(unsigned long long)s->max_port);
 	}
 	if (s->total_quota != 0 && s->user_quota > s->total_quota) {
 		setting_fault_add(faults, "%s: user-quota %llu is above total-quota %llu: lower it",
-				  where(faults, "user-quota"), (unsigned long long)s->user_quota,
+				  setting_source(faults, "user-quota"),
+				  (unsigned long long)s->user_quota,
 				  (unsigned long long)s->total_quota);
 	}
 }
@@ -95,7 +85,7 @@ check_addresses(const struct settings *s, struct setting_faults *faults)
 
 	if (s->listening_ip.count == 0) {
 		setting_fault_add(faults, "%s: listening-ip is empty: name at least one address",
-				  where(faults, "listening-ip"));
+				  setting_source(faults, "listening-ip"));
 	}
 	for (size_t i = 0; i < s->listening_ip.count && s->relay_ip.count == 0; i++) {
 		if (parse(s->listening_ip.items[i].bytes, &address) && is_unspecified(&address)) {
@@ -103,7 +93,8 @@ check_addresses(const struct settings *s, struct setting_faults *faults)
 				faults,
 				"%s: listening-ip %.64s stands for every address: name the one "
 				"that relayed sockets get, relay-ip = ADDRESS",
-				where(faults, "listening-ip"), s->listening_ip.items[i].bytes);
+				setting_source(faults, "listening-ip"),
+				s->listening_ip.items[i].bytes);
 		}
 	}
 }
@@ -117,12 +108,12 @@ check_authentication(const struct settings *s, struct setting_faults *faults)
 			faults,
 			"%s: no-auth opens TURN to anyone, and yet a user or secret is configured: "
 			"remove one of both",
-			where(faults, "no-auth"));
+			setting_source(faults, "no-auth"));
 	}
 	if (s->static_auth_secret.count > CREDENTIAL_SECRETS_MAX) {
 		setting_fault_add(
 			faults, "%s: more than %d values of static-auth-secret: remove the oldest",
-			where(faults, "static-auth-secret"), CREDENTIAL_SECRETS_MAX);
+			setting_source(faults, "static-auth-secret"), CREDENTIAL_SECRETS_MAX);
 	}
 }
 

@@ -43,7 +43,7 @@ setting_number_fault(const char *key, uint64_t value, char out[SETTING_VALUE_FAU
 		if (value >= ranges[i].least && value <= ranges[i].most) {
 			return false;
 		}
-		snprintf(out, SETTING_VALUE_FAULT_MAX, "is not from %llu to %llu",
+		snprintf(out, SETTING_VALUE_FAULT_MAX, "not a number from %llu to %llu",
 			 (unsigned long long)ranges[i].least, (unsigned long long)ranges[i].most);
 		return true;
 	}
@@ -57,7 +57,7 @@ ip_fault(const char *text, struct address *out)
 	const char *fault = address_parse(out, text);
 
 	if (fault == NULL && out->port != 0) {
-		return "has a port, where only an address belongs";
+		return "a port is too much: write the address alone";
 	}
 	return fault;
 }
@@ -130,18 +130,18 @@ check_user(const char *text)
 	const char *colon = strchr(text, ':');
 
 	if (colon == NULL || colon == text || colon[1] == '\0') {
-		return "is not NAME:PASSWORD";
+		return "not NAME:PASSWORD";
 	}
-	return colon - text > NAME_BYTES_MAX ? "has a name of more than 256 bytes" : NULL;
+	return colon - text > NAME_BYTES_MAX ? "the name is longer than 256 bytes" : NULL;
 }
 
 static const char *
 check_realm(const char *text)
 {
 	if (text[0] == '\0' || strlen(text) > REALM_BYTES_MAX) {
-		return "is not 1 to 127 bytes long";
+		return "not 1 to 127 bytes long";
 	}
-	return strpbrk(text, "\"\\") != NULL ? "contains a quote or a backslash" : NULL;
+	return strpbrk(text, "\"\\") != NULL ? "no quotes and backslashes belong here" : NULL;
 }
 
 /* It becomes part of the log's origin, a schema-less URL. */
@@ -152,7 +152,7 @@ check_node(const char *text)
 
 	if (length == 0 || length > NODE_BYTES_MAX ||
 	    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-") != length) {
-		return "is not 1 to 48 lower-case letters, digits, dots and dashes";
+		return "not 1 to 48 lower-case letters, digits, dots and dashes";
 	}
 	return NULL;
 }
@@ -163,7 +163,7 @@ check_origin(const char *text)
 	const char *name = strstr(text, "://");
 
 	if (name == NULL || name == text || name[3] == '\0' || strchr(name + 3, '/') != NULL) {
-		return "is no web origin: write https://HOST or https://HOST:PORT";
+		return "no web origin: write https://HOST or https://HOST:PORT";
 	}
 	return NULL;
 }
@@ -178,13 +178,13 @@ check_log_level(const char *text)
 			return NULL;
 		}
 	}
-	return "is none of error, warning, info, debug";
+	return "none of error, warning, info, debug";
 }
 
 static const char *
 check_not_empty(const char *text)
 {
-	return text[0] == '\0' ? "is empty" : NULL;
+	return text[0] == '\0' ? "name a directory" : NULL;
 }
 
 static const struct {
