@@ -269,17 +269,6 @@ supervisor_is_ready(const struct supervisor *s)
 }
 
 bool
-supervisor_group_was_ready(const struct supervisor *s, unsigned group)
-{
-	for (size_t i = 0; i < s->count; i++) {
-		if (s->children[i].group == group && !s->children[i].was_healthy) {
-			return false;
-		}
-	}
-	return true;
-}
-
-bool
 supervisor_is_done(const struct supervisor *s)
 {
 	for (size_t i = 0; i < s->count; i++) {

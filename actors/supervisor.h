@@ -97,8 +97,6 @@ void supervisor_stop(struct supervisor *s);
 
 /* Every child answers. */
 bool supervisor_is_ready(const struct supervisor *s);
-/* Every child of that group has answered at some time. */
-bool supervisor_group_was_ready(const struct supervisor *s, unsigned group);
 /* stopping, and no process is left. */
 bool supervisor_is_done(const struct supervisor *s);
 /* True while a process exists: from start to exit. */
