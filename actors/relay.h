@@ -1,0 +1,135 @@
+/* The relay's pure half: what a TURN server does with each datagram (RFC 8656), told from what it
+ * touches.
+ *
+ * Requests are authenticated here, without any state before that; what changes something is asked
+ * of the allocation actor, and the client is answered when its DECIDED notice has come and gone
+ * through the view. ChannelData, Send and peers' datagrams are routed over the view alone: no heap,
+ * no lock, no clock.
+ *
+ * The view is an allocation_state of this relay's allocations. A new greeting (the actor was
+ * restarted) is built into a second one and put in its place by WELCOME; packets flow over the old
+ * one meanwhile.
+ *
+ * What was relayed is counted for each permission and channel, and reported before anything forgets
+ * it: on an interval, when a permission or channel has ended, before a release, and after expiry,
+ * for which the actor waits EXPIRY_GRACE_S. So the sums in the log equal what was relayed, up to a
+ * kill -9. */
+#ifndef IFSWARM_ACTORS_RELAY_H
+#define IFSWARM_ACTORS_RELAY_H
+
+#include "actors/allocation.h"
+#include "protocol/credential.h"
+#include "protocol/peer_policy.h"
+
+enum {
+	RELAY_LISTENERS_MAX = 64,
+	RELAY_SOCKETS_MAX = ALLOCATIONS_MAX + 2048, /* rows of the view, and what is asked */
+	RELAY_PENDING_MAX = 2048,
+	RELAY_SEED_BYTES = 32,
+	RELAY_HEADROOM = 48, /* before a peer's datagram: the longest header put in front of it */
+	RELAY_TAILROOM = 4,  /* behind it: padding */
+	SOCKET_NONE = UINT32_MAX,
+	LISTENER_NONE = UINT32_MAX,
+};
+
+struct relay_config {
+	uint64_t number; /* this relay's, from 1 */
+	uint32_t listener_count;
+	struct address
+		listeners[RELAY_LISTENERS_MAX]; /* the local address of each listening socket */
+	bool serves_ipv4; /* there is an IP for relayed sockets of that family */
+	bool serves_ipv6;
+	uint64_t usage_interval_s;
+	uint64_t unauthenticated_rate;   /* replies a second to one source; 0: no limit */
+	struct allocation_limits limits; /* of the view */
+	struct credentials credentials;
+	struct peer_policy policy;
+	uint8_t seed[RELAY_SEED_BYTES]; /* random: fresh ids, table hashes */
+};
+
+/* What the relay asks of its worldly half, besides the answer to a datagram. */
+struct relay_sink {
+	void *context;
+	/* Gives the command an id and sends it to the allocation actor; false if too much is on its
+	 * way. */
+	bool (*ask)(void *context, struct command *command);
+	/* Sends bytes to a client, from that listener. */
+	void (*reply)(void *context, uint32_t listener, const struct address *to,
+		      struct span bytes);
+	/* Binds a socket to that relayed address (as clients and peers see it) again; SOCKET_NONE
+	 * if it cannot. */
+	uint32_t (*open)(void *context, const struct address *relayed);
+	void (*close)(void *context, uint32_t socket);
+};
+
+enum relay_action {
+	RELAY_DROP,
+	RELAY_REPLY,     /* send `bytes` from listener `from` to `to` */
+	RELAY_TO_PEER,   /* send `bytes` from relayed socket `from` to `to` */
+	RELAY_TO_CLIENT, /* like RELAY_REPLY, but relayed data */
+	RELAY_BIND, /* bind a relayed socket, then call relay_bound or relay_unbound with `pending`
+		     */
+};
+
+/* Borrows from the datagram, or from the relay until its next call. */
+struct relay_answer {
+	enum relay_action action;
+	uint32_t from;
+	struct address to;
+	struct span bytes;
+	uint32_t pending;
+	uint8_t family; /* RELAY_BIND: ADDRESS_IPV4 or ADDRESS_IPV6 */
+	bool even_port;
+};
+
+enum relay_count {
+	RELAY_COUNT_PACKETS_UP,
+	RELAY_COUNT_BYTES_UP,
+	RELAY_COUNT_PACKETS_DOWN,
+	RELAY_COUNT_BYTES_DOWN,
+	RELAY_COUNT_NOT_STUN,     /* dropped: neither STUN nor ChannelData */
+	RELAY_COUNT_NO_ROUTE,     /* dropped: no allocation, channel or permission */
+	RELAY_COUNT_DENIED,       /* dropped: the peer policy forbids it */
+	RELAY_COUNT_LIMITED,      /* dropped: the source asks too often without credentials */
+	RELAY_COUNT_PENDING_FULL, /* dropped: too much is being asked */
+	RELAY_COUNT_REQUESTS,
+	RELAY_COUNT_REFUSALS,
+	RELAY_COUNTS
+};
+
+struct relay;
+
+/* `sink` is borrowed for the life of the relay. Takes its memory now and none later. */
+struct relay *relay_new(const struct relay_config *config, const struct relay_sink *sink);
+void relay_free(struct relay *relay);
+
+/* A datagram from a client, at the listening socket `listener`. */
+struct relay_answer relay_handle_client(struct relay *relay, uint32_t listener,
+					const struct address *source, struct span datagram,
+					uint64_t now_us);
+/* The socket that RELAY_BIND asked for: its number, and its address as peers see it. */
+void relay_bound(struct relay *relay, uint32_t pending, uint32_t socket,
+		 const struct address *relayed);
+/* There is no port left: the answer is the refusal. */
+struct relay_answer relay_unbound(struct relay *relay, uint32_t pending, uint64_t now_us);
+
+/* A peer's datagram at relayed socket `socket`. The memory before `data` is writable for
+ * RELAY_HEADROOM bytes and behind it for RELAY_TAILROOM: the header for the client is put there. */
+struct relay_answer relay_handle_peer(struct relay *relay, uint32_t socket,
+				      const struct address *source, uint8_t *data, size_t count,
+				      uint64_t now_us);
+
+/* A notice of the allocation actor. */
+void relay_handle_notice(struct relay *relay, const struct notice *notice, struct span body,
+			 uint64_t now_us);
+/* Time passes: usage and folded refusals are reported. About once a second, at most EXPIRY_GRACE_S
+ * / 2 apart. */
+void relay_tick(struct relay *relay, uint64_t now_us);
+/* Reports everything that is counted and not reported: before the process ends. */
+void relay_report_all(struct relay *relay);
+
+/* Allocations of the view, and counts since the start: for metrics. */
+uint32_t relay_allocations(const struct relay *relay);
+uint64_t relay_counted(const struct relay *relay, enum relay_count which);
+
+#endif

@@ -1,0 +1,58 @@
+/* What a relay has asked its allocation actor and not heard of yet: whom to answer, and how.
+ * Bounded; a request that is repeated meanwhile is found and not asked twice. */
+#ifndef IFSWARM_ACTORS_RELAY_PENDING_H
+#define IFSWARM_ACTORS_RELAY_PENDING_H
+
+#include "actors/chains.h"
+#include "protocol/stun.h"
+
+enum { PENDING_NONE = CHAIN_END };
+
+/* Where a response goes and how it is signed. */
+struct reply_to {
+	uint16_t method;
+	uint32_t listener;
+	struct address client;
+	struct transaction transaction;
+	bool sign;
+	enum integrity_hash hash;
+	struct integrity_key key;
+};
+
+struct pending {
+	bool used;
+	bool asked; /* command is set, and in by_command */
+	struct id command;
+	struct reply_to reply;
+	struct id allocation;   /* which the request is about */
+	struct address relayed; /* Allocate: the socket that was bound for it */
+	uint32_t socket;
+	struct id trace;
+	struct name user;
+	uint64_t lifetime_s;     /* as asked; Refresh: 0 releases */
+	bool wants_ipv6_as_well; /* ADDITIONAL-ADDRESS-FAMILY */
+};
+
+struct pending_table {
+	uint32_t max;
+	uint64_t seed;
+	struct pending *items;
+	uint32_t *free;
+	uint32_t free_count;
+	struct chains by_command;
+	struct chains by_request; /* client, listener, transaction */
+};
+
+void pending_init(struct pending_table *table, uint32_t max, uint64_t seed);
+void pending_free(struct pending_table *table);
+
+/* PENDING_NONE if there is none. */
+uint32_t pending_find_command(const struct pending_table *table, const struct id *command);
+uint32_t pending_find_request(const struct pending_table *table, const struct reply_to *reply);
+/* A free place with `reply` in it, else empty; PENDING_NONE if there is none. */
+uint32_t pending_claim(struct pending_table *table, const struct reply_to *reply);
+/* The request has become that command. */
+void pending_asked(struct pending_table *table, uint32_t at, const struct id *command);
+void pending_release(struct pending_table *table, uint32_t at);
+
+#endif

@@ -1,0 +1,137 @@
+/* What a relay answers, as bytes. Before authentication nothing that a stranger could use to
+ * amplify: no SOFTWARE, no reason phrase (THREATS E1). */
+#include <assert.h>
+#include <string.h>
+
+#include "actors/relay_state.h"
+#include "protocol/turn.h"
+
+static struct relay_answer
+answer_of(struct relay *relay, const struct reply_to *to, const struct stun_writer *w)
+{
+	assert(!w->bad);
+	(void)relay;
+	return (struct relay_answer){ .action = RELAY_REPLY,
+				      .from = to->listener,
+				      .to = to->client,
+				      .bytes = stun_written(w) };
+}
+
+static struct stun_writer
+begin(struct relay *relay, const struct reply_to *to, enum stun_class class)
+{
+	return stun_writer_of(relay->reply, sizeof relay->reply, to->method, class,
+			      &to->transaction);
+}
+
+static struct relay_answer
+finish(struct relay *relay, const struct reply_to *to, struct stun_writer *w)
+{
+	if (to->sign) {
+		stun_put_integrity(w, &relay->integrity, to->hash, &to->key);
+	}
+	return answer_of(relay, to, w);
+}
+
+/* Rounded up: what was granted as 600 s a moment ago is told as 600 s. */
+static uint32_t
+seconds_left(const struct allocation *allocation, uint64_t now_us)
+{
+	const uint64_t left_us =
+		allocation->expires_us > now_us ? allocation->expires_us - now_us : 0;
+
+	return (uint32_t)((left_us + 999999) / 1000000);
+}
+
+static void
+put_allocated(struct stun_writer *w, const struct reply_to *to, const struct allocation *allocation,
+	      bool wants_ipv6_as_well, uint64_t now_us)
+{
+	stun_put_address(w, STUN_XOR_RELAYED_ADDRESS, &allocation->relayed);
+	stun_put_u32(w, STUN_LIFETIME, seconds_left(allocation, now_us));
+	stun_put_address(w, STUN_XOR_MAPPED_ADDRESS, &to->client);
+	if (wants_ipv6_as_well) {
+		/* One allocation has one family here (RFC 8656 section 7.2): the client hears why.
+		 */
+		stun_put_address_error(w, TURN_FAMILY_IPV6, 440, verdict_text(REFUSED_FAMILY));
+	}
+}
+
+struct relay_answer
+relay_reply_success(struct relay *relay, const struct reply_to *to,
+		    const struct allocation *allocation, bool released, bool wants_ipv6_as_well,
+		    uint64_t now_us)
+{
+	struct stun_writer w = begin(relay, to, STUN_SUCCESS);
+
+	if (to->method == TURN_ALLOCATE) {
+		put_allocated(&w, to, allocation, wants_ipv6_as_well, now_us);
+	} else if (to->method == TURN_REFRESH) {
+		stun_put_u32(&w, STUN_LIFETIME, released ? 0 : seconds_left(allocation, now_us));
+	}
+	return finish(relay, to, &w);
+}
+
+struct relay_answer
+relay_reply_error(struct relay *relay, const struct reply_to *to, enum verdict verdict)
+{
+	struct stun_writer w = begin(relay, to, STUN_ERROR);
+	const unsigned code = verdict_stun_code(verdict);
+
+	stun_put_error(&w, code == 0 ? 500 : code, verdict_text(verdict));
+	return finish(relay, to, &w);
+}
+
+struct relay_answer
+relay_reply_unknown(struct relay *relay, const struct relay_request *request)
+{
+	struct stun_writer w = begin(relay, &request->reply, STUN_ERROR);
+	const bool known = request->reply.sign;
+
+	stun_put_error(&w, 420, known ? verdict_text(REFUSED_UNKNOWN_ATTRIBUTE) : "");
+	stun_put_unknown(&w, request->message);
+	return finish(relay, &request->reply, &w);
+}
+
+struct relay_answer
+relay_reply_challenge(struct relay *relay, const struct relay_request *request,
+		      enum verdict verdict)
+{
+	struct stun_writer w = begin(relay, &request->reply, STUN_ERROR);
+
+	stun_put_error(&w, verdict_stun_code(verdict), "");
+	if (verdict != REFUSED_BAD_REQUEST) {
+		credential_challenge(&relay->config.credentials, &relay->integrity,
+				     request->message, &request->reply.client,
+				     request->now_us / 1000000, &w);
+	}
+	return answer_of(relay, &request->reply, &w);
+}
+
+struct relay_answer
+relay_reply_binding(struct relay *relay, const struct relay_request *request)
+{
+	struct stun_writer w = begin(relay, &request->reply, STUN_SUCCESS);
+
+	stun_put_address(&w, STUN_XOR_MAPPED_ADDRESS, &request->reply.client);
+	return answer_of(relay, &request->reply, &w);
+}
+
+void
+relay_note_refusal(struct relay *relay, const struct reply_to *to, enum verdict verdict,
+		   const struct name *user, const struct address *peer, bool ordinary,
+		   uint64_t now_us)
+{
+	struct refusal refusal = {
+		.source = to->client, .verdict = verdict, .method = to->method, .ordinary = ordinary
+	};
+
+	relay->counts[RELAY_COUNT_REFUSALS]++;
+	if (user != NULL) {
+		refusal.user = *user;
+	}
+	if (peer != NULL) {
+		refusal.peer = *peer;
+	}
+	refusals_note(&relay->refusals, &refusal, now_us);
+}

@@ -1,0 +1,287 @@
+/* Requests: who asks is proved first, then what is asked is checked in the order of RFC 8656, and
+ * what remains is the allocation actor's to decide. */
+#include <assert.h>
+#include <string.h>
+
+#include "actors/relay_state.h"
+#include "protocol/turn.h"
+
+/* A refusal after authentication: audited, and answered with its reason. */
+static struct relay_answer
+refuse_peer(struct relay *relay, const struct relay_request *request, enum verdict verdict,
+	    const struct address *peer)
+{
+	relay_note_refusal(relay, &request->reply, verdict, &request->credential.user, peer, false,
+			   request->now_us);
+	return relay_reply_error(relay, &request->reply, verdict);
+}
+
+static struct relay_answer
+refuse(struct relay *relay, const struct relay_request *request, enum verdict verdict)
+{
+	return refuse_peer(relay, request, verdict, NULL);
+}
+
+/* Sends a command for this request; its DECIDED notice answers the client. */
+static struct relay_answer
+ask(struct relay *relay, const struct relay_request *request, struct command *command,
+    const struct id *allocation, uint64_t lifetime)
+{
+	const uint32_t at = pending_claim(&relay->pending, &request->reply);
+
+	if (at == PENDING_NONE) {
+		return relay_drop(relay, RELAY_COUNT_PENDING_FULL);
+	}
+	struct pending *pending = &relay->pending.items[at];
+	pending->allocation = *allocation;
+	pending->lifetime_s = lifetime;
+	pending->user = request->credential.user;
+	if (!relay->sink->ask(relay->sink->context, command)) {
+		pending_release(&relay->pending, at);
+		return relay_drop(relay, RELAY_COUNT_PENDING_FULL);
+	}
+	pending_asked(&relay->pending, at, &command->command_id);
+	return (struct relay_answer){ .action = RELAY_DROP };
+}
+
+/* --- Refresh, RFC 8656 section 8.2 --------------------------------------------------------------
+ */
+
+static struct relay_answer
+handle_refresh(struct relay *relay, const struct relay_request *request, uint32_t row)
+{
+	const struct stun_message *message = request->message;
+	const struct allocation *allocation = &relay->view->table.rows[row];
+	const uint8_t family =
+		allocation->relayed.family == ADDRESS_IPV4 ? TURN_FAMILY_IPV4 : TURN_FAMILY_IPV6;
+
+	if (stun_has(message, STUN_REQUESTED_ADDRESS_FAMILY) &&
+	    message->requested_family != family) {
+		return refuse(relay, request, REFUSED_PEER_FAMILY);
+	}
+	const bool asked = stun_has(message, STUN_LIFETIME);
+	const uint64_t wanted = asked ? message->lifetime_s : ALLOCATION_LIFETIME_S;
+	struct command command = {
+		.type = COMMAND_REFRESH,
+		.trace_id = allocation->trace,
+		.refresh = { .allocation = allocation->id, .lifetime_s = wanted },
+	};
+	if (wanted == 0) {
+		/* Nothing is relayed from here on, so that these reports are the last. */
+		relay_row_releasing(relay, row, true);
+		relay_report_row(relay, row, UINT64_MAX);
+	}
+	const struct relay_answer answer = ask(relay, request, &command, &allocation->id, wanted);
+	if (wanted == 0 &&
+	    pending_find_command(&relay->pending, &command.command_id) == PENDING_NONE) {
+		relay_row_releasing(relay, row, false);
+	}
+	return answer;
+}
+
+/* --- CreatePermission and ChannelBind, RFC 8656 sections 10.2 and 12.2 --------------------------
+ */
+
+/* ACCEPTED, or why this peer may not be one. */
+static enum verdict
+check_peer(struct relay *relay, const struct allocation *allocation, const struct address *peer)
+{
+	if (peer->family != allocation->relayed.family) {
+		return REFUSED_PEER_FAMILY;
+	}
+	if (!peer_is_allowed(peer_policy_decide(&relay->config.policy, peer).decision)) {
+		return REFUSED_FORBIDDEN;
+	}
+	return ACCEPTED;
+}
+
+static void
+put_peers(struct command_permit *permit, const struct stun_message *message)
+{
+	struct address *peers[PERMIT_PEERS_MAX] = { &permit->peer1, &permit->peer2, &permit->peer3,
+						    &permit->peer4, &permit->peer5, &permit->peer6,
+						    &permit->peer7, &permit->peer8 };
+
+	for (size_t i = 0; i < message->peer_count; i++) {
+		*peers[i] = message->peers[i];
+		peers[i]->port = 0;
+	}
+}
+
+static struct relay_answer
+handle_permission(struct relay *relay, const struct relay_request *request, uint32_t row)
+{
+	const struct stun_message *message = request->message;
+	const struct allocation *allocation = &relay->view->table.rows[row];
+	struct command command = { .type = COMMAND_PERMIT,
+				   .trace_id = allocation->trace,
+				   .permit = { .allocation = allocation->id } };
+
+	if (message->peer_count == 0) {
+		return refuse(relay, request, REFUSED_BAD_REQUEST);
+	}
+	/* All or nothing: one bad peer refuses the request (B13). */
+	for (size_t i = 0; i < message->peer_count; i++) {
+		const enum verdict verdict = check_peer(relay, allocation, &message->peers[i]);
+		if (verdict != ACCEPTED) {
+			return refuse_peer(relay, request, verdict, &message->peers[i]);
+		}
+	}
+	if (message->peer_count > PERMIT_PEERS_MAX || message->peers_too_many) {
+		return refuse(relay, request, REFUSED_CAPACITY);
+	}
+	put_peers(&command.permit, message);
+	return ask(relay, request, &command, &allocation->id, 0);
+}
+
+static struct relay_answer
+handle_channel_bind(struct relay *relay, const struct relay_request *request, uint32_t row)
+{
+	const struct stun_message *message = request->message;
+	const struct allocation *allocation = &relay->view->table.rows[row];
+
+	if (!stun_has(message, STUN_CHANNEL_NUMBER) || message->peer_count == 0) {
+		return refuse(relay, request, REFUSED_BAD_REQUEST);
+	}
+	if (!turn_channel_is_valid(message->channel)) {
+		return refuse(relay, request, REFUSED_CHANNEL);
+	}
+	const enum verdict verdict = check_peer(relay, allocation, &message->peers[0]);
+	if (verdict != ACCEPTED) {
+		return refuse_peer(relay, request, verdict, &message->peers[0]);
+	}
+	struct command command = {
+		.type = COMMAND_BIND_CHANNEL,
+		.trace_id = allocation->trace,
+		.bind_channel = { .allocation = allocation->id,
+				  .channel = message->channel,
+				  .peer = message->peers[0] },
+	};
+	return ask(relay, request, &command, &allocation->id, 0);
+}
+
+/* --- who asks -----------------------------------------------------------------------------------
+ */
+
+static struct relay_answer
+handle_authenticated(struct relay *relay, const struct relay_request *request)
+{
+	const struct stun_message *message = request->message;
+
+	if (message->unknown_count > 0) {
+		relay_note_refusal(relay, &request->reply, REFUSED_UNKNOWN_ATTRIBUTE,
+				   &request->credential.user, NULL, false, request->now_us);
+		return relay_reply_unknown(relay, request);
+	}
+	if (message->malformed != 0) {
+		return refuse(relay, request, REFUSED_BAD_REQUEST);
+	}
+	const uint32_t row = relay_find_row(relay, request->reply.listener, &request->reply.client,
+					    request->now_us);
+	if (row != ROW_NONE &&
+	    !name_equal(&relay->view->table.rows[row].user_name, &request->credential.user)) {
+		return refuse(relay, request, REFUSED_CREDENTIALS); /* 441, C10 */
+	}
+	if (message->method == TURN_ALLOCATE) {
+		return relay_handle_allocate(relay, request);
+	}
+	if (row == ROW_NONE || relay->rows[row].releasing) {
+		return refuse(relay, request, REFUSED_NO_ALLOCATION);
+	}
+	if (message->method == TURN_REFRESH) {
+		return handle_refresh(relay, request, row);
+	}
+	return message->method == TURN_CREATE_PERMISSION ? handle_permission(relay, request, row)
+							 : handle_channel_bind(relay, request, row);
+}
+
+/* The name a stranger gave, if it is fit for an audit. */
+static struct name
+claimed_user(const struct stun_message *message)
+{
+	struct name name = { 0 };
+
+	if (stun_has(message, STUN_USERNAME)) {
+		const struct span given = message->values[STUN_USERNAME];
+		if (given.count <= NAME_BYTES_MAX && given.count > 0) {
+			name_set(&name, (const char *)given.at, given.count);
+		}
+		if (!name_is_wellformed(&name)) {
+			name = (struct name){ 0 };
+		}
+	}
+	return name;
+}
+
+static struct relay_answer
+challenge(struct relay *relay, const struct relay_request *request, enum verdict verdict)
+{
+	const struct stun_message *message = request->message;
+	const struct name user = claimed_user(message);
+	const bool bare = !stun_has(message, STUN_MESSAGE_INTEGRITY) &&
+			  !stun_has(message, STUN_MESSAGE_INTEGRITY_SHA256);
+	const bool ordinary =
+		verdict == REFUSED_STALE_NONCE || (verdict == REFUSED_UNAUTHENTICATED && bare);
+
+	if (!limit_take(&relay->limit, &request->reply.client, request->now_us)) {
+		return relay_drop(relay, RELAY_COUNT_LIMITED);
+	}
+	relay_note_refusal(relay, &request->reply, verdict, &user, NULL, ordinary, request->now_us);
+	return relay_reply_challenge(relay, request, verdict);
+}
+
+static struct relay_answer
+handle_binding(struct relay *relay, const struct relay_request *request)
+{
+	if (!limit_take(&relay->limit, &request->reply.client, request->now_us)) {
+		return relay_drop(relay, RELAY_COUNT_LIMITED);
+	}
+	if (request->message->unknown_count > 0) {
+		return relay_reply_unknown(relay, request);
+	}
+	return relay_reply_binding(relay, request);
+}
+
+static bool
+is_our_method(uint16_t method)
+{
+	return method == TURN_ALLOCATE || method == TURN_REFRESH ||
+	       method == TURN_CREATE_PERMISSION || method == TURN_CHANNEL_BIND;
+}
+
+struct relay_answer
+relay_handle_request(struct relay *relay, uint32_t listener, const struct address *source,
+		     const struct stun_message *message, uint64_t now_us)
+{
+	struct relay_request request = {
+		.message = message,
+		.now_us = now_us,
+		.reply = { .method = message->method,
+			   .listener = listener,
+			   .client = *source,
+			   .transaction = message->transaction },
+	};
+
+	relay->counts[RELAY_COUNT_REQUESTS]++;
+	if (message->method == TURN_BINDING) {
+		return handle_binding(relay, &request);
+	}
+	if (!is_our_method(message->method)) {
+		return relay_drop(relay, RELAY_COUNT_NOT_STUN); /* A19 */
+	}
+	if (pending_find_request(&relay->pending, &request.reply) != PENDING_NONE) {
+		return (struct relay_answer){
+			.action = RELAY_DROP
+		}; /* asked already: the answer will come */
+	}
+	const enum verdict verdict =
+		credential_authenticate(&relay->config.credentials, &relay->integrity, message,
+					source, now_us / 1000000, &request.credential);
+	if (verdict != ACCEPTED) {
+		return challenge(relay, &request, verdict);
+	}
+	request.reply.sign = !relay->config.credentials.open;
+	request.reply.hash = request.credential.hash;
+	request.reply.key = request.credential.key;
+	return handle_authenticated(relay, &request);
+}

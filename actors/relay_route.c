@@ -1,0 +1,207 @@
+/* The data path: one datagram in, one out, over the view alone. No heap, no lock, no clock, no log.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "actors/relay_state.h"
+#include "protocol/turn.h"
+
+static void
+count_up(struct relay *relay, uint32_t row, uint32_t peer, size_t bytes)
+{
+	relay->usage[peer].packets_up++;
+	relay->usage[peer].bytes_up += bytes;
+	relay->rows[row].dirty = true;
+	relay->counts[RELAY_COUNT_PACKETS_UP]++;
+	relay->counts[RELAY_COUNT_BYTES_UP] += bytes;
+}
+
+static void
+count_down(struct relay *relay, uint32_t row, uint32_t peer, size_t bytes)
+{
+	relay->usage[peer].packets_down++;
+	relay->usage[peer].bytes_down += bytes;
+	relay->rows[row].dirty = true;
+	relay->counts[RELAY_COUNT_PACKETS_DOWN]++;
+	relay->counts[RELAY_COUNT_BYTES_DOWN] += bytes;
+}
+
+/* A row over which data may flow: alive, bound, and no release under way. */
+static bool
+is_open(const struct relay *relay, uint32_t row)
+{
+	return row != ROW_NONE && relay->rows[row].socket != SOCKET_NONE &&
+	       !relay->rows[row].releasing;
+}
+
+/* RFC 8656 section 12.6: to the channel's peer. The policy was asked when it was bound. */
+static struct relay_answer
+route_channel(struct relay *relay, uint32_t listener, const struct address *source,
+	      struct span datagram, uint64_t now_us)
+{
+	struct channel_data channel;
+
+	if (!turn_channel_read(datagram, &channel)) {
+		return relay_drop(relay, RELAY_COUNT_NOT_STUN); /* A6, A7 */
+	}
+	const uint32_t row = relay_find_row(relay, listener, source, now_us);
+	if (!is_open(relay, row)) {
+		return relay_drop(relay, RELAY_COUNT_NO_ROUTE);
+	}
+	const struct allocation_table *table = &relay->view->table;
+	const uint32_t peer = channel_find(table, row, channel.channel, now_us);
+	if (peer == PEER_NONE) {
+		return relay_drop(relay, RELAY_COUNT_NO_ROUTE);
+	}
+	count_up(relay, row, peer, channel.data.count);
+	return (struct relay_answer){ .action = RELAY_TO_PEER,
+				      .from = relay->rows[row].socket,
+				      .to = table->peers[peer].address,
+				      .bytes = channel.data };
+}
+
+/* RFC 8656 section 11.2. An indication that cannot be served is dropped: nobody waits for an
+ * answer. */
+static struct relay_answer
+route_send(struct relay *relay, uint32_t listener, const struct address *source,
+	   const struct stun_message *message, uint64_t now_us)
+{
+	const bool is_whole = message->peer_count > 0 && stun_has(message, STUN_DATA) &&
+			      message->unknown_count == 0 && message->malformed == 0 &&
+			      !stun_has(message, STUN_DONT_FRAGMENT); /* F11 */
+
+	if (message->method != TURN_SEND || !is_whole) {
+		return relay_drop(relay, RELAY_COUNT_NOT_STUN);
+	}
+	const uint32_t row = relay_find_row(relay, listener, source, now_us);
+	if (!is_open(relay, row)) {
+		return relay_drop(relay, RELAY_COUNT_NO_ROUTE);
+	}
+	const struct address *to = &message->peers[0]; /* the first wins, A14 */
+	const uint32_t peer = permission_find(&relay->view->table, row, to, now_us);
+	if (peer == PEER_NONE || to->port == 0) {
+		return relay_drop(relay, RELAY_COUNT_NO_ROUTE);
+	}
+	/* A permission is for an IP; our own ports on it are not for relaying (B8). */
+	if (!peer_is_allowed(peer_policy_decide(&relay->config.policy, to).decision)) {
+		return relay_drop(relay, RELAY_COUNT_DENIED);
+	}
+	count_up(relay, row, peer, message->values[STUN_DATA].count);
+	return (struct relay_answer){ .action = RELAY_TO_PEER,
+				      .from = relay->rows[row].socket,
+				      .to = *to,
+				      .bytes = message->values[STUN_DATA] };
+}
+
+struct relay_answer
+relay_handle_client(struct relay *relay, uint32_t listener, const struct address *source,
+		    struct span datagram, uint64_t now_us)
+{
+	struct stun_message message;
+
+	assert(listener < relay->config.listener_count);
+	switch (stun_classify(datagram)) {
+	case DATAGRAM_CHANNEL_DATA:
+		return route_channel(relay, listener, source, datagram, now_us);
+	case DATAGRAM_STUN:
+		break;
+	case DATAGRAM_DROP:
+		return relay_drop(relay, RELAY_COUNT_NOT_STUN);
+	}
+	if (!stun_read(datagram, &message)) {
+		return relay_drop(relay, RELAY_COUNT_NOT_STUN);
+	}
+	switch (message.class) {
+	case STUN_REQUEST:
+		return relay_handle_request(relay, listener, source, &message, now_us);
+	case STUN_INDICATION:
+		return route_send(relay, listener, source, &message, now_us);
+	case STUN_SUCCESS:
+	case STUN_ERROR:
+		break;
+	}
+	return relay_drop(relay, RELAY_COUNT_NOT_STUN); /* never an answer to an answer, E6 */
+}
+
+/* --- from peers ---------------------------------------------------------------------------------
+ */
+
+static void
+write_u16(uint8_t *at, size_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+/* Puts the head of a Data indication (RFC 8656 section 11.4) before the payload, and padding
+ * behind. The transaction id is of no use to anybody and must only differ: a count. */
+static struct span
+wrap_data(struct relay *relay, const struct address *source, uint8_t *data, size_t count)
+{
+	uint8_t wire[ADDRESS_WIRE_MAX];
+	struct transaction transaction = { { 0 } };
+	const uint64_t number = relay->counts[RELAY_COUNT_PACKETS_DOWN];
+	const size_t padded = (count + 3) & ~(size_t)3;
+
+	memcpy(transaction.bytes, &relay->seed, 4);
+	memcpy(transaction.bytes + 4, &number, sizeof number);
+	const size_t address_bytes = address_to_wire(wire, source, &transaction);
+	const size_t head = STUN_HEADER_BYTES + 4 + address_bytes + 4;
+	uint8_t *at = data - head;
+	struct stun_writer w =
+		stun_writer_of(at, STUN_HEADER_BYTES, TURN_DATA, STUN_INDICATION, &transaction);
+
+	assert(head <= RELAY_HEADROOM);
+	assert(!w.bad);
+	write_u16(at + 2, head - STUN_HEADER_BYTES + padded);
+	at += STUN_HEADER_BYTES;
+	write_u16(at, stun_attribute_number(STUN_XOR_PEER_ADDRESS));
+	write_u16(at + 2, address_bytes);
+	memcpy(at + 4, wire, address_bytes);
+	at += 4 + address_bytes;
+	write_u16(at, stun_attribute_number(STUN_DATA));
+	write_u16(at + 2, count);
+	memset(data + count, 0, padded - count);
+	return (struct span){ data - head, head + padded };
+}
+
+static struct span
+wrap_channel(uint16_t channel, uint8_t *data, size_t count)
+{
+	turn_channel_write(data - CHANNEL_HEADER_BYTES, channel, count);
+	return (struct span){ data - CHANNEL_HEADER_BYTES, CHANNEL_HEADER_BYTES + count };
+}
+
+struct relay_answer
+relay_handle_peer(struct relay *relay, uint32_t socket, const struct address *source, uint8_t *data,
+		  size_t count, uint64_t now_us)
+{
+	assert(socket < RELAY_SOCKETS_MAX);
+	const uint32_t row = relay->socket_rows[socket];
+	const struct allocation_table *table = &relay->view->table;
+
+	if (!is_open(relay, row) || !allocation_is_live(&table->rows[row], now_us) ||
+	    relay->rows[row].listener == LISTENER_NONE) {
+		return relay_drop(relay, RELAY_COUNT_NO_ROUTE);
+	}
+	/* RFC 8656 section 11.3: the permission decides, and is per IP (F9). */
+	const uint32_t permission = permission_find(table, row, source, now_us);
+	if (permission == PEER_NONE || count > UINT16_MAX - RELAY_HEADROOM) {
+		return relay_drop(relay, RELAY_COUNT_NO_ROUTE);
+	}
+	struct relay_answer answer = { .action = RELAY_TO_CLIENT,
+				       .from = relay->rows[row].listener,
+				       .to = table->rows[row].client };
+	const uint32_t channel = channel_find_peer(table, row, source, now_us);
+	if (channel != PEER_NONE) {
+		count_down(relay, row, channel, count);
+		answer.bytes = wrap_channel(table->peers[channel].channel, data, count);
+		return answer;
+	}
+	if (!peer_is_allowed(peer_policy_decide(&relay->config.policy, source).decision)) {
+		return relay_drop(relay, RELAY_COUNT_DENIED);
+	}
+	count_down(relay, row, permission, count);
+	answer.bytes = wrap_data(relay, source, data, count);
+	return answer;
+}

@@ -1,0 +1,101 @@
+/* The inside of struct relay, for the files relay*.c alone. */
+#ifndef IFSWARM_ACTORS_RELAY_STATE_H
+#define IFSWARM_ACTORS_RELAY_STATE_H
+
+#include "actors/relay.h"
+#include "actors/relay_limit.h"
+#include "actors/relay_pending.h"
+#include "actors/relay_refusals.h"
+
+enum { RELAY_REPLY_BYTES_MAX = 1024 };
+
+/* What a relay knows of a row of its view beyond the view. */
+struct relay_row {
+	uint32_t socket;    /* SOCKET_NONE: could not be bound */
+	uint32_t listener;  /* where its client comes in; LISTENER_NONE: no longer listened at */
+	bool releasing;     /* a release is asked: nothing is relayed any more */
+	bool dirty;         /* something is counted and not reported */
+	uint64_t report_us; /* when it is due, if dirty */
+};
+
+struct relay {
+	struct relay_config config;
+	const struct relay_sink *sink;
+	uint64_t seed;         /* of the tables */
+	uint64_t fresh_number; /* of the ids made so far */
+	struct integrity integrity;
+
+	struct allocation_state *view;
+	struct allocation_state *next; /* being built by a greeting */
+	bool greeting;
+	struct relay_row *rows; /* by row of the view */
+	struct relay_row *spare_rows;
+	struct usage *usage;   /* by peer of the view: counted and not reported */
+	uint32_t *socket_rows; /* by socket; ROW_NONE: no allocation yet */
+
+	struct pending_table pending;
+	uint32_t deciding; /* the pending request whose DECIDED is being applied, or PENDING_NONE */
+	struct limit limit;
+	struct refusals refusals;
+	uint64_t counts[RELAY_COUNTS];
+	uint8_t reply[RELAY_REPLY_BYTES_MAX];
+};
+
+/* A request on its way through relay_request.c. */
+struct relay_request {
+	const struct stun_message *message;
+	uint64_t now_us;
+	struct reply_to reply;
+	struct credential credential;
+};
+
+/* A random id nobody can foresee: HMAC of a counter under the relay's seed. */
+struct id relay_fresh_id(struct relay *relay);
+static inline struct relay_answer
+relay_drop(struct relay *relay, enum relay_count why)
+{
+	relay->counts[why]++;
+	return (struct relay_answer){ .action = RELAY_DROP };
+}
+
+/* --- relay_request.c ----------------------------------------------------------------------------
+ */
+struct relay_answer relay_handle_request(struct relay *relay, uint32_t listener,
+					 const struct address *source,
+					 const struct stun_message *message, uint64_t now_us);
+
+/* --- relay_allocate.c ---------------------------------------------------------------------------
+ */
+struct relay_answer relay_handle_allocate(struct relay *relay, const struct relay_request *request);
+
+/* --- relay_reply.c ------------------------------------------------------------------------------
+ */
+/* Each writes into relay->reply. */
+struct relay_answer relay_reply_success(struct relay *relay, const struct reply_to *to,
+					const struct allocation *allocation, bool released,
+					bool wants_ipv6_as_well, uint64_t now_us);
+struct relay_answer relay_reply_error(struct relay *relay, const struct reply_to *to,
+				      enum verdict verdict);
+/* 420 with the list of what was not understood. */
+struct relay_answer relay_reply_unknown(struct relay *relay, const struct relay_request *request);
+/* 401, 438, and 400 before authentication: without reason and signature. */
+struct relay_answer relay_reply_challenge(struct relay *relay, const struct relay_request *request,
+					  enum verdict verdict);
+struct relay_answer relay_reply_binding(struct relay *relay, const struct relay_request *request);
+/* Remembers a refusal for the log. `peer` may be NULL. */
+void relay_note_refusal(struct relay *relay, const struct reply_to *to, enum verdict verdict,
+			const struct name *user, const struct address *peer, bool ordinary,
+			uint64_t now_us);
+
+/* --- relay_view.c -------------------------------------------------------------------------------
+ */
+/* The live allocation of a client; ROW_NONE. */
+uint32_t relay_find_row(const struct relay *relay, uint32_t listener, const struct address *client,
+			uint64_t now_us);
+/* Reports what is counted for a row: of the peers that ended at `ended_us` or before, or with
+ * UINT64_MAX of all. */
+void relay_report_row(struct relay *relay, uint32_t row, uint64_t ended_us);
+/* Relaying stops, or goes on because the release was refused. */
+void relay_row_releasing(struct relay *relay, uint32_t row, bool releasing);
+
+#endif

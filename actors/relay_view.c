@@ -1,0 +1,480 @@
+/* The view: what the allocation actor tells, applied; sockets that follow it; usage that is told
+ * before anything forgets it. */
+#include <assert.h>
+#include <string.h>
+
+#include "actors/relay_state.h"
+#include "protocol/turn.h"
+
+static const uint64_t SECOND_US = 1000000;
+
+/* --- usage --------------------------------------------------------------------------------------
+ */
+
+static bool
+is_counted(const struct usage *usage)
+{
+	return usage->packets_up != 0 || usage->packets_down != 0;
+}
+
+static void
+report_peer(struct relay *relay, const struct allocation *allocation, uint32_t at)
+{
+	const struct peer *peer = &relay->view->table.peers[at];
+	struct usage *usage = &relay->usage[at];
+	struct command command = {
+		.type = COMMAND_REPORT_USAGE,
+		.trace_id = allocation->trace,
+		.report_usage = { .allocation = allocation->id,
+				  .number = peer->number,
+				  .peer = peer->address,
+				  .packets_up = usage->packets_up,
+				  .bytes_up = usage->bytes_up,
+				  .packets_down = usage->packets_down,
+				  .bytes_down = usage->bytes_down },
+	};
+
+	if (is_counted(usage) && relay->sink->ask(relay->sink->context, &command)) {
+		*usage = (struct usage){ 0 };
+	}
+}
+
+void
+relay_report_row(struct relay *relay, uint32_t row, uint64_t ended_us)
+{
+	const struct allocation_table *table = &relay->view->table;
+	bool left = false;
+
+	if (!relay->rows[row].dirty) {
+		return;
+	}
+	for (uint32_t at = table->rows[row].peer_first; at != PEER_NONE;
+	     at = table->peers[at].next) {
+		if (table->peers[at].expires_us <= ended_us) {
+			report_peer(relay, &table->rows[row], at);
+		}
+		left |= is_counted(&relay->usage[at]);
+	}
+	relay->rows[row].dirty = left;
+}
+
+void
+relay_report_all(struct relay *relay)
+{
+	const struct allocation_table *table = &relay->view->table;
+
+	for (uint32_t row = 0; row < table->rows_fresh; row++) {
+		if (!id_is_none(&table->rows[row].id)) {
+			relay_report_row(relay, row, UINT64_MAX);
+		}
+	}
+}
+
+/* --- rows and their sockets ---------------------------------------------------------------------
+ */
+
+uint32_t
+relay_find_row(const struct relay *relay, uint32_t listener, const struct address *client,
+	       uint64_t now_us)
+{
+	const struct allocation_table *table = &relay->view->table;
+	const uint32_t row = allocation_find_client(
+		table, client, &relay->config.listeners[listener], relay->config.number);
+
+	return row != ROW_NONE && allocation_is_live(&table->rows[row], now_us) ? row : ROW_NONE;
+}
+
+void
+relay_row_releasing(struct relay *relay, uint32_t row, bool releasing)
+{
+	relay->rows[row].releasing = releasing;
+}
+
+static uint32_t
+listener_of(const struct relay *relay, const struct address *server)
+{
+	for (uint32_t i = 0; i < relay->config.listener_count; i++) {
+		if (address_equal(&relay->config.listeners[i], server)) {
+			return i;
+		}
+	}
+	return LISTENER_NONE;
+}
+
+static bool
+is_asked_for(const struct pending *pending, const struct address *relayed)
+{
+	return pending->used && pending->socket != SOCKET_NONE &&
+	       address_equal(&pending->relayed, relayed);
+}
+
+/* The socket that was bound for the Allocate whose answer this is. */
+static uint32_t
+socket_decided(const struct relay *relay, const struct address *relayed)
+{
+	if (relay->deciding == PENDING_NONE) {
+		return SOCKET_NONE;
+	}
+	const struct pending *pending = &relay->pending.items[relay->deciding];
+	return is_asked_for(pending, relayed) ? pending->socket : SOCKET_NONE;
+}
+
+/* The socket that was bound for an Allocate that is still being decided, whichever it is. */
+static uint32_t
+socket_asked(const struct relay *relay, const struct address *relayed)
+{
+	for (uint32_t i = 0; i < relay->pending.max; i++) {
+		const struct pending *pending = &relay->pending.items[i];
+		if (is_asked_for(pending, relayed)) {
+			return pending->socket;
+		}
+	}
+	return SOCKET_NONE;
+}
+
+static void
+row_begin(struct relay *relay, uint32_t row, uint32_t socket)
+{
+	relay->rows[row] = (struct relay_row){
+		.socket = socket,
+		.listener = listener_of(relay, &relay->view->table.rows[row].server),
+	};
+	if (socket != SOCKET_NONE) {
+		assert(socket < RELAY_SOCKETS_MAX);
+		relay->socket_rows[socket] = row;
+	}
+}
+
+static void
+close_socket(struct relay *relay, uint32_t socket)
+{
+	if (socket != SOCKET_NONE) {
+		relay->socket_rows[socket] = ROW_NONE;
+		relay->sink->close(relay->sink->context, socket);
+	}
+}
+
+/* --- events -------------------------------------------------------------------------------------
+ */
+
+/* The allocation an event is about, if its row exists in the view. */
+static uint32_t
+row_of(const struct relay *relay, const struct event *event)
+{
+	const struct allocation_table *table = &relay->view->table;
+
+	switch ((uint64_t)event->type) {
+	case EVENT_TURN_ALLOCATION_REFRESHED:
+		return allocation_find(table, &event->turn_allocation_refreshed.allocation);
+	case EVENT_TURN_PERMISSION_INSTALLED:
+		return allocation_find(table, &event->turn_permission_installed.allocation);
+	case EVENT_TURN_CHANNEL_BOUND:
+		return allocation_find(table, &event->turn_channel_bound.allocation);
+	case EVENT_TURN_ALLOCATION_ENDED:
+		return allocation_find(table, &event->turn_allocation_ended.allocation);
+	case EVENT_TURN_ALLOCATION_CREATED:
+		return allocation_find(table, &event->turn_allocation_created.allocation);
+	default:
+		return ROW_NONE;
+	}
+}
+
+static void
+apply_created(struct relay *relay, const struct event *event)
+{
+	const bool known = row_of(relay, event) != ROW_NONE;
+
+	allocation_apply(relay->view, event);
+	const uint32_t row = row_of(relay, event);
+	if (!known && row != ROW_NONE) {
+		row_begin(relay, row,
+			  socket_decided(relay, &event->turn_allocation_created.relayed));
+	}
+}
+
+static void
+apply_ended(struct relay *relay, const struct event *event)
+{
+	const uint32_t row = row_of(relay, event);
+
+	if (row != ROW_NONE) {
+		relay_report_row(relay, row, UINT64_MAX);
+		close_socket(relay, relay->rows[row].socket);
+	}
+	allocation_apply(relay->view, event);
+}
+
+/* apply purges what has ended; what was counted for it is reported before. */
+static void
+apply(struct relay *relay, const struct event *event)
+{
+	if (event->type == EVENT_TURN_ALLOCATION_CREATED) {
+		apply_created(relay, event);
+		return;
+	}
+	if (event->type == EVENT_TURN_ALLOCATION_ENDED) {
+		apply_ended(relay, event);
+		return;
+	}
+	const uint32_t row = row_of(relay, event);
+	if (row != ROW_NONE) {
+		relay_report_row(relay, row, event->occurred_us);
+	}
+	allocation_apply(relay->view, event);
+}
+
+static void
+apply_body(struct relay *relay, struct span body)
+{
+	struct mp_reader r = mp_reader_of(body);
+	struct event event;
+
+	if (body.count == 0) {
+		return;
+	}
+	for (size_t left = mp_get_array(&r, EVENTS_PER_APPEND_MAX); left > 0 && !r.bad; left--) {
+		event_read(&r, &event);
+		if (r.bad) {
+			return;
+		}
+		if (relay->greeting) {
+			allocation_apply(relay->next, &event);
+		} else {
+			apply(relay, &event);
+		}
+	}
+}
+
+/* --- the greeting -------------------------------------------------------------------------------
+ */
+
+/* Sockets move to the rows of the new view; what is in neither view nor question is closed. */
+static void
+move_sockets(struct relay *relay, const struct allocation_state *old,
+	     const struct relay_row *old_rows)
+{
+	const struct allocation_table *table = &old->table;
+
+	for (uint32_t row = 0; row < table->rows_fresh; row++) {
+		if (id_is_none(&table->rows[row].id) || old_rows[row].socket == SOCKET_NONE) {
+			continue;
+		}
+		const uint32_t now = allocation_find(&relay->view->table, &table->rows[row].id);
+		if (now == ROW_NONE) {
+			close_socket(relay, old_rows[row].socket);
+		} else {
+			row_begin(relay, now, old_rows[row].socket);
+		}
+	}
+}
+
+static void
+open_socket(struct relay *relay, uint32_t row)
+{
+	const struct allocation *allocation = &relay->view->table.rows[row];
+	uint32_t socket = socket_asked(relay, &allocation->relayed);
+
+	if (socket == SOCKET_NONE) {
+		socket = relay->sink->open(relay->sink->context, &allocation->relayed);
+	}
+	row_begin(relay, row, socket);
+	if (socket == SOCKET_NONE) {
+		struct command command = {
+			.type = COMMAND_END,
+			.trace_id = allocation->trace,
+			.end = { .allocation = allocation->id, .reason = END_PORT_LOST },
+		};
+		relay->sink->ask(relay->sink->context, &command);
+	}
+}
+
+static bool
+is_release(const struct pending *pending)
+{
+	return pending->reply.method == TURN_REFRESH && pending->lifetime_s == 0;
+}
+
+/* A restarted relay gets its ports back; releases that are still asked go on holding the data back.
+ */
+static void
+complete_rows(struct relay *relay)
+{
+	const struct allocation_table *table = &relay->view->table;
+
+	for (uint32_t row = 0; row < table->rows_fresh; row++) {
+		if (!id_is_none(&table->rows[row].id) && relay->rows[row].socket == SOCKET_NONE) {
+			open_socket(relay, row);
+		}
+	}
+	for (uint32_t i = 0; i < relay->pending.max; i++) {
+		const struct pending *pending = &relay->pending.items[i];
+		const uint32_t row =
+			pending->used ? allocation_find(table, &pending->allocation) : ROW_NONE;
+		if (row != ROW_NONE && is_release(pending)) {
+			relay->rows[row].releasing = true;
+		}
+	}
+}
+
+static void
+take_view(struct relay *relay)
+{
+	struct allocation_state *old = relay->view;
+	struct relay_row *old_rows = relay->rows;
+
+	relay_report_all(relay);
+	relay->view = relay->next;
+	relay->next = old;
+	relay->rows = relay->spare_rows;
+	relay->spare_rows = old_rows;
+	relay->greeting = false;
+	for (uint32_t row = 0; row < relay->view->table.rows_fresh; row++) {
+		relay->rows[row] = (struct relay_row){ .socket = SOCKET_NONE };
+	}
+	memset(relay->usage, 0, relay->view->table.peers_max * sizeof *relay->usage);
+	move_sockets(relay, old, old_rows);
+	complete_rows(relay);
+	allocation_clear(old);
+}
+
+/* --- notices ------------------------------------------------------------------------------------
+ */
+
+/* The answer to the client, from the view that has just been changed. */
+static struct relay_answer
+answer_pending(struct relay *relay, const struct pending *pending, enum verdict verdict,
+	       uint64_t now_us)
+{
+	const struct allocation_table *table = &relay->view->table;
+	const struct reply_to *to = &pending->reply;
+	const bool released = is_release(pending);
+
+	if (verdict != ACCEPTED) {
+		relay_note_refusal(relay, to, verdict, &pending->user, NULL, false, now_us);
+		return relay_reply_error(relay, to, verdict);
+	}
+	uint32_t row = allocation_find(table, &pending->allocation);
+	if (row == ROW_NONE && to->method == TURN_ALLOCATE) {
+		/* The same request had been accepted before this relay was restarted. */
+		row = relay_find_row(relay, to->listener, &to->client, now_us);
+	}
+	if (row == ROW_NONE && !released) {
+		return relay_reply_error(relay, to, REFUSED_NO_ALLOCATION);
+	}
+	return relay_reply_success(relay, to, row == ROW_NONE ? NULL : &table->rows[row], released,
+				   pending->wants_ipv6_as_well, now_us);
+}
+
+static void
+handle_decided(struct relay *relay, const struct notice *notice, uint64_t now_us)
+{
+	const uint32_t at = relay->deciding;
+	enum verdict verdict;
+
+	if (at == PENDING_NONE) {
+		return; /* a report, or a relay before this one asked */
+	}
+	if (!verdict_from_number(notice->decided.verdict, &verdict)) {
+		verdict = REFUSED_SERVER_ERROR;
+	}
+	const struct pending *pending = &relay->pending.items[at];
+	const uint32_t row = allocation_find(&relay->view->table, &pending->allocation);
+	if (row != ROW_NONE && is_release(pending)) {
+		relay->rows[row].releasing = false; /* refused, or the row would be gone */
+	}
+	const struct relay_answer answer = answer_pending(relay, pending, verdict, now_us);
+	if (pending->socket != SOCKET_NONE && relay->socket_rows[pending->socket] == ROW_NONE) {
+		close_socket(relay, pending->socket); /* it was not taken */
+	}
+	pending_release(&relay->pending, at);
+	relay->sink->reply(relay->sink->context, answer.from, &answer.to, answer.bytes);
+}
+
+void
+relay_handle_notice(struct relay *relay, const struct notice *notice, struct span body,
+		    uint64_t now_us)
+{
+	if (notice->type == NOTICE_HAPPENED && notice->happened.count == 0) {
+		allocation_clear(relay->next);
+		relay->greeting = true;
+		return;
+	}
+	if (notice->type == NOTICE_WELCOME) {
+		if (relay->greeting) {
+			take_view(relay);
+		}
+		return;
+	}
+	if (notice->type != NOTICE_DECIDED) {
+		apply_body(relay, body);
+		return;
+	}
+	relay->deciding = pending_find_command(&relay->pending, &notice->command_id);
+	apply_body(relay, body);
+	handle_decided(relay, notice, now_us);
+	relay->deciding = PENDING_NONE;
+}
+
+/* --- time ---------------------------------------------------------------------------------------
+ */
+
+static void
+tell_refusals(struct relay *relay, uint64_t now_us)
+{
+	const struct refusals *refusals = &relay->refusals;
+
+	for (size_t i = 0; i < sizeof refusals->items / sizeof refusals->items[0]; i++) {
+		const struct refusal *refusal = &refusals->items[i];
+		struct command command = {
+			.type = COMMAND_TURN_REFUSED,
+			.turn_refused = { .verdict = refusal->verdict,
+					  .method = refusal->method,
+					  .count = refusal->count,
+					  .window_us = now_us - refusals->since_us,
+					  .day = relay_fresh_id(relay),
+					  .source = refusal->source,
+					  .user_name = refusal->user,
+					  .peer = refusal->peer },
+		};
+		if (refusal_is_told(refusal)) {
+			relay->sink->ask(relay->sink->context, &command);
+		}
+	}
+	refusals_clear(&relay->refusals);
+}
+
+static void
+tick_row(struct relay *relay, uint32_t row, uint64_t now_us)
+{
+	struct relay_row *own = &relay->rows[row];
+
+	if (!own->dirty) {
+		return;
+	}
+	if (!allocation_is_live(&relay->view->table.rows[row], now_us)) {
+		relay_report_row(relay, row, UINT64_MAX);
+		return;
+	}
+	if (own->report_us == 0) {
+		own->report_us = now_us + relay->config.usage_interval_s * SECOND_US;
+	}
+	if (now_us >= own->report_us) {
+		own->report_us = 0;
+		relay_report_row(relay, row, UINT64_MAX);
+	}
+}
+
+void
+relay_tick(struct relay *relay, uint64_t now_us)
+{
+	const struct allocation_table *table = &relay->view->table;
+
+	for (uint32_t row = 0; row < table->rows_fresh; row++) {
+		if (!id_is_none(&table->rows[row].id)) {
+			tick_row(relay, row, now_us);
+		}
+	}
+	if (refusals_are_due(&relay->refusals, now_us)) {
+		tell_refusals(relay, now_us);
+	}
+}
