@@ -21,7 +21,7 @@ enum {
 struct mp_reader
 mp_reader_of(struct span bytes)
 {
-	return (struct mp_reader) { .at = bytes.at, .end = bytes.at + bytes.count };
+	return (struct mp_reader) { .at = bytes.at, .end = bytes.count > 0 ? bytes.at + bytes.count : bytes.at };
 }
 
 bool
