@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -502,6 +503,7 @@ supervisor_run(struct settings *settings, bool listening_is_preset)
 	static struct running running;
 	struct running *r = &running;
 
+	umask(S_IRWXG | S_IRWXO); /* whatever the actors make is for this user alone */
 	r->signals = catch_signals();
 	if (r->signals < 0) {
 		log_error("cannot catch signals: %s", strerror(errno));
