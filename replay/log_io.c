@@ -143,8 +143,7 @@ log_command(const struct options *options, struct source *source)
 	return print_flush() ? 0 : 1;
 }
 
-/* --- show
- * ------------------------------------------------------------------------------------------ */
+/* --- show --- */
 
 static enum part_state
 state_of_part(const struct log_row *row, const struct span *plain, uint32_t i)
@@ -216,8 +215,7 @@ show_command(const struct options *options, struct source *source)
 	return show_row(options, source, &row);
 }
 
-/* --- follow
- * ---------------------------------------------------------------------------------------- */
+/* --- follow --- */
 
 /* With --agent or --room, what lies before is read for its handles and not shown. */
 static bool

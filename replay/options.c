@@ -39,7 +39,9 @@ enum option_kind {
 	OPTION_FROM,
 	OPTION_TO,
 	OPTION_AT,
-	OPTION_LIMIT
+	OPTION_LIMIT,
+	OPTION_CHECKPOINT,
+	OPTION_VKEY
 };
 
 static const struct option_row {
@@ -58,6 +60,8 @@ static const struct option_row {
 	{ "--to", OPTION_TO, true, FOR_LOG | FOR_AGENT },
 	{ "--at", OPTION_AT, true, FOR_STATE },
 	{ "--limit", OPTION_LIMIT, true, FOR_LOG },
+	{ "--checkpoint", OPTION_CHECKPOINT, true, FOR_VERIFY },
+	{ "--vkey", OPTION_VKEY, true, FOR_VERIFY },
 };
 
 const char *
@@ -81,6 +85,9 @@ options_help(void)
 	       "  --from WHEN     that entry and later: a seq, or a time as 2026-01-31T09:00:00Z\n"
 	       "  --to WHEN       that entry and earlier (not for follow)\n"
 	       "  --limit N       the last N that fit (log)\n"
+	       "\n"
+	       "verify also takes what you were given from elsewhere:\n"
+	       "  --checkpoint FILE, --vkey FILE\n"
 	       "\n"
 	       "Everywhere\n"
 	       "  --data-dir DIR  the data directory, or a copy of one; default $IFSWARM_DATA or "
@@ -166,6 +173,12 @@ take_value(struct options *out, const struct option_row *row, const char *value,
 	case OPTION_LIMIT:
 		return (take_number(value, &out->limit) && out->limit > 0) ||
 		       refuse(fault, "--limit", value, "give a number above 0");
+	case OPTION_CHECKPOINT:
+		out->checkpoint = value;
+		return *value != '\0' || refuse(fault, "--checkpoint", value, "give a file");
+	case OPTION_VKEY:
+		out->vkey = value;
+		return *value != '\0' || refuse(fault, "--vkey", value, "give a file");
 	}
 	return false;
 }

@@ -31,8 +31,10 @@ struct options {
 	struct moment from;
 	struct moment to;
 	struct moment at;
-	uint64_t limit; /* 0 no limit */
-	uint64_t seq;   /* of show */
+	uint64_t limit;         /* 0 no limit */
+	uint64_t seq;           /* of show */
+	const char *checkpoint; /* a file with a checkpoint of one's own; NULL none */
+	const char *vkey;       /* a file with the log's key of one's own; NULL: DATA/log.vkey */
 };
 
 enum { OPTIONS_FAULT_MAX = 320 };

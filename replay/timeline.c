@@ -79,8 +79,7 @@ timeline_met_of(struct timeline *t, const struct id *agent)
 	return &t->met[t->met_count++];
 }
 
-/* --- signals
- * --------------------------------------------------------------------------------------- */
+/* --- signals --- */
 
 struct signal {
 	const struct id *from, *to;
@@ -149,8 +148,7 @@ signaled(struct timeline *t, const struct entry *entry, const struct signal *sig
 	timeline_tell(t, entry, kinds[signal->sort], &paper);
 }
 
-/* --- relays
- * ---------------------------------------------------------------------------------------- */
+/* --- relays --- */
 
 static void
 add_address(struct paper *paper, const struct address *address)
@@ -298,8 +296,7 @@ ended(struct timeline *t, const struct entry *entry, const struct event_turn_all
 	timeline_tell(t, entry, "ended", &paper);
 }
 
-/* --- refusals
- * -------------------------------------------------------------------------------------- */
+/* --- refusals --- */
 
 static void
 refused(struct timeline *t, const struct entry *entry, uint64_t number, uint64_t count,

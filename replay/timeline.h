@@ -100,8 +100,7 @@ bool timeline_page(const struct timeline *t, uint32_t piece, struct paper *out);
 /* The same as one JSON object, owned by the caller. */
 json_t *timeline_json(const struct timeline *t);
 
-/* --- between the timeline's own files -----------------------------------------------------------
- */
+/* --- between the timeline's own files --- */
 
 /* The row of an agent among those met; NULL if the table is full. */
 struct timeline_met *timeline_met_of(struct timeline *t, const struct id *agent);

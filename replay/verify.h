@@ -123,8 +123,10 @@ void verify_anchor(struct verify *v, const char *where, struct span note);
 /* The next row in order of seq. */
 void verify_row(struct verify *v, const struct verify_row *row, const struct verify_opened *opened);
 
-/* A checkpoint of the table, whose size is v->entries.size now. */
-void verify_checkpoint(struct verify *v, uint64_t size, struct span note);
+/* A checkpoint of the table: reads it and checks its signature. True if its root is to be compared
+ * once the rows have been fed up to its size, by verify_checkpoint. */
+bool verify_note(struct verify *v, uint64_t size, struct span note, struct checkpoint *out);
+void verify_checkpoint(struct verify *v, const struct checkpoint *checkpoint);
 
 /* A row of stream_head, when the rows have been fed up to where it was read. */
 void verify_stream_head(struct verify *v, uint64_t stream, uint64_t version, uint64_t epoch,
@@ -150,8 +152,7 @@ void verify_say(struct verify *v, const char *what, const char *where, const cha
 /* What a log cannot prove, in lines that end in newlines. */
 const char *verify_limits(void);
 
-/* --- between the checker's own files -------------------------------------------------------------
- */
+/* --- between the checker's own files --- */
 
 void verify_say_numbers(struct verify *v, const char *what, const char *where, uint64_t expected,
 			uint64_t found);

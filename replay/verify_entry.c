@@ -58,8 +58,7 @@ check_stream(struct verify *v, const struct entry *entry)
 	head->last_seq = entry->seq;
 }
 
-/* --- what events of the witness say about the rest
- * ------------------------------------------------ */
+/* --- what events of the witness say about the rest --- */
 
 static void
 take_claim(struct verify *v, const struct entry *entry, const struct event_stream_claimed *e)
@@ -166,8 +165,7 @@ take_witness_event(struct verify *v, const struct entry *entry, const struct eve
 	}
 }
 
-/* --- types and sealed parts
- * ------------------------------------------------------------------------ */
+/* --- types and sealed parts --- */
 
 static bool
 is_declared(const struct verify *v, uint64_t number, uint64_t version)

@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- leaves and tiles ----------------------------------------------------------------------------
- */
+/* --- leaves and tiles --- */
 
 static bool
 skip_tile(void *context, unsigned level, uint64_t index, const struct digest *hashes)
@@ -151,8 +150,7 @@ verify_tiles_end(struct verify *v, struct verify_tiles *at)
 	}
 }
 
-/* --- checkpoints
- * ---------------------------------------------------------------------------------- */
+/* --- checkpoints --- */
 
 static void
 check_root(struct verify *v, const char *where, const struct checkpoint *checkpoint)
@@ -207,27 +205,35 @@ check_note(struct verify *v, const char *where, struct span note, struct checkpo
 	return false;
 }
 
-void
-verify_checkpoint(struct verify *v, uint64_t size, struct span note)
+bool
+verify_note(struct verify *v, uint64_t size, struct span note, struct checkpoint *out)
 {
-	struct checkpoint checkpoint;
 	char where[64];
 
 	snprintf(where, sizeof where, "checkpoint of size %" PRIu64, size);
-	if (!check_note(v, where, note, &checkpoint)) {
-		return;
+	if (!check_note(v, where, note, out)) {
+		return false;
 	}
-	if (checkpoint.size != size) {
-		verify_say_numbers(v, "a checkpoint stands under another size", where,
-				   checkpoint.size, size);
-		return;
+	if (out->size != size) {
+		verify_say_numbers(v, "a checkpoint stands under another size", where, out->size,
+				   size);
+		return false;
 	}
-	if (size != v->entries.size) {
+	return true;
+}
+
+void
+verify_checkpoint(struct verify *v, const struct checkpoint *checkpoint)
+{
+	char where[64];
+
+	snprintf(where, sizeof where, "checkpoint of size %" PRIu64, checkpoint->size);
+	if (checkpoint->size != v->entries.size) {
 		verify_say_numbers(v, "a checkpoint covers more entries than there are", where,
-				   size, v->entries.size);
+				   checkpoint->size, v->entries.size);
 		return;
 	}
-	check_root(v, where, &checkpoint);
+	check_root(v, where, checkpoint);
 }
 
 void

@@ -1,0 +1,111 @@
+#include "replay/guard_io.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MESSAGE_MAX = 4096 };
+
+static void
+fail(const char *what)
+{
+	fprintf(stderr,
+		"ifreplay: cannot start a helper process (%s): free some memory, try again\n",
+		what);
+	exit(1);
+}
+
+void
+guard_send(const struct guard *guard, const void *message, uint64_t count)
+{
+	const char *at = message;
+
+	while (count > 0) {
+		const ssize_t sent = write(guard->output, at, count);
+
+		if (sent < 0 && errno == EINTR) {
+			continue;
+		}
+		if (sent <= 0) {
+			_exit(1); /* nobody listens any more */
+		}
+		at += sent;
+		count -= (uint64_t)sent;
+	}
+}
+
+/* Whole messages; false at the end. */
+static bool
+receive(int input, char *message, uint64_t count)
+{
+	uint64_t got = 0;
+
+	while (got < count) {
+		const ssize_t more = read(input, message + got, count - got);
+
+		if (more < 0 && errno == EINTR) {
+			continue;
+		}
+		if (more <= 0) {
+			return false;
+		}
+		got += (uint64_t)more;
+	}
+	return true;
+}
+
+static void
+run_child(guard_work *work, void *context, struct guard *guard)
+{
+	const struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	const int code = work(context, guard);
+	fflush(stdout);
+	_exit(code);
+}
+
+struct guard_end
+guard_run(guard_work *work, void *context, guard_read *read, void *reader, uint64_t message_bytes)
+{
+	struct guard *guard = mmap(NULL, sizeof *guard, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct guard_end end = { 0 };
+	char message[MESSAGE_MAX];
+	int ends[2];
+	int status = 0;
+
+	assert(message_bytes <= sizeof message);
+	if (guard == MAP_FAILED || pipe(ends) != 0) {
+		fail("mmap or pipe");
+	}
+	guard->output = ends[1];
+	fflush(stdout);
+	fflush(stderr);
+	const pid_t child = fork();
+	if (child < 0) {
+		fail("fork");
+	}
+	if (child == 0) {
+		close(ends[0]);
+		run_child(work, context, guard);
+	}
+	close(ends[1]);
+	while (message_bytes > 0 && receive(ends[0], message, message_bytes)) {
+		read(reader, message, message_bytes);
+	}
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+	}
+	close(ends[0]);
+	end.is_whole = WIFEXITED(status);
+	end.code = end.is_whole ? WEXITSTATUS(status) : 1;
+	end.seq = guard->seq;
+	end.count = guard->count;
+	munmap(guard, sizeof *guard);
+	return end;
+}

@@ -1,0 +1,324 @@
+/* state: who was registered and which relays were allocated, as the live actors' own code sees it.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/commands_io.h"
+#include "replay/guard_io.h"
+#include "replay/print_io.h"
+#include "replay/states.h"
+#include "replay/words.h"
+
+enum { ROSTER_BYTES_MAX = MESSAGE_BYTES_MAX, PROGRESS_EVERY = 16384 };
+
+/* The newest digest event of a stream at or before the moment. */
+struct newest {
+	bool is_there;
+	uint64_t seq;
+	enum states_check check;
+	struct digest claimed;
+	struct digest found;
+};
+
+struct replay {
+	const struct options *options;
+	struct source source;
+	struct states states;
+	struct guard *guard;
+	uint64_t size;
+	uint64_t end; /* the seq after the last event that was applied */
+	uint64_t end_us;
+	struct newest newest[STREAMS];
+};
+
+static bool
+visit(void *context, const struct event *event, const struct entry *entry)
+{
+	struct replay *replay = context;
+	struct newest now = { .is_there = true, .seq = entry->seq };
+
+	if (!moment_is_kept(&replay->options->at, entry->seq, entry->recorded_us)) {
+		return false;
+	}
+	replay->guard->seq = entry->seq;
+	replay->end = entry->seq + 1;
+	replay->end_us = entry->recorded_us;
+	if (event == NULL) {
+		return true; /* a newer program's event: the digests will tell whether it mattered
+			      */
+	}
+	now.check = states_feed(&replay->states, entry, event, &now.claimed, &now.found);
+	if (now.check != STATES_NO_DIGEST) {
+		replay->newest[entry->stream] = now;
+	}
+	if (entry->seq % PROGRESS_EVERY == 0) {
+		print_progress("replaying", entry->seq, replay->size);
+	}
+	return true;
+}
+
+/* --- printing --- */
+
+static const char *
+check_text(const struct newest *newest)
+{
+	if (!newest->is_there) {
+		return "the log has none up to here";
+	}
+	switch (newest->check) {
+	case STATES_HOLDS:
+		return "reproduced";
+	case STATES_DIFFERS:
+		return "DIFFERS from the replay";
+	case STATES_MISPLACED:
+		return "speaks of another version than its own place";
+	case STATES_NO_DIGEST:
+		break;
+	}
+	return "";
+}
+
+/* One value of a roster as text: escaped words, an address, hex, a number, or "-". */
+static void
+add_value(struct paper *paper, struct mp_reader *r, bool is_address)
+{
+	char shown[ADDRESS_PRINT_MAX];
+	const uint8_t first = r->at < r->end ? *r->at : 0;
+	struct address address = { 0 };
+
+	if (mp_take_nil(r)) {
+		paper_add(paper, "-");
+	} else if (first < 0x80 || (first >= 0xCC && first <= 0xCF)) {
+		paper_add(paper, "%" PRIu64, mp_get_u64(r));
+	} else if (first >= 0xC4 && first <= 0xC6) {
+		const struct span bytes = mp_get_bin(r, 64);
+		if (is_address && (bytes.count == 6 || bytes.count == 18)) {
+			address.family = bytes.count == 6 ? ADDRESS_IPV4 : ADDRESS_IPV6;
+			memcpy(address.bytes, bytes.at, bytes.count - 2);
+			address.port = (uint16_t)(bytes.at[bytes.count - 2] << 8 |
+						  bytes.at[bytes.count - 1]);
+			address_print(shown, sizeof shown, &address);
+			paper_add(paper, "%s", shown);
+			return;
+		}
+		for (size_t i = 0; i < bytes.count; i++) {
+			paper_add(paper, "%02x", bytes.at[i]);
+		}
+	} else {
+		const struct span text = mp_get_str(r, NAME_BYTES_MAX);
+		paper_add_escaped(paper, (const char *)text.at, text.count);
+	}
+}
+
+struct roster {
+	const char *name;
+	const char *const *columns;
+	size_t column_count;
+	const size_t *at; /* where each column begins */
+};
+
+static void
+print_row(const struct options *options, const struct roster *roster, struct mp_reader *r)
+{
+	const size_t count = mp_get_array(r, 16);
+	json_t *object = options->json ? json_object() : NULL;
+	struct paper line;
+	struct paper value;
+
+	paper_clear(&line);
+	for (size_t i = 0; i < count && !r->bad; i++) {
+		if (i >= roster->column_count) {
+			mp_get_value(r);
+			continue;
+		}
+		paper_clear(&value);
+		add_value(&value, r, true);
+		if (object != NULL) {
+			json_object_set_new(object, roster->columns[i], json_string(value.text));
+			continue;
+		}
+		paper_to_column(&line, roster->at[i]);
+		paper_add(&line, "%s", value.text);
+	}
+	if (object != NULL) {
+		json_object_set_new(object, "kind", json_string(roster->name));
+		print_json(object);
+		return;
+	}
+	paper_add(&line, "\n");
+	print_paper(&line);
+}
+
+static void
+print_roster(const struct replay *replay, enum stream stream, const struct roster *roster)
+{
+	const struct core *core = &replay->states.cores[stream];
+	uint8_t *memory = malloc(ROSTER_BYTES_MAX);
+	struct mp_writer w = mp_writer_of(memory, ROSTER_BYTES_MAX);
+	struct paper head;
+
+	assert(memory != NULL);
+	if (core->roster != NULL) {
+		core->roster(core->state, &w);
+	}
+	struct mp_reader r = mp_reader_of(mp_written(&w));
+	const size_t rows = w.bad ? 0 : mp_get_array(&r, UINT32_MAX);
+	if (!replay->options->json) {
+		paper_clear(&head);
+		paper_add(&head, "\n%s: %zu\n", roster->name, rows);
+		for (size_t i = 0; i < roster->column_count && rows > 0; i++) {
+			paper_to_column(&head, roster->at[i]);
+			paper_add(&head, "%s", roster->columns[i]);
+		}
+		paper_add(&head, rows > 0 ? "\n" : "");
+		print_head(&head);
+	}
+	for (size_t i = 0; i < rows && !r.bad; i++) {
+		print_row(replay->options, roster, &r);
+	}
+	free(memory);
+}
+
+static void
+print_digest(const struct replay *replay, enum stream stream)
+{
+	const struct newest *newest = &replay->newest[stream];
+	char now[2 * sizeof(struct digest) + 1];
+	char claimed[2 * sizeof(struct digest) + 1];
+	struct digest digest;
+	struct paper paper;
+
+	states_digest(&replay->states, stream, &digest);
+	hex_write(now, digest.bytes, sizeof digest.bytes);
+	hex_write(claimed, newest->claimed.bytes, sizeof newest->claimed.bytes);
+	if (replay->options->json) {
+		json_t *object =
+			json_pack("{s:s, s:s, s:s, s:s}", "kind", "digest", "stream",
+				  stream_name(stream), "now", now, "logged", check_text(newest));
+		if (newest->is_there) {
+			json_object_set_new(object, "logged_seq",
+					    json_integer((json_int_t)newest->seq));
+			json_object_set_new(object, "logged_digest", json_string(claimed));
+			json_object_set_new(object, "holds",
+					    json_boolean(newest->check == STATES_HOLDS));
+		}
+		print_json(object);
+		return;
+	}
+	paper_clear(&paper);
+	paper_add(&paper, "\n%s\n  digest now     %s\n", stream_name(stream), now);
+	if (newest->is_there) {
+		paper_add(&paper, "  logged digest  %s\n                 at seq %" PRIu64 ": %s\n",
+			  claimed, newest->seq, check_text(newest));
+	} else {
+		paper_add(&paper, "  logged digest  %s\n", check_text(newest));
+	}
+	print_paper(&paper);
+}
+
+static void
+print_place(const struct replay *replay)
+{
+	char when[MOMENT_PRINT_MAX];
+	struct paper paper;
+
+	moment_print(when, sizeof when, replay->end_us);
+	if (replay->options->json) {
+		print_json(json_pack("{s:s, s:I, s:s}", "kind", "state", "events",
+				     (json_int_t)replay->end, "recorded", when));
+		return;
+	}
+	paper_clear(&paper);
+	if (replay->end == 0) {
+		paper_add(&paper, "state before the first event\n");
+	} else {
+		paper_add(&paper, "state after seq %" PRIu64 " (%s)\n", replay->end - 1, when);
+	}
+	print_paper(&paper);
+}
+
+static int
+print_state(const struct replay *replay)
+{
+	static const char *const agent_columns[] = { "room", "agent", "gateway" };
+	static const size_t agent_at[] = { 2, 36, 70 };
+	static const char *const allocation_columns[] = { "allocation", "user",    "relay",
+							  "client",     "relayed", "expires_us" };
+	static const size_t allocation_at[] = { 2, 36, 60, 67, 90, 113 };
+	static const struct roster agents = { "agents", agent_columns, 3, agent_at };
+	static const struct roster allocations = { "allocations", allocation_columns, 6,
+						   allocation_at };
+
+	print_progress_end();
+	print_place(replay);
+	print_roster(replay, STREAM_SESSION, &agents);
+	print_roster(replay, STREAM_ALLOCATION, &allocations);
+	print_digest(replay, STREAM_SESSION);
+	print_digest(replay, STREAM_ALLOCATION);
+	if (!print_flush()) {
+		return 1;
+	}
+	for (size_t stream = 0; stream < STREAMS; stream++) {
+		const struct newest *newest = &replay->newest[stream];
+		if (newest->is_there && newest->check != STATES_HOLDS) {
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* --- in the child --- */
+
+static int
+work(void *context, struct guard *guard)
+{
+	struct replay replay = { .options = context, .guard = guard };
+	char fault[512];
+
+	if (!source_open(&replay.source, replay.options->data_dir, fault, sizeof fault)) {
+		fprintf(stderr, "ifreplay: %s\n", fault);
+		return 1;
+	}
+	states_make(&replay.states);
+	int code = 0;
+	if (!log_reader_size(replay.source.reader, &replay.size) ||
+	    !log_read_events(replay.source.reader, replay.source.keys, 0, UINT64_MAX,
+			     LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_ALLOCATION), visit,
+			     &replay)) {
+		print_progress_end();
+		code = source_failed(&replay.source);
+	} else {
+		code = print_state(&replay);
+	}
+	states_free(&replay.states);
+	source_close(&replay.source);
+	return code;
+}
+
+static void
+read_nothing(void *context, const void *message, uint64_t count)
+{
+	(void)context;
+	(void)message;
+	(void)count;
+}
+
+int
+state_command(const struct options *options, struct source *source)
+{
+	struct options copy = *options;
+	const struct guard_end end = guard_run(work, &copy, read_nothing, NULL, 0);
+
+	(void)source;
+	if (!end.is_whole) {
+		fprintf(stderr,
+			"ifreplay: the replay broke at seq %" PRIu64 ": that event contradicts the "
+			"state before it; run ifreplay verify\n",
+			end.seq);
+		return 1;
+	}
+	return end.code;
+}

@@ -1,0 +1,426 @@
+#include "replay/verify_io.h"
+
+#include <inttypes.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "replay/commands_io.h"
+#include "replay/print_io.h"
+#include "replay/states.h"
+
+enum { PROGRESS_EVERY = 16384, BATCH_MAX = 4096 };
+
+/* Checkpoints whose signatures were checked, and whose roots wait for the rows. */
+struct batch {
+	bool is_begun;
+	uint64_t last_size;
+	uint32_t count;
+	struct checkpoint items[BATCH_MAX];
+};
+
+struct run {
+	const struct options *options;
+	struct source *source;
+	struct log_reader *tiles; /* hashes are fetched while rows are read */
+	struct verify v;
+	struct verify_summary summary;
+	struct head_row {
+		uint64_t stream, version, epoch, last_seq;
+	} heads[STREAMS];
+	uint32_t head_count;
+	uint64_t heads_end; /* the heads describe the log up to there */
+	struct batch batch;
+};
+
+/* --- reading failed: a finding like any other --- */
+
+static void
+say_unreadable(struct run *run, const char *what, const struct log_reader *reader)
+{
+	verify_say(&run->v, what, "witness.db", "readable rows to the end",
+		   log_reader_fault(reader));
+}
+
+/* --- rows --- */
+
+static struct verify_opened
+open_parts(struct run *run, const struct log_row *row)
+{
+	struct verify_opened opened = { 0 };
+	struct entry entry;
+
+	if (run->source->keys == NULL || !entry_read(row->entry, &entry)) {
+		return opened;
+	}
+	opened.is_tried = true;
+	opened.has_bad_key =
+		!log_open_parts(run->source->keys, &entry, row->salt, row->body, opened.plain);
+	return opened;
+}
+
+static bool
+visit_row(void *context, const struct log_row *row)
+{
+	struct run *run = context;
+	const struct verify_opened opened = open_parts(run, row);
+	struct verify_row given = { row->seq,
+				    row->recorded_us,
+				    row->stream,
+				    row->type,
+				    row->entry,
+				    { row->salt[0], row->salt[1] },
+				    { row->body[0], row->body[1] } };
+
+	if (run->v.rows == 0) {
+		run->summary.first_us = row->recorded_us;
+	}
+	verify_row(&run->v, &given, &opened);
+	if (row->seq % PROGRESS_EVERY == 0) {
+		print_progress("verifying", row->seq, run->summary.size);
+	}
+	return true;
+}
+
+static void
+pump(struct run *run, uint64_t until)
+{
+	if (run->v.next_seq < until &&
+	    !log_read_rows(run->source->far_reader, run->v.next_seq, until, visit_row, run)) {
+		say_unreadable(run, "the entries cannot all be read", run->source->far_reader);
+	}
+}
+
+static void
+check_heads(struct run *run)
+{
+	for (uint32_t i = 0; i < run->head_count; i++) {
+		const struct head_row *head = &run->heads[i];
+		verify_stream_head(&run->v, head->stream, head->version, head->epoch,
+				   head->last_seq);
+	}
+	run->head_count = 0;
+}
+
+/* Up to a size, and on the way there the stream heads where they were read. */
+static void
+pump_past_heads(struct run *run, uint64_t until)
+{
+	if (run->head_count > 0 && run->heads_end <= until) {
+		pump(run, run->heads_end);
+		check_heads(run);
+	}
+	pump(run, until);
+}
+
+static bool
+visit_head(void *context, uint64_t stream, uint64_t version, uint64_t epoch, uint64_t last_seq)
+{
+	struct run *run = context;
+
+	if (run->head_count < STREAMS) {
+		run->heads[run->head_count++] =
+			(struct head_row){ stream, version, epoch, last_seq };
+	}
+	if (version > 0 && last_seq + 1 > run->heads_end) {
+		run->heads_end = last_seq + 1;
+	}
+	return true;
+}
+
+/* The heads lie between two sizes that were read before and after them. */
+static void
+read_heads(struct run *run)
+{
+	uint64_t before = 0;
+
+	if (!log_reader_size(run->source->reader, &before) ||
+	    !log_read_stream_heads(run->source->reader, visit_head, run) ||
+	    !log_reader_size(run->source->reader, &run->summary.size)) {
+		say_unreadable(run, "the stream heads cannot be read", run->source->reader);
+		return;
+	}
+	if (run->heads_end < before || run->heads_end > run->summary.size) {
+		verify_say_numbers(&run->v, "stream_head does not describe the end of the log",
+				   "stream_head", run->summary.size, run->heads_end);
+		run->heads_end = run->summary.size;
+	}
+}
+
+/* --- checkpoints --- */
+
+static bool
+collect_checkpoint(void *context, uint64_t size, struct span note)
+{
+	struct run *run = context;
+	struct batch *batch = &run->batch;
+	uint64_t now = 0;
+
+	if (batch->is_begun && size <= batch->last_size) {
+		return true;
+	}
+	/* A running witness may have signed more than there was at the start. */
+	if (size > run->summary.size && log_reader_size(run->tiles, &now) && size <= now) {
+		return false;
+	}
+	if (batch->count == BATCH_MAX) {
+		return false;
+	}
+	batch->is_begun = true;
+	batch->last_size = size;
+	batch->count += verify_note(&run->v, size, note, &batch->items[batch->count]);
+	return true;
+}
+
+/* In batches: between them no read transaction is held, and what is kept stays bounded. */
+static void
+check_checkpoints(struct run *run)
+{
+	struct batch *batch = &run->batch;
+
+	do {
+		batch->count = 0;
+		if (!log_read_checkpoints(run->source->reader, collect_checkpoint, run)) {
+			say_unreadable(run, "the checkpoints cannot all be read",
+				       run->source->reader);
+		}
+		for (uint32_t i = 0; i < batch->count; i++) {
+			if (batch->items[i].size <= run->summary.size) {
+				pump_past_heads(run, batch->items[i].size);
+			}
+			verify_checkpoint(&run->v, &batch->items[i]);
+		}
+	} while (batch->count == BATCH_MAX);
+}
+
+/* A small file, whole; 0 if it is not there or larger than a note may be. */
+static size_t
+read_note(const char *path, char note[CHECKPOINT_NOTE_MAX])
+{
+	FILE *file = fopen(path, "rb");
+
+	if (file == NULL) {
+		return 0;
+	}
+	const size_t count = fread(note, 1, CHECKPOINT_NOTE_MAX, file);
+	fclose(file);
+	return count < CHECKPOINT_NOTE_MAX ? count : 0;
+}
+
+static bool
+anchor_file(struct run *run, const char *where, const char *path)
+{
+	char note[CHECKPOINT_NOTE_MAX];
+	const size_t count = read_note(path, note);
+
+	if (count > 0) {
+		verify_anchor(&run->v, where, (struct span){ (const uint8_t *)note, count });
+	}
+	return count > 0;
+}
+
+static bool
+is_directory(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static void
+take_anchors(struct run *run)
+{
+	char note[CHECKPOINT_NOTE_MAX];
+	char path[4096];
+	size_t count = 0;
+
+	run->summary.has_head = log_read_head(run->source->reader, note, &count);
+	if (run->summary.has_head) {
+		verify_anchor(&run->v, "head", (struct span){ (const uint8_t *)note, count });
+	}
+	snprintf(path, sizeof path, "%s/pub/checkpoint", run->options->data_dir);
+	run->summary.has_published = anchor_file(run, "pub/checkpoint", path);
+	if (run->options->checkpoint != NULL &&
+	    !anchor_file(run, "the checkpoint you gave", run->options->checkpoint)) {
+		verify_say(&run->v, "the checkpoint you gave cannot be read",
+			   run->options->checkpoint, "a file with a signed note",
+			   "no such file, or not a note");
+	}
+}
+
+static void
+take_verifier(struct run *run)
+{
+	struct log_verifier verifier;
+	char text[CHECKPOINT_NOTE_MAX];
+	bool is_read = false;
+
+	if (run->options->vkey != NULL) {
+		const size_t count = read_note(run->options->vkey, text);
+		text[count] = '\0';
+		is_read = count > 0 && log_verifier_read(text, &verifier);
+	} else {
+		is_read = log_read_verifier(run->source->reader, &verifier);
+	}
+	if (is_read) {
+		verify_use_verifier(&run->v, &verifier);
+		return;
+	}
+	verify_say(&run->v, "no signature can be checked",
+		   run->options->vkey != NULL ? run->options->vkey : "log.vkey",
+		   "the log's verifier key", "no such file, or not a key");
+}
+
+/* A data directory has a head as soon as anything was signed; a witness.db alone has not. */
+static void
+check_head_is_there(struct run *run)
+{
+	if (!run->summary.has_head && run->v.checkpoints > 0 &&
+	    is_directory(run->options->data_dir)) {
+		verify_say(&run->v, "the head is missing", "head",
+			   "the last published checkpoint, beside a log that has checkpoints",
+			   "no such file");
+	}
+	if (run->v.has_verifier && run->v.origin[0] != '\0' &&
+	    strcmp(run->v.verifier.name, run->v.origin) != 0) {
+		verify_say(&run->v, "the key is of another log", "log.vkey", run->v.origin,
+			   run->v.verifier.name);
+	}
+}
+
+/* --- tiles, sealed rows, snapshots --- */
+
+struct tile_walk {
+	struct run *run;
+	struct verify_tiles at;
+};
+
+static bool
+visit_tile(void *context, unsigned level, uint64_t index, struct span hashes)
+{
+	struct tile_walk *walk = context;
+
+	verify_tile(&walk->run->v, &walk->at, level, index, hashes.count);
+	return true;
+}
+
+static void
+check_tiles(struct run *run)
+{
+	struct tile_walk walk = { .run = run };
+
+	if (!log_read_tiles(run->source->reader, visit_tile, &walk)) {
+		say_unreadable(run, "the tiles cannot all be read", run->source->reader);
+		return;
+	}
+	verify_tiles_end(&run->v, &walk.at);
+}
+
+static bool
+visit_stray(void *context, uint64_t seq)
+{
+	struct run *run = context;
+	char where[64];
+
+	snprintf(where, sizeof where, "seq %" PRIu64, seq);
+	verify_say(&run->v, "a sealed row without an entry", where, "an entry that names it",
+		   "none");
+	return true;
+}
+
+static bool
+visit_snapshot(void *context, uint64_t stream, uint64_t version, uint64_t seq, struct span dump,
+	       struct span box)
+{
+	struct run *run = context;
+	uint64_t claimed = 0;
+	struct digest digest;
+	struct digest logged = { { 0 } };
+	struct entry entry;
+	struct event event;
+	struct log_row row;
+	bool found = false;
+	char where[96];
+
+	(void)box;
+	SHA256(dump.at, dump.count, digest.bytes);
+	snprintf(where, sizeof where, "snapshot of stream %" PRIu64 " version %" PRIu64, stream,
+		 version);
+	if (!log_read_row(run->tiles, seq, &row, &found) || !found ||
+	    !entry_read(row.entry, &entry) || entry_to_event(&entry, NULL, &event) != ENTRY_KNOWN ||
+	    entry.stream != stream || !states_claim(&event, &claimed, &logged)) {
+		verify_say(&run->v, "a snapshot that the log does not vouch for", where,
+			   "a state digest event at the seq that it names", "none");
+	} else if (claimed != version) {
+		verify_say_numbers(&run->v, "a snapshot stands under another version", where,
+				   claimed, version);
+	} else if (!digest_equal(&digest, &logged)) {
+		verify_say_digests(&run->v, "a snapshot is not the state that was logged", where,
+				   &logged, &digest);
+	}
+	return true;
+}
+
+static void
+check_rest(struct run *run)
+{
+	check_tiles(run);
+	if (!log_read_stray_sealed(run->source->reader, visit_stray, run)) {
+		say_unreadable(run, "the sealed rows cannot all be read", run->source->reader);
+	}
+	if (!log_read_snapshots(run->source->reader, visit_snapshot, run)) {
+		say_unreadable(run, "the snapshots cannot all be read", run->source->reader);
+	}
+}
+
+static void
+check_all(struct run *run)
+{
+	struct verify *v = &run->v;
+
+	take_verifier(run);
+	take_anchors(run);
+	read_heads(run);
+	verify_use_tiles(v, log_fetch_hashes, run->tiles, run->summary.size);
+	check_checkpoints(run);
+	pump_past_heads(run, run->summary.size);
+	check_heads(run);
+	verify_end(v);
+	check_head_is_there(run);
+	check_rest(run);
+	verify_states(v, run->options->data_dir, &run->summary);
+}
+
+struct verify_summary
+verify_log(const struct options *options, struct source *source, verify_report *report,
+	   void *context)
+{
+	struct run *run = calloc(1, sizeof *run);
+	struct verify_summary summary;
+	char fault[512];
+
+	if (run == NULL || !log_reader_open(options->data_dir, &run->tiles, fault, sizeof fault)) {
+		fprintf(stderr, "ifreplay: %s\n", run == NULL ? "out of memory" : fault);
+		exit(1);
+	}
+	run->options = options;
+	run->source = source;
+	verify_make(&run->v, report, context);
+	check_all(run);
+	print_progress_end();
+	summary = run->summary;
+	summary.findings = run->v.findings;
+	summary.full_tiles = run->v.full_tiles;
+	summary.checkpoints = run->v.checkpoints;
+	summary.sealed_present = run->v.sealed_present;
+	summary.sealed_opened = run->v.sealed_opened;
+	summary.signed_size = run->v.signed_size;
+	summary.last_us = run->v.recorded_us;
+	summary.has_keys = source->keys != NULL;
+	verify_free(&run->v);
+	log_reader_close(run->tiles);
+	free(run);
+	return summary;
+}

@@ -1,0 +1,33 @@
+/* The worldly half of verify: feeds the checker (verify.h) from the files, and replays the states.
+ */
+#ifndef IFSWARM_REPLAY_VERIFY_IO_H
+#define IFSWARM_REPLAY_VERIFY_IO_H
+
+#include "replay/options.h"
+#include "replay/source_io.h"
+#include "replay/verify.h"
+
+/* What was looked at, beside the findings. */
+struct verify_summary {
+	uint64_t size;
+	uint64_t full_tiles;
+	uint64_t checkpoints;
+	uint64_t sealed_present;
+	uint64_t sealed_opened;
+	uint64_t signed_size;
+	uint64_t digests; /* state digests that the replay reproduced */
+	uint64_t first_us, last_us;
+	uint64_t findings;
+	bool has_keys;
+	bool has_head;
+	bool has_published;
+};
+
+/* Checks everything; each break goes to `report` as it is found. */
+struct verify_summary verify_log(const struct options *options, struct source *source,
+				 verify_report *report, void *context);
+
+/* The replay of the states alone: part of verify_log. */
+void verify_states(struct verify *v, const char *data_dir, struct verify_summary *summary);
+
+#endif
