@@ -13,7 +13,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { RECONNECT_MIN_MS = 5, RECONNECT_MAX_MS = 100 };
+enum { RECONNECT_MIN_MS = 5, RECONNECT_MAX_MS = 100, CLOSE_WAIT_MS = 500, CLOSE_STEP_MS = 50 };
 
 /* What nng's threads hand to ours: indexes of slots or lanes, and an eventfd that counts them. */
 struct handover {
@@ -222,16 +222,26 @@ mailbox_answer(struct mailbox_server *server, uint32_t index, struct span bytes)
 	nng_ctx_send(slot->context, slot->aio);
 }
 
+static bool
+is_sending(const struct mailbox_server *server)
+{
+	for (size_t i = 0; i < server->count; i++) {
+		if (server->slots[i].state == SLOT_SENDING) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void
 mailbox_close(struct mailbox_server *server)
 {
-	/* nng's linger for REP does not wait: give the kernel the last answers before the socket goes. */
-	for (size_t i = 0; i < server->count; i++) {
-		if (server->slots[i].state == SLOT_SENDING) {
-			nng_aio_wait(server->slots[i].aio);
-		}
+	/* nng's linger for REP does not wait: give the kernel the last answers before the socket goes. Waiting
+	 * for the operation itself would never end: once sent, it receives. */
+	for (int waited_ms = 0; is_sending(server) && waited_ms < CLOSE_WAIT_MS; waited_ms += CLOSE_STEP_MS) {
+		nng_msleep(CLOSE_STEP_MS);
 	}
-	nng_msleep(50);
+	nng_msleep(CLOSE_STEP_MS);
 	nng_close(server->socket);
 	for (size_t i = 0; i < server->count; i++) {
 		nng_aio_stop(server->slots[i].aio);
