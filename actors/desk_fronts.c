@@ -32,8 +32,12 @@ static void
 greet(struct desk *desk, const struct command *command)
 {
 	const struct notice welcome = { .type = NOTICE_WELCOME, .welcome.epoch = desk->epoch };
+	struct command own	    = *command;
 
-	outbox_begin(&desk->outbox, command, desk_gate(desk));
+	/* The greeting is the actor's own: the ids of a front's commands increase, and ours is not one of them. */
+	own.front    = 0;
+	own.instance = (struct id) { { 0 } };
+	outbox_begin(&desk->outbox, &own, desk_gate(desk));
 	desk->core->greet(desk->core->state, command->front, &desk->outbox);
 	outbox_post(&desk->outbox, command->front, &welcome, (struct span) { 0 });
 }

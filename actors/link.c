@@ -124,7 +124,8 @@ write_ask(struct link *link, struct mp_writer *w)
 	}
 	if (link->state == LINK_DETACHED) {
 		write_head(link, w, REQUEST_ATTACH, 3);
-		link->asking = true;
+		link->asking	= true;
+		link->attaching = true;
 		return true;
 	}
 	link->asking = write_commands(link, w);
@@ -179,12 +180,13 @@ read_verdict(struct mp_reader *r)
 static void
 ask_reply(struct link *link, struct mp_reader *r)
 {
-	const bool attaching	   = link->state == LINK_DETACHED;
+	const bool attaching	   = link->attaching;
 	const size_t elements	   = mp_get_array(r, 3);
 	const enum verdict verdict = read_verdict(r);
 	const uint64_t epoch	   = mp_get_u64(r);
 
-	link->asking = false;
+	link->asking	= false;
+	link->attaching = false;
 	if (attaching && verdict == REFUSED_NOT_ATTACHED) {
 		link->state = LINK_LOST;
 	} else if (attaching && verdict == ACCEPTED && elements == 2) {

@@ -48,6 +48,7 @@ struct link {
 	uint64_t next_number;
 
 	bool asking;
+	bool attaching; /* what is asked is an attach */
 	bool polling;
 	uint64_t poll_epoch;
 	uint64_t taken; /* number of the last notice handed out since the last attach */

@@ -67,6 +67,7 @@ struct world {
 	uint64_t random;
 	uint64_t now_us;
 	bool gateways_may_die;
+	bool agents_may_leave;
 	struct session_state *session;
 	struct session_state *shadow; /* what the log alone gives */
 	struct core core;
@@ -141,14 +142,25 @@ check_equal(const struct core *a, const struct core *b, const char *when)
 	}
 }
 
+static struct session_state *
+new_session(uint64_t seed)
+{
+	const struct session_sizes sizes = { .agents = 64, .rooms = 16, .names = 64, .recent = 8192 };
+	struct session_state *state	 = session_new(&sizes, seed);
+
+	assert_non_null(state);
+	return state;
+}
+
 static void
 start_session(void)
 {
 	const uint8_t tail[6] = { 1, 2, 3, 4, 5, (uint8_t)epoch };
 
 	epoch++;
-	session_init(world.session, draw(UINT32_MAX));
-	world.core = session_core(world.session);
+	session_free(world.session);
+	world.session = new_session(draw(UINT32_MAX));
+	world.core    = session_core(world.session);
 	for (size_t i = 0; i < event_count; i++) {
 		world.core.apply(world.core.state, &events[i].event);
 	}
@@ -285,7 +297,7 @@ agent_acts(size_t g)
 		command.register_agent.room	  = draw_id();
 		agent_name(&command.register_agent.agent_name, g * AGENTS_PER_GATEWAY + a);
 		name_set(&command.register_agent.room_name, "default", 7);
-	} else if (draw(30) == 0) {
+	} else if (world.agents_may_leave && draw(30) == 0) {
 		command.type		 = COMMAND_LEAVE;
 		command.leave.connection = gateway->connections[a];
 		command.leave.reason	 = LEAVE_CLOSED;
@@ -477,17 +489,19 @@ signals_in_log(void)
 }
 
 static void
-run_seed(uint64_t seed, bool gateways_may_die)
+run_seed(uint64_t seed, bool gateways_may_die, bool agents_may_leave)
 {
 	world.seed	       = seed;
 	world.random	       = seed * 2654435761u + 1;
 	world.now_us	       = 1700000000000000u;
 	world.gateways_may_die = gateways_may_die;
+	world.agents_may_leave = agents_may_leave;
 	world.heard_count      = 0;
 	world.delivered	       = 0;
 	event_count	       = 0;
 	epoch		       = 0;
-	session_init(world.shadow, 1);
+	session_free(world.shadow);
+	world.shadow	  = new_session(1);
 	world.shadow_core = session_core(world.shadow);
 	start_session();
 	for (size_t g = 0; g < GATEWAYS; g++) {
@@ -509,7 +523,9 @@ run_seed(uint64_t seed, bool gateways_may_die)
 			fail_msg("seed %llu: gateway %zu is not settled", (unsigned long long)seed, g + 1);
 		}
 	}
-	if (!gateways_may_die && world.delivered != signals_in_log()) {
+	/* What was logged for a receiver that left before it could be told again after a crash is not owed. */
+	assert_true(world.delivered <= signals_in_log());
+	if (!gateways_may_die && !agents_may_leave && world.delivered != signals_in_log()) {
 		fail_msg("seed %llu: %llu signals in the log, %llu delivered", (unsigned long long)seed,
 			 (unsigned long long)signals_in_log(), (unsigned long long)world.delivered);
 	}
@@ -517,21 +533,32 @@ run_seed(uint64_t seed, bool gateways_may_die)
 	desk_free(&world.desk);
 }
 
+enum { SEEDS_STAY = 0, SEEDS_LEAVE = 1000, SEEDS_DIE = 2000 };
+
 static void
 given_crashes_of_session_and_witness_then_every_signal_comes_once(void **unused)
 {
 	(void)unused;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		run_seed(seed, false);
+		run_seed(SEEDS_STAY + seed, false, false);
 	}
 }
 
 static void
-given_gateways_that_die_too_then_nothing_comes_twice(void **unused)
+given_agents_that_leave_too_then_nothing_comes_twice_or_late(void **unused)
 {
 	(void)unused;
-	for (uint64_t seed = 1001; seed <= 1000 + SEEDS; seed++) {
-		run_seed(seed, true);
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		run_seed(SEEDS_LEAVE + seed, false, true);
+	}
+}
+
+static void
+given_gateways_that_die_too_then_nothing_comes_twice_or_late(void **unused)
+{
+	(void)unused;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		run_seed(SEEDS_DIE + seed, true, true);
 	}
 }
 
@@ -540,12 +567,11 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(given_crashes_of_session_and_witness_then_every_signal_comes_once),
-		cmocka_unit_test(given_gateways_that_die_too_then_nothing_comes_twice),
+		cmocka_unit_test(given_agents_that_leave_too_then_nothing_comes_twice_or_late),
+		cmocka_unit_test(given_gateways_that_die_too_then_nothing_comes_twice_or_late),
 	};
 
 	events	      = must(LOG_MAX * sizeof *events);
-	world.session = must(sizeof *world.session);
-	world.shadow  = must(sizeof *world.shadow);
 	world.append  = must(DESK_APPEND_BYTES_MAX + 64);
 	for (size_t g = 0; g < GATEWAYS; g++) {
 		world.gateways[g].memory = must(LINK_BYTES_MAX);
@@ -555,7 +581,8 @@ main(int argc, char **argv)
 		}
 	}
 	if (argc > 1) {
-		run_seed(strtoull(argv[1], NULL, 10), strtoull(argv[1], NULL, 10) > 1000);
+		const uint64_t seed = strtoull(argv[1], NULL, 10);
+		run_seed(seed, seed > SEEDS_DIE, seed > SEEDS_LEAVE);
 		return 0;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
