@@ -279,6 +279,42 @@ the_table_is_sound(void **state)
 		"something else that is far longer than any key there is at all"));
 }
 
+static bool
+is_in_file(const char *file, const char *wanted)
+{
+	static char text[256 * 1024];
+	char path[1024];
+
+	snprintf(path, sizeof path, "%s/%s", IFSWARM_SOURCE, file);
+	FILE *stream = fopen(path, "re");
+
+	assert_non_null(stream);
+	text[fread(text, 1, sizeof text - 1, stream)] = '\0';
+	fclose(stream);
+	return strstr(text, wanted) != NULL;
+}
+
+/* docs/generate was run after the last change of settings.def. */
+static void
+every_key_is_documented(void **state)
+{
+	size_t count;
+	const struct setting_description *table = settings_table(&count);
+	char line[1024];
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		snprintf(line, sizeof line, "\n# %s", table[i].help);
+		assert_true(is_in_file("deploy/ifswarm.conf.example", line));
+		snprintf(line, sizeof line, "\n#%s =", table[i].key);
+		assert_true(is_in_file("deploy/ifswarm.conf.example", line));
+		snprintf(line, sizeof line, "| %s |\n", table[i].help);
+		assert_true(is_in_file("docs/operator-guide.md", line));
+		snprintf(line, sizeof line, "| `%s`", table[i].key);
+		assert_true(is_in_file("docs/operator-guide.md", line));
+	}
+}
+
 int
 main(void)
 {
@@ -292,6 +328,7 @@ main(void)
 		cmocka_unit_test(the_fault_after_the_last_place_is_told_too),
 		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(the_table_is_sound),
+		cmocka_unit_test(every_key_is_documented),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
