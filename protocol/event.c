@@ -168,13 +168,14 @@ event_wire_read(struct mp_reader *r, struct event_wire *out)
 	out->occurred_us       = mp_get_u64(r);
 	out->command_id	       = mp_get_id(r);
 	out->trace_id	       = mp_get_id(r);
-	out->cause_back	       = (uint32_t)mp_get_u64(r);
+	const uint64_t back    = mp_get_u64(r);
+	out->cause_back	       = (uint32_t)back;
 	out->fields	       = mp_get_value(r);
 	out->parts	       = (uint32_t)mp_get_array(r, SEALED_PARTS_MAX);
 	for (uint32_t part = 0; part < out->parts; part++) {
 		out->part[part] = mp_get_bin(r, SEALED_BYTES_MAX);
 	}
-	if (r->bad || out->description == NULL || version != out->description->version
+	if (r->bad || out->description == NULL || version != out->description->version || back > UINT32_MAX
 	    || out->parts != record_parts(out->description->shape)) {
 		r->bad = true;
 		return;

@@ -49,7 +49,13 @@ put_body(struct mp_writer *w, struct span body)
 static struct span
 get_body(struct mp_reader *r)
 {
-	return mp_take_nil(r) ? (struct span) { 0 } : mp_get_bin(r, MESSAGE_BYTES_MAX);
+	if (mp_take_nil(r)) {
+		return (struct span) { 0 };
+	}
+	const struct span body = mp_get_bin(r, MESSAGE_BYTES_MAX);
+	/* No body is written as nil, so that each message has one encoding. */
+	r->bad |= body.count == 0;
+	return body;
 }
 
 void
@@ -73,6 +79,7 @@ command_read(struct mp_reader *r, struct command *out, struct span *body)
 	struct record_shape shape = { 0 };
 
 	memset(out, 0, sizeof *out);
+	*body = (struct span) { 0 };
 	r->bad |= mp_get_array(r, 5) != 5;
 	const uint64_t number = mp_get_u64(r);
 	out->command_id	      = mp_get_id(r);
@@ -109,6 +116,7 @@ notice_read(struct mp_reader *r, struct notice *out, struct span *body)
 	struct record_shape shape = { 0 };
 
 	memset(out, 0, sizeof *out);
+	*body = (struct span) { 0 };
 	r->bad |= mp_get_array(r, 7) != 7;
 	const uint64_t number = mp_get_u64(r);
 	out->command_id	      = mp_get_id(r);

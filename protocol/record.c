@@ -251,7 +251,7 @@ print_escaped(char *out, size_t size, const char *bytes, size_t count)
 {
 	size_t at = 0;
 
-	for (size_t i = 0; i < count && at + 5 < size; i++) {
+	for (size_t i = 0; i < count && at + 5 <= size; i++) {
 		const uint8_t byte     = (uint8_t)bytes[i];
 		const uint8_t previous = i > 0 ? (uint8_t)bytes[i - 1] : 0;
 		const uint8_t next     = i + 1 < count ? (uint8_t)bytes[i + 1] : 0;
