@@ -326,8 +326,8 @@ decide_front(const struct session_state *state, const struct command *command,
 	return REFUSED_MALFORMED; /* another actor's command, or one only session gives itself */
 }
 
-enum verdict
-session_decide(const void *state, const struct command *command, struct event_list *out)
+static enum verdict
+decide(const void *state, const struct command *command, struct event_list *out)
 {
 	switch ((int)command->type) {
 	case COMMAND_ATTACH:
@@ -342,6 +342,27 @@ session_decide(const void *state, const struct command *command, struct event_li
 		return command->front != 0 ? REFUSED_MALFORMED : decide_digest(command, out);
 	}
 	return decide_front(state, command, out);
+}
+
+/* A front repeats after a crash all that is not settled, and what it sent before its last accepted command
+ * was decided: unless it is remembered, it was refused then. It stays refused, for the front has been
+ * told of later things since and would take an acceptance for a repetition. */
+static bool
+was_refused(const struct session_state *state, const struct command *command)
+{
+	return fronts_repeat(&state->fronts, command) && !session_repeats(state, command);
+}
+
+enum verdict
+session_decide(const void *state, const struct command *command, struct event_list *out)
+{
+	const enum verdict verdict = decide(state, command, out);
+
+	if (verdict != ACCEPTED || out->count == 0 || !was_refused(state, command)) {
+		return verdict;
+	}
+	out->count = 0;
+	return command->type == COMMAND_REGISTER ? REFUSED_TAKEN : REFUSED_NO_SUCH_AGENT;
 }
 
 /* --- apply -------------------------------------------------------------------------------------

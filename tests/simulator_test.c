@@ -19,7 +19,7 @@
 #include "actors/session.h"
 #include "actors/witness.h"
 
-enum { GATEWAYS = 2, AGENTS_PER_GATEWAY = 4, STEPS = 6000, SEEDS = 40, WIRE_BYTES = 1024 * 1024, LOG_MAX = 65536 };
+enum { GATEWAYS = 2, AGENTS_PER_GATEWAY = 4, STEPS = 6000, SEEDS_PRESET = 8, WIRE_BYTES = 1024 * 1024, LOG_MAX = 65536 };
 
 /* --- the log ------------------------------------------------------------------------------------- */
 
@@ -533,13 +533,15 @@ run_seed(uint64_t seed, bool gateways_may_die, bool agents_may_leave)
 	desk_free(&world.desk);
 }
 
+static uint64_t seeds = SEEDS_PRESET; /* of each kind; IFSWARM_SEEDS gives more */
+
 enum { SEEDS_STAY = 0, SEEDS_LEAVE = 1000, SEEDS_DIE = 2000 };
 
 static void
 given_crashes_of_session_and_witness_then_every_signal_comes_once(void **unused)
 {
 	(void)unused;
-	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+	for (uint64_t seed = 1; seed <= seeds; seed++) {
 		run_seed(SEEDS_STAY + seed, false, false);
 	}
 }
@@ -548,7 +550,7 @@ static void
 given_agents_that_leave_too_then_nothing_comes_twice_or_late(void **unused)
 {
 	(void)unused;
-	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+	for (uint64_t seed = 1; seed <= seeds; seed++) {
 		run_seed(SEEDS_LEAVE + seed, false, true);
 	}
 }
@@ -557,7 +559,7 @@ static void
 given_gateways_that_die_too_then_nothing_comes_twice_or_late(void **unused)
 {
 	(void)unused;
-	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+	for (uint64_t seed = 1; seed <= seeds; seed++) {
 		run_seed(SEEDS_DIE + seed, true, true);
 	}
 }
@@ -571,6 +573,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(given_gateways_that_die_too_then_nothing_comes_twice_or_late),
 	};
 
+	if (getenv("IFSWARM_SEEDS") != NULL) {
+		seeds = strtoull(getenv("IFSWARM_SEEDS"), NULL, 10);
+	}
 	events	      = must(LOG_MAX * sizeof *events);
 	world.append  = must(DESK_APPEND_BYTES_MAX + 64);
 	for (size_t g = 0; g < GATEWAYS; g++) {
