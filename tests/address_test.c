@@ -119,6 +119,20 @@ threat_B11_ranges_are_read_or_refused(void **unused)
 	}
 }
 
+/* Its last address is ::ffff:ffff:ffff, which alone would be IPv4: address_parse cannot say it. */
+static void
+a_network_that_ends_with_the_mapped_ones_stays_ipv6(void **unused)
+{
+	static const uint8_t last[16] = { [10] = 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF };
+	struct address_range range;
+
+	(void)unused;
+	assert_null(address_range_parse(&range, "::/80"));
+	assert_int_equal(range.first.family, ADDRESS_IPV6);
+	assert_int_equal(range.last.family, ADDRESS_IPV6);
+	assert_memory_equal(range.last.bytes, last, sizeof last);
+}
+
 static void
 sockets_give_back_what_they_got(void **unused)
 {
@@ -180,6 +194,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_read_or_refused),
 		cmocka_unit_test(threat_B11_ranges_are_read_or_refused),
+		cmocka_unit_test(a_network_that_ends_with_the_mapped_ones_stays_ipv6),
 		cmocka_unit_test(sockets_give_back_what_they_got),
 		cmocka_unit_test(a_mapped_socket_address_is_ipv4),
 		cmocka_unit_test(addresses_are_compared_by_ip),
