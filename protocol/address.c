@@ -142,6 +142,11 @@ parse_cidr(struct address_range *out, const char *text, size_t ip_count, const c
 	}
 	out->first = address_of_ip(first.bytes, first.count, 0);
 	out->last = address_of_ip(last.bytes, last.count, 0);
+	/* ::/80 ends where the mapped addresses end, but is a network of IPv6. */
+	if (out->first.family == ADDRESS_IPV6) {
+		out->last.family = ADDRESS_IPV6;
+		memcpy(out->last.bytes, last.bytes, sizeof last.bytes);
+	}
 	return NULL;
 }
 
