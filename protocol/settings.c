@@ -112,12 +112,40 @@ setting_nearest_key(const char *key)
 	return best;
 }
 
+static const struct coturn_key {
+	const char *key;
+	bool holds;
+	const char *text;
+} coturn_keys[] = {
+#define COTURN(key, holds, text) { key, holds, text },
+#include "protocol/coturn.def"
+#undef COTURN
+};
+
+static const struct coturn_key *
+find_coturn(const char *key)
+{
+	for (size_t i = 0; i < sizeof coturn_keys / sizeof coturn_keys[0]; i++) {
+		if (strcmp(coturn_keys[i].key, key) == 0) {
+			return &coturn_keys[i];
+		}
+	}
+	return NULL;
+}
+
+/* A key that is none of ours: one of coturn's that holds anyway is accepted. */
 static bool
 refuse_unknown(const char *key, const char *where, struct setting_faults *faults)
 {
+	const struct coturn_key *coturn = find_coturn(key);
 	const char *near = setting_nearest_key(key);
 
-	if (strpbrk(key, " \t") != NULL) {
+	if (coturn != NULL && coturn->holds) {
+		return true;
+	}
+	if (coturn != NULL) {
+		setting_fault_add(faults, "%s: %s: %s", where, key, coturn->text);
+	} else if (strpbrk(key, " \t") != NULL) {
 		setting_fault_add(faults, "%s: \"%.60s\" is no key: write KEY = VALUE", where, key);
 	} else if (near != NULL) {
 		setting_fault_add(faults, "%s: unknown key \"%.60s\": did you mean \"%s\"?", where,
