@@ -150,12 +150,22 @@ signaled(struct timeline *t, const struct entry *entry, const struct signal *sig
 
 /* --- relays --- */
 
+void
+timeline_print_address(char *out, size_t size, const struct address *address)
+{
+	address_print(out, size, address);
+	char *colon = strrchr(out, ':');
+	if (address->port == 0 && colon != NULL && address->family != ADDRESS_NONE) {
+		*colon = '\0';
+	}
+}
+
 static void
 add_address(struct paper *paper, const struct address *address)
 {
 	char shown[ADDRESS_PRINT_MAX];
 
-	address_print(shown, sizeof shown, address);
+	timeline_print_address(shown, sizeof shown, address);
 	paper_add(paper, "%s", address->family == ADDRESS_NONE ? "a sealed address" : shown);
 }
 

@@ -106,6 +106,10 @@ json_t *timeline_json(const struct timeline *t);
 struct timeline_met *timeline_met_of(struct timeline *t, const struct id *agent);
 /* Counts and tells what concerns rooms; the rest is timeline.c's. */
 void timeline_presence(struct timeline *t, const struct entry *entry, const struct event *event);
+/* An address; without its port where that is 0 (a permission is for all ports of a peer). */
+void timeline_print_address(char *out, size_t size, const struct address *address);
+/* Time in any room, what lasts included. */
+uint64_t timeline_connected_us(const struct timeline *t);
 /* Time shared so far, one that lasts included. */
 uint64_t timeline_together_us(const struct timeline *t, const struct timeline_met *met);
 void timeline_tell(struct timeline *t, const struct entry *entry, const char *kind,

@@ -16,7 +16,7 @@ page_totals(const struct timeline *t, struct paper *out)
 
 	paper_add(out, "\nIN ALL\n");
 	paper_add(out, "  registrations   %" PRIu64 ", connected %s\n", t->registrations,
-		  moment_print_span(shown, sizeof shown, t->connected_us));
+		  moment_print_span(shown, sizeof shown, timeline_connected_us(t)));
 	paper_add(out, "  agents met      %u\n", t->met_count);
 	paper_add(out, "  relays          %" PRIu64 ", %s up, %s down\n", t->allocations,
 		  words_bytes(up, sizeof up, t->bytes_up),
@@ -101,7 +101,7 @@ page_peers(const struct timeline *t, uint32_t from, struct paper *out)
 		const struct timeline_peer *peer = &t->peers[i];
 		char address[ADDRESS_PRINT_MAX];
 
-		address_print(address, sizeof address, &peer->address);
+		timeline_print_address(address, sizeof address, &peer->address);
 		paper_add(out, "  %s", peer->address.family == ADDRESS_NONE ? "(sealed)" : address);
 		paper_to_column(out, 35);
 		paper_add(out, "%" PRIu64, peer->permissions);
@@ -186,7 +186,7 @@ address_json(const struct address *address)
 {
 	char shown[ADDRESS_PRINT_MAX];
 
-	address_print(shown, sizeof shown, address);
+	timeline_print_address(shown, sizeof shown, address);
 	return address->family == ADDRESS_NONE ? json_null() : json_string(shown);
 }
 
@@ -228,9 +228,9 @@ json_t *
 timeline_json(const struct timeline *t)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "registrations",
-			 integer(t->registrations), "connected_us", integer(t->connected_us),
-			 "allocations", integer(t->allocations), "bytes_up", integer(t->bytes_up),
-			 "bytes_down", integer(t->bytes_down), "refusals", integer(t->refusals),
-			 "rows_not_kept", integer(t->not_kept), "met", met_json(t), "relays",
-			 relays_json(t), "peers", peers_json(t));
+			 integer(t->registrations), "connected_us",
+			 integer(timeline_connected_us(t)), "allocations", integer(t->allocations),
+			 "bytes_up", integer(t->bytes_up), "bytes_down", integer(t->bytes_down),
+			 "refusals", integer(t->refusals), "rows_not_kept", integer(t->not_kept),
+			 "met", met_json(t), "relays", relays_json(t), "peers", peers_json(t));
 }

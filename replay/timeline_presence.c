@@ -25,6 +25,20 @@ timeline_together_us(const struct timeline *t, const struct timeline_met *met)
 	return met->together_us + (met->rooms > 0 ? now : 0);
 }
 
+uint64_t
+timeline_connected_us(const struct timeline *t)
+{
+	uint64_t sum = t->connected_us;
+
+	for (uint32_t i = 0; i < t->present_count; i++) {
+		const struct timeline_present *one = &t->present[i];
+		if (one->is_used && one->is_ours && t->last_us > one->since_us) {
+			sum += t->last_us - one->since_us;
+		}
+	}
+	return sum;
+}
+
 static void
 meet(struct timeline *t, const struct id *agent)
 {

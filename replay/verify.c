@@ -228,6 +228,14 @@ verify_end(struct verify *v)
 		verify_say(v, "the log is empty", "witness.db", "log_created at seq 0", "no row");
 	}
 	check_anchors_reached(v);
+	if (v->sealed_shut > 0) {
+		char parts[96];
+		snprintf(parts, sizeof parts, "%" PRIu64 " parts, the first at seq %" PRIu64,
+			 v->sealed_shut, v->first_shut);
+		verify_say(v, "sealed parts do not open with the keys that are here", parts,
+			   "the keys of this log, none destroyed without an event",
+			   "other keys, or fewer");
+	}
 	if (v->roots_unreachable > 0) {
 		char where[96];
 		snprintf(where, sizeof where, "%" PRIu64 " checkpoints, up to size %" PRIu64,

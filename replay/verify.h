@@ -104,6 +104,8 @@ struct verify {
 	uint64_t checkpoints;
 	uint64_t sealed_present;
 	uint64_t sealed_opened;
+	uint64_t sealed_shut; /* tried with the keys at hand, in vain */
+	uint64_t first_shut;
 	uint64_t roots_unreachable; /* checkpoints that failed after the first one did, folded */
 	uint64_t last_unreachable;
 };

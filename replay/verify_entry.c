@@ -233,13 +233,28 @@ check_part(struct verify *v, const struct verify_row *row, const struct entry *e
 	}
 }
 
+/* Folded into one finding: keys that are not this log's open nothing at all. */
+static void
+note_opened(struct verify *v, const struct verify_row *row, const struct entry *entry,
+	    const struct verify_opened *opened, uint32_t i)
+{
+	if (!opened->is_tried || opened->has_bad_key || row->body[i].count == 0) {
+		return;
+	}
+	if (opened->plain[i].count > 0) {
+		v->sealed_opened++;
+		return;
+	}
+	v->first_shut = v->sealed_shut++ == 0 ? entry->seq : v->first_shut;
+}
+
 static void
 check_parts(struct verify *v, const struct verify_row *row, const struct entry *entry,
 	    const struct verify_opened *opened)
 {
 	for (uint32_t i = 0; i < entry->parts; i++) {
 		check_part(v, row, entry, i);
-		v->sealed_opened += opened->is_tried && opened->plain[i].count > 0;
+		note_opened(v, row, entry, opened, i);
 	}
 	for (uint32_t i = entry->parts; i < SEALED_PARTS_MAX; i++) {
 		if (row->body[i].count > 0 || row->salt[i].count > 0) {

@@ -1,6 +1,6 @@
-/* A small true log for the tests of ifreplay, written by the store itself: two agents meet in a room, one
- * is given a relay, both states log their digests, 40 candidates fill the tree. Static functions,
- * included by the tests that need it.
+/* A small true log for the tests of ifreplay, written by the store itself: two agents meet in a
+ * room, one is given a relay, both states log their digests, 40 candidates fill the tree. Static
+ * functions, included by the tests that need it.
  */
 #ifndef IFSWARM_TESTS_REPLAY_FIXTURE_H
 #define IFSWARM_TESTS_REPLAY_FIXTURE_H
@@ -67,15 +67,15 @@ fixture_append(struct fixture *f, enum stream stream, struct event *event)
 
 	f->now_us += 1000;
 	event->occurred_us = f->now_us;
-	event->command_id  = fixture_id(0x01, ++f->commands);
+	event->command_id = fixture_id(0x01, ++f->commands);
 	event_write(&w, event);
 	assert(!w.bad);
 	struct mp_reader r = mp_reader_of(mp_written(&w));
 	event_wire_read(&r, &wire);
 	assert(!r.bad);
 	entry.stream_version = evidence_stream_head(f->evidence, stream).version;
-	assert(evidence_append(f->evidence, stream, f->epochs[stream], &wire, f->now_us, &f->seq)
-	       == EVIDENCE_OK);
+	assert(evidence_append(f->evidence, stream, f->epochs[stream], &wire, f->now_us, &f->seq) ==
+	       EVIDENCE_OK);
 	states_feed(&f->states, &entry, event, &claimed, &found);
 }
 
@@ -95,24 +95,25 @@ fixture_commit(struct fixture *f)
 static inline void
 fixture_claim(struct fixture *f, enum stream stream, const char *writer)
 {
-	assert(evidence_claim(f->evidence, stream, writer, f->now_us, &f->epochs[stream])
-	       == EVIDENCE_OK);
+	assert(evidence_claim(f->evidence, stream, writer, f->now_us, &f->epochs[stream]) ==
+	       EVIDENCE_OK);
 }
 
 static inline void
 fixture_register(struct fixture *f, uint8_t agent, const char *name, uint64_t connection)
 {
-	struct event event = { .type = EVENT_AGENT_REGISTERED, .trace_id = fixture_id(0x7A, agent) };
+	struct event event = { .type = EVENT_AGENT_REGISTERED,
+			       .trace_id = fixture_id(0x7A, agent) };
 
 	event.agent_registered = (struct event_agent_registered){
-		.agent	    = fixture_id(0xA0, agent),
-		.room	    = fixture_id(0xB0, 1),
-		.gateway    = 1,
-		.instance   = fixture_id(0xC0, 1),
+		.agent = fixture_id(0xA0, agent),
+		.room = fixture_id(0xB0, 1),
+		.gateway = 1,
+		.instance = fixture_id(0xC0, 1),
 		.connection = connection,
 		.agent_name = fixture_name(name),
-		.client	    = fixture_address(agent, 5000),
-		.room_name  = fixture_name("lobby"),
+		.client = fixture_address(agent, 5000),
+		.room_name = fixture_name("lobby"),
 	};
 	fixture_append(f, STREAM_SESSION, &event);
 }
@@ -124,11 +125,11 @@ fixture_signal(struct fixture *f, enum event_type type, uint8_t from, uint8_t to
 
 	/* The three kinds of signals have the same fields. */
 	event.sdp_offer_relayed = (struct event_sdp_offer_relayed){
-		.from	= fixture_id(0xA0, from),
-		.to	= fixture_id(0xA0, to),
-		.room	= fixture_id(0xB0, 1),
+		.from = fixture_id(0xA0, from),
+		.to = fixture_id(0xA0, to),
+		.room = fixture_id(0xB0, 1),
 		.digest = { { from, to } },
-		.bytes	= 1200,
+		.bytes = 1200,
 	};
 	fixture_append(f, STREAM_SESSION, &event);
 }
@@ -139,13 +140,13 @@ fixture_leave(struct fixture *f, uint8_t agent, const char *name, uint64_t conne
 	struct event event = { .type = EVENT_AGENT_DISCONNECTED };
 
 	event.agent_disconnected = (struct event_agent_disconnected){
-		.agent	    = fixture_id(0xA0, agent),
-		.room	    = fixture_id(0xB0, 1),
-		.gateway    = 1,
+		.agent = fixture_id(0xA0, agent),
+		.room = fixture_id(0xB0, 1),
+		.gateway = 1,
 		.connection = connection,
-		.reason	    = LEAVE_CLOSED,
+		.reason = LEAVE_CLOSED,
 		.agent_name = fixture_name(name),
-		.room_name  = fixture_name("lobby"),
+		.room_name = fixture_name("lobby"),
 	};
 	fixture_append(f, STREAM_SESSION, &event);
 }
@@ -157,35 +158,35 @@ fixture_allocate(struct fixture *f)
 
 	event.turn_allocation_created = (struct event_turn_allocation_created){
 		.allocation = fixture_id(0xD0, 1),
-		.user	    = fixture_id(0xE0, 1),
-		.relay	    = 1,
-		.transport  = 17,
-		.server	    = fixture_address(250, 3478),
-		.relayed    = fixture_address(250, 49152),
+		.user = fixture_id(0xE0, 1),
+		.relay = 1,
+		.transport = 17,
+		.server = fixture_address(250, 3478),
+		.relayed = fixture_address(250, 49152),
 		.expires_us = f->now_us + 600000000,
-		.user_name  = fixture_name("1790003600:alice"),
-		.client	    = fixture_address(1, 6000),
+		.user_name = fixture_name("1790003600:alice"),
+		.client = fixture_address(1, 6000),
 	};
 	fixture_append(f, STREAM_ALLOCATION, &event);
-	event			       = (struct event){ .type = EVENT_TURN_PERMISSION_INSTALLED };
+	event = (struct event){ .type = EVENT_TURN_PERMISSION_INSTALLED };
 	event.turn_permission_installed = (struct event_turn_permission_installed){
 		.allocation = fixture_id(0xD0, 1),
-		.user	    = fixture_id(0xE0, 1),
-		.number	    = 1,
+		.user = fixture_id(0xE0, 1),
+		.number = 1,
 		.expires_us = f->now_us + 300000000,
-		.peer	    = fixture_address(2, 0),
+		.peer = fixture_address(2, 0),
 	};
 	fixture_append(f, STREAM_ALLOCATION, &event);
-	event			= (struct event){ .type = EVENT_TURN_RELAY_USAGE };
-	event.turn_relay_usage	= (struct event_turn_relay_usage){
-		 .allocation   = fixture_id(0xD0, 1),
-		 .user	       = fixture_id(0xE0, 1),
-		 .number       = 1,
-		 .packets_up   = 10,
-		 .bytes_up     = 12345,
-		 .packets_down = 9,
-		 .bytes_down   = 6789,
-		 .peer	       = fixture_address(2, 0),
+	event = (struct event){ .type = EVENT_TURN_RELAY_USAGE };
+	event.turn_relay_usage = (struct event_turn_relay_usage){
+		.allocation = fixture_id(0xD0, 1),
+		.user = fixture_id(0xE0, 1),
+		.number = 1,
+		.packets_up = 10,
+		.bytes_up = 12345,
+		.packets_down = 9,
+		.bytes_down = 6789,
+		.peer = fixture_address(2, 0),
 	};
 	fixture_append(f, STREAM_ALLOCATION, &event);
 }
@@ -196,15 +197,15 @@ fixture_refuse(struct fixture *f)
 	struct event event = { .type = EVENT_TURN_REQUEST_REFUSED };
 
 	event.turn_request_refused = (struct event_turn_request_refused){
-		.day	   = fixture_id(0xF0, 1),
-		.relay	   = 1,
-		.verdict   = REFUSED_FORBIDDEN,
-		.method	   = 8,
-		.count	   = 5,
+		.day = fixture_id(0xF0, 1),
+		.relay = 1,
+		.verdict = REFUSED_FORBIDDEN,
+		.method = 8,
+		.count = 5,
 		.window_us = 10000000,
-		.source	   = fixture_address(1, 6000),
+		.source = fixture_address(1, 6000),
 		.user_name = fixture_name("1790003600:alice"),
-		.peer	   = { ADDRESS_IPV4, { 127, 0, 0, 1 }, 80 },
+		.peer = { ADDRESS_IPV4, { 127, 0, 0, 1 }, 80 },
 	};
 	fixture_append(f, STREAM_ALLOCATION, &event);
 }
@@ -215,13 +216,13 @@ fixture_end(struct fixture *f)
 	struct event event = { .type = EVENT_TURN_ALLOCATION_ENDED };
 
 	event.turn_allocation_ended = (struct event_turn_allocation_ended){
-		.allocation   = fixture_id(0xD0, 1),
-		.relay	      = 1,
-		.reason	      = END_RELEASED,
-		.packets_up   = 10,
-		.bytes_up     = 12345,
+		.allocation = fixture_id(0xD0, 1),
+		.relay = 1,
+		.reason = END_RELEASED,
+		.packets_up = 10,
+		.bytes_up = 12345,
 		.packets_down = 9,
-		.bytes_down   = 6789,
+		.bytes_down = 6789,
 	};
 	fixture_append(f, STREAM_ALLOCATION, &event);
 }
@@ -243,10 +244,10 @@ static inline void
 fixture_attach(struct fixture *f)
 {
 	struct event gateway = { .type = EVENT_GATEWAY_ATTACHED };
-	struct event relay   = { .type = EVENT_RELAY_ATTACHED };
+	struct event relay = { .type = EVENT_RELAY_ATTACHED };
 
 	gateway.gateway_attached = (struct event_gateway_attached){ 1, fixture_id(0xC0, 1) };
-	relay.relay_attached	 = (struct event_relay_attached){ 1, fixture_id(0xC1, 1) };
+	relay.relay_attached = (struct event_relay_attached){ 1, fixture_id(0xC1, 1) };
 	fixture_append(f, STREAM_SESSION, &gateway);
 	fixture_append(f, STREAM_ALLOCATION, &relay);
 }
@@ -259,8 +260,9 @@ fixture_open(struct fixture *f, const char *directory)
 	memset(f, 0, sizeof *f);
 	states_make(&f->states);
 	f->now_us = (uint64_t)FIXTURE_START_S * 1000000;
-	const struct evidence_options options
-		= { .directory = directory, .origin = FIXTURE_ORIGIN, .now_us = f->now_us };
+	const struct evidence_options options = { .directory = directory,
+						  .origin = FIXTURE_ORIGIN,
+						  .now_us = f->now_us };
 	if (!evidence_open(&options, &f->evidence, fault, sizeof fault)) {
 		fprintf(stderr, "%s\n", fault);
 		abort();
@@ -276,16 +278,15 @@ static inline void
 fixture_snapshot(struct fixture *f)
 {
 	struct span annex = { (const uint8_t *)"annex", 5 };
-	struct mp_writer w
-		= mp_writer_of(f->states.dump, 1 << 20);
+	struct mp_writer w = mp_writer_of(f->states.dump, 1 << 20);
 	const uint64_t version = evidence_stream_head(f->evidence, STREAM_SESSION).version;
 
 	fixture_begin(f);
 	fixture_digest(f, STREAM_SESSION);
 	fixture_commit(f);
 	f->states.cores[STREAM_SESSION].dump(f->states.session, &w);
-	assert(evidence_snapshot_put(f->evidence, STREAM_SESSION, version, mp_written(&w), annex)
-	       == EVIDENCE_OK);
+	assert(evidence_snapshot_put(f->evidence, STREAM_SESSION, version, mp_written(&w), annex) ==
+	       EVIDENCE_OK);
 }
 
 static inline void

@@ -1,0 +1,346 @@
+/* threat_G8: a true log is copied, one thing is changed in it, and the checker must name exactly
+ * that. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "replay/verify_io.h"
+#include "tests/replay_fixture.h"
+
+enum { SEEN_MAX = 64 };
+
+static char base[] = "/tmp/ifswarm-verify-XXXXXX";
+static char truth[128];
+static char other[128];
+static char copy[128];
+
+struct seen {
+	uint64_t count;
+	struct finding findings[SEEN_MAX];
+};
+
+static void
+shell(const char *command)
+{
+	if (system(command) != 0) {
+		fail_msg("%s", command);
+	}
+}
+
+static void
+collect(void *context, const struct finding *finding)
+{
+	struct seen *seen = context;
+
+	if (seen->count < SEEN_MAX) {
+		seen->findings[seen->count] = *finding;
+	}
+	seen->count++;
+}
+
+/* A fresh copy without triggers, changed by one SQL text and one shell command ("" for neither). */
+static void
+tamper(const char *sql, const char *command)
+{
+	char line[2048];
+
+	snprintf(line, sizeof line,
+		 "rm -rf %s && cp -r %s %s && sqlite3 %s/witness.db \"SELECT 'DROP TRIGGER ' || "
+		 "name || ';' "
+		 "FROM sqlite_master WHERE type = 'trigger'\" | sqlite3 %s/witness.db",
+		 copy, truth, copy, copy, copy);
+	shell(line);
+	if (*sql != '\0') {
+		snprintf(line, sizeof line, "sqlite3 -batch %s/witness.db \"%s\"", copy, sql);
+		shell(line);
+	}
+	if (*command != '\0') {
+		snprintf(line, sizeof line, "cd %s && %s", copy, command);
+		shell(line);
+	}
+}
+
+static struct verify_summary
+check(struct seen *seen, const char *outside)
+{
+	struct options options = { .ask = ASK_VERIFY, .data_dir = copy, .checkpoint = outside };
+	struct source source;
+	char fault[512];
+
+	memset(seen, 0, sizeof *seen);
+	if (!source_open(&source, copy, fault, sizeof fault)) {
+		fail_msg("%s", fault);
+	}
+	const struct verify_summary summary = verify_log(&options, &source, collect, seen);
+	source_close(&source);
+	return summary;
+}
+
+static bool
+is_named(const struct seen *seen, const char *what, const char *where)
+{
+	for (uint64_t i = 0; i < seen->count && i < SEEN_MAX; i++) {
+		if (strstr(seen->findings[i].what, what) != NULL &&
+		    strcmp(seen->findings[i].where, where) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+print_seen(const struct seen *seen)
+{
+	for (uint64_t i = 0; i < seen->count && i < SEEN_MAX; i++) {
+		print_message("  %s | %s | %s | %s\n", seen->findings[i].what,
+			      seen->findings[i].where, seen->findings[i].expected,
+			      seen->findings[i].found);
+	}
+}
+
+/* `most`: so many findings and no more: what was not touched is not accused. 0: any number. */
+static const struct {
+	const char *name;
+	const char *sql;
+	const char *command;
+	const char *what;
+	const char *where;
+	uint64_t most;
+} rows[] = {
+	{ "a bit of an entry in a full tile",
+	  "UPDATE event SET entry = CAST(substr(entry, 1, length(entry) - 1) || x'00' AS BLOB) "
+	  "WHERE seq = 100",
+	  "", "the entry is not the one whose hash was recorded", "seq 100", 2 },
+	{ "two entries edited are two findings",
+	  "UPDATE event SET entry = CAST(substr(entry, 1, length(entry) - 1) || x'00' AS BLOB) "
+	  "WHERE seq IN (100, 300)",
+	  "", "the entry is not the one whose hash was recorded", "seq 300", 3 },
+	{ "an entry in the tile that is not full",
+	  "UPDATE event SET entry = CAST(substr(entry, 1, length(entry) - 1) || x'00' AS BLOB) "
+	  "WHERE seq = 600",
+	  "", "the root over the entries is not the signed one", "checkpoint of size 616", 0 },
+	{ "an entry that is not msgpack", "UPDATE event SET entry = x'C1' WHERE seq = 100", "",
+	  "the entry cannot be read", "seq 100", 0 },
+	{ "a row deleted", "DELETE FROM event WHERE seq = 100", "", "entries are missing",
+	  "seq 100", 0 },
+	{ "a range deleted", "DELETE FROM event WHERE seq BETWEEN 100 AND 119", "",
+	  "entries are missing", "seq 100 to 119", 0 },
+	{ "the tail deleted", "DELETE FROM event WHERE seq > 600", "",
+	  "the log is shorter than a signed checkpoint", "head", 0 },
+	{ "the tail deleted, its checkpoints too",
+	  "DELETE FROM event WHERE seq > 600; DELETE FROM checkpoint WHERE size > 600", "",
+	  "stream_head does not describe the end of the log", "stream_head", 0 },
+	{ "a row put in at the end",
+	  "INSERT INTO event SELECT 621, recorded_us, stream, type, entry FROM event WHERE seq = "
+	  "620",
+	  "", "the seq column is not the entry's seq", "seq 621", 0 },
+	{ "two rows swapped",
+	  "CREATE TEMP TABLE t AS SELECT seq, entry FROM event WHERE seq IN (100, 101); UPDATE "
+	  "event SET "
+	  "entry = (SELECT entry FROM t WHERE t.seq = 201 - event.seq) WHERE seq IN (100, 101)",
+	  "", "the seq column is not the entry's seq", "seq 101", 0 },
+	{ "a forged time column", "UPDATE event SET recorded_us = recorded_us + 1 WHERE seq = 100",
+	  "", "the recorded_us column is not the entry's", "seq 100", 1 },
+	{ "a forged stream column", "UPDATE event SET stream = 2 WHERE seq = 100", "",
+	  "the stream column is not the entry's", "seq 100", 1 },
+	{ "a forged type column", "UPDATE event SET type = 103 WHERE seq = 100", "",
+	  "the type column is not the entry's", "seq 100", 1 },
+	{ "a sealed body changed",
+	  "UPDATE sealed SET body = CAST(x'00' || substr(body, 2) AS BLOB) WHERE id = 88", "",
+	  "a sealed part is not the one that the entry names", "seq 44 sealed part 0", 1 },
+	{ "a salt changed", "UPDATE sealed SET salt = zeroblob(32) WHERE id = 89", "",
+	  "a sealed part is not the one that the entry names", "seq 44 sealed part 1", 1 },
+	{ "a sealed part deleted", "DELETE FROM sealed WHERE id = 88", "",
+	  "a sealed part is missing", "seq 44 sealed part 0", 1 },
+	{ "a sealed part cut",
+	  "UPDATE sealed SET body = CAST(substr(body, 1, 20) AS BLOB) WHERE id = 88", "",
+	  "a sealed part has another length", "seq 44 sealed part 0", 2 },
+	{ "a sealed row of an entry that has none",
+	  "INSERT INTO sealed SELECT 94, salt, body FROM sealed WHERE id = 88", "",
+	  "a sealed row that the entry does not know", "seq 47", 1 },
+	{ "a sealed row of no entry",
+	  "INSERT INTO sealed SELECT 2000, salt, body FROM sealed WHERE id = 88", "",
+	  "a sealed row without an entry", "seq 1000", 1 },
+	{ "a tile's hash changed",
+	  "UPDATE tile SET hashes = CAST(zeroblob(32) || substr(hashes, 33) AS BLOB) WHERE id = 1",
+	  "", "the entry is not the one whose hash was recorded", "seq 256", 1 },
+	{ "a tile deleted", "DELETE FROM tile WHERE id = 0", "",
+	  "a tile is missing before this one", "tile level 0 index 1", 1 },
+	{ "the last tile deleted", "DELETE FROM tile WHERE id = 1", "", "tiles are missing",
+	  "tile level 0 from index 1", 1 },
+	{ "a tile cut",
+	  "UPDATE tile SET hashes = CAST(substr(hashes, 1, 8000) AS BLOB) WHERE id = 0", "",
+	  "a tile has another length", "tile level 0 index 0", 0 },
+	{ "a checkpoint's signature forged",
+	  "UPDATE checkpoint SET note = CAST(replace(CAST(note AS TEXT), 'A', 'B') AS BLOB) WHERE "
+	  "size = 616",
+	  "", "a checkpoint's signature does not hold", "checkpoint of size 616", 1 },
+	{ "a checkpoint under another size", "UPDATE checkpoint SET size = 617 WHERE size = 616",
+	  "", "a checkpoint stands under another size", "checkpoint of size 617", 1 },
+	{ "a stream's version", "UPDATE stream_head SET version = version - 1 WHERE stream = 1", "",
+	  "the version column is not what the entries say", "stream_head of stream 1", 1 },
+	{ "a stream's epoch", "UPDATE stream_head SET epoch = 9 WHERE stream = 2", "",
+	  "the epoch column is not what the entries say", "stream_head of stream 2", 1 },
+	{ "a stream's last_seq", "UPDATE stream_head SET last_seq = 3 WHERE stream = 2", "",
+	  "the last_seq column is not what the entries say", "stream_head of stream 2", 1 },
+	{ "a snapshot's state", "UPDATE snapshot SET dump = x'90'", "",
+	  "a snapshot is not the state that was logged", "snapshot of stream 1 version 5", 1 },
+	{ "a snapshot's version", "UPDATE snapshot SET version = 4", "",
+	  "a snapshot stands under another version", "snapshot of stream 1 version 4", 1 },
+	{ "a snapshot's event", "UPDATE snapshot SET seq = 44", "",
+	  "a snapshot that the log does not vouch for", "snapshot of stream 1 version 5", 1 },
+	{ "the head forged", "", "sed -i s/A/B/g head", "a checkpoint's signature does not hold",
+	  "head", 1 },
+	{ "the published checkpoint forged", "", "sed -i s/A/B/g pub/checkpoint",
+	  "a checkpoint's signature does not hold", "pub/checkpoint", 1 },
+	{ "the head gone", "", "rm head", "the head is missing", "head", 1 },
+	{ "another log's key", "", "cp ../other/log.vkey .",
+	  "a checkpoint's signature does not hold", "head", 0 },
+	{ "no key", "", "rm log.vkey", "no signature can be checked", "log.vkey", 1 },
+	{ "two databases spliced",
+	  "ATTACH '../other/witness.db' AS o; DELETE FROM event WHERE seq >= 300; INSERT INTO "
+	  "event SELECT * "
+	  "FROM o.event WHERE seq >= 300",
+	  "", "the entry is not the one whose hash was recorded", "seq 300", 0 },
+	{ "another log's keys", "",
+	  "cp ../other/keys.db ../other/private/wrap.key . && mv wrap.key private/",
+	  "sealed parts do not open with the keys that are here", "10 parts, the first at seq 44",
+	  1 },
+};
+
+static void
+every_break_is_named(void **state)
+{
+	size_t failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct seen seen;
+		char line[2048];
+
+		/* ATTACH wants a path. */
+		snprintf(line, sizeof line, "%s", rows[i].sql);
+		char *at = strstr(line, "../other");
+		if (at != NULL) {
+			char rest[2048];
+			snprintf(rest, sizeof rest, "%s", at + strlen("../other"));
+			snprintf(at, sizeof line - (size_t)(at - line), "%s%s", other, rest);
+		}
+		tamper(line, rows[i].command);
+		check(&seen, NULL);
+		if (!is_named(&seen, rows[i].what, rows[i].where) ||
+		    (rows[i].most > 0 && seen.count > rows[i].most)) {
+			print_message("NOT AS EXPECTED: %s (%llu findings)\n", rows[i].name,
+				      (unsigned long long)seen.count);
+			print_seen(&seen);
+			failures++;
+		}
+	}
+	assert_int_equal(failures, 0);
+}
+
+static void
+a_true_log_holds(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	tamper("", "");
+	const struct verify_summary summary = check(&seen, NULL);
+	print_seen(&seen);
+	assert_int_equal(seen.count, 0);
+	assert_int_equal(summary.digests, 3);
+	assert_int_equal(summary.sealed_opened, summary.sealed_present);
+	assert_int_equal(summary.signed_size, summary.size);
+	assert_int_equal(summary.full_tiles, 2);
+}
+
+static void
+it_holds_without_keys_too(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	tamper("", "rm -r keys.db private");
+	const struct verify_summary summary = check(&seen, NULL);
+	print_seen(&seen);
+	assert_int_equal(seen.count, 0);
+	assert_false(summary.has_keys);
+	assert_int_equal(summary.sealed_opened, 0);
+	assert_true(summary.sealed_present > 0);
+}
+
+/* Whoever cuts the tail off cleanly, in every file, is found only by a checkpoint from elsewhere.
+ */
+static void
+a_clean_cut_needs_an_outside_checkpoint(void **state)
+{
+	struct seen seen;
+	char outside[256];
+
+	(void)state;
+	snprintf(outside, sizeof outside, "%s/head", truth);
+	tamper("DELETE FROM event WHERE seq >= 616; DELETE FROM sealed WHERE id >= 1232; DELETE "
+	       "FROM checkpoint WHERE size > 616; "
+	       "DELETE FROM snapshot; UPDATE stream_head SET version = 566, last_seq = 615 WHERE "
+	       "stream = 1; "
+	       "UPDATE stream_head SET version = (SELECT count(*) FROM event WHERE stream = 2), "
+	       "last_seq = "
+	       "(SELECT max(seq) FROM event WHERE stream = 2) WHERE stream = 2; UPDATE stream_head "
+	       "SET version = "
+	       "(SELECT count(*) FROM event WHERE stream = 3), last_seq = (SELECT max(seq) FROM "
+	       "event WHERE "
+	       "stream = 3) WHERE stream = 3; UPDATE stream_head SET version = (SELECT count(*) "
+	       "FROM event "
+	       "WHERE stream = 1), last_seq = (SELECT max(seq) FROM event WHERE stream = 1) WHERE "
+	       "stream = 1",
+	       "sqlite3 witness.db 'SELECT writefile(\"head\", CAST(note AS BLOB)) FROM checkpoint "
+	       "WHERE size = 616' "
+	       "> /dev/null && cp head pub/checkpoint");
+	check(&seen, NULL);
+	print_seen(&seen);
+	assert_int_equal(seen.count, 0);
+	check(&seen, outside);
+	assert_true(is_named(&seen, "the log is shorter than a signed checkpoint",
+			     "the checkpoint you gave"));
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	if (mkdtemp(base) == NULL) {
+		return 1;
+	}
+	snprintf(truth, sizeof truth, "%s/true", base);
+	snprintf(other, sizeof other, "%s/other", base);
+	snprintf(copy, sizeof copy, "%s/copy", base);
+	fixture_make(truth);
+	fixture_make(other);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char line[256];
+
+	(void)state;
+	snprintf(line, sizeof line, "rm -rf %s", base);
+	return system(line);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_true_log_holds),
+		cmocka_unit_test(it_holds_without_keys_too),
+		cmocka_unit_test(every_break_is_named),
+		cmocka_unit_test(a_clean_cut_needs_an_outside_checkpoint),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
