@@ -199,7 +199,8 @@ check_type(struct verify *v, const struct entry *entry)
 	}
 }
 
-static void
+/* True if the part that lies there is the one that the entry names. */
+static bool
 check_part(struct verify *v, const struct verify_row *row, const struct entry *entry, uint32_t i)
 {
 	const struct sealed_part *part = &entry->part[i];
@@ -214,7 +215,7 @@ check_part(struct verify *v, const struct verify_row *row, const struct entry *e
 	if (row->body[i].count == 0 || row->salt[i].count == 0) {
 		verify_say(v, "a sealed part is missing", where, "its ciphertext and salt",
 			   "none, and no event says that it was lawfully erased");
-		return;
+		return false;
 	}
 	v->sealed_present++;
 	if (row->body[i].count != part->length) {
@@ -224,21 +225,23 @@ check_part(struct verify *v, const struct verify_row *row, const struct entry *e
 	if (row->salt[i].count != SEAL_SALT_BYTES) {
 		verify_say_numbers(v, "a salt has another length", where, SEAL_SALT_BYTES,
 				   row->salt[i].count);
-		return;
+		return false;
 	}
 	seal_digest(row->salt[i].at, row->body[i], &digest);
-	if (!digest_equal(&digest, &part->digest)) {
+	const bool is_named = digest_equal(&digest, &part->digest);
+	if (!is_named) {
 		verify_say_digests(v, "a sealed part is not the one that the entry names", where,
 				   &part->digest, &digest);
 	}
+	return is_named;
 }
 
 /* Folded into one finding: keys that are not this log's open nothing at all. */
 static void
-note_opened(struct verify *v, const struct verify_row *row, const struct entry *entry,
-	    const struct verify_opened *opened, uint32_t i)
+note_opened(struct verify *v, const struct entry *entry, const struct verify_opened *opened,
+	    uint32_t i)
 {
-	if (!opened->is_tried || opened->has_bad_key || row->body[i].count == 0) {
+	if (!opened->is_tried || opened->has_bad_key) {
 		return;
 	}
 	if (opened->plain[i].count > 0) {
@@ -253,8 +256,9 @@ check_parts(struct verify *v, const struct verify_row *row, const struct entry *
 	    const struct verify_opened *opened)
 {
 	for (uint32_t i = 0; i < entry->parts; i++) {
-		check_part(v, row, entry, i);
-		note_opened(v, row, entry, opened, i);
+		if (check_part(v, row, entry, i)) {
+			note_opened(v, entry, opened, i);
+		}
 	}
 	for (uint32_t i = entry->parts; i < SEALED_PARTS_MAX; i++) {
 		if (row->body[i].count > 0 || row->salt[i].count > 0) {

@@ -277,16 +277,20 @@ fixture_open(struct fixture *f, const char *directory)
 static inline void
 fixture_snapshot(struct fixture *f)
 {
-	struct span annex = { (const uint8_t *)"annex", 5 };
-	struct mp_writer w = mp_writer_of(f->states.dump, 1 << 20);
+	const struct core *core = &f->states.cores[STREAM_SESSION];
+	uint8_t *memory = malloc(2 << 22);
+	struct mp_writer dump = mp_writer_of(memory, 1 << 22);
+	struct mp_writer annex = mp_writer_of(memory + (1 << 22), 1 << 22);
 	const uint64_t version = evidence_stream_head(f->evidence, STREAM_SESSION).version;
 
 	fixture_begin(f);
 	fixture_digest(f, STREAM_SESSION);
 	fixture_commit(f);
-	f->states.cores[STREAM_SESSION].dump(f->states.session, &w);
-	assert(evidence_snapshot_put(f->evidence, STREAM_SESSION, version, mp_written(&w), annex) ==
-	       EVIDENCE_OK);
+	core->dump(core->state, &dump);
+	core->dump_personal(core->state, &annex);
+	assert(evidence_snapshot_put(f->evidence, STREAM_SESSION, version, mp_written(&dump),
+				     mp_written(&annex)) == EVIDENCE_OK);
+	free(memory);
 }
 
 static inline void

@@ -204,6 +204,11 @@ static const struct {
 	  "event SELECT * "
 	  "FROM o.event WHERE seq >= 300",
 	  "", "the entry is not the one whose hash was recorded", "seq 300", 0 },
+	{ "two keys exchanged", "",
+	  "sqlite3 keys.db 'UPDATE data_key SET wrapped = (SELECT wrapped FROM data_key WHERE "
+	  "created_seq = 45) "
+	  "WHERE created_seq = 42'",
+	  "a key is not the one that the log committed to", "seq 44", 0 },
 	{ "another log's keys", "",
 	  "cp ../other/keys.db ../other/private/wrap.key . && mv wrap.key private/",
 	  "sealed parts do not open with the keys that are here", "10 parts, the first at seq 44",
