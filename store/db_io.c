@@ -207,8 +207,9 @@ say_unreadable(sqlite3 *db, const struct db_kind *kind, const char *path, char *
 		       "it";
 		break;
 	default:
-		snprintf(fault, size, "%s: %s cannot be read: %s", path, kind->name,
-			 sqlite3_errmsg(db));
+		snprintf(fault, size,
+			 "%s: %s cannot be read: %s (%s): see to the disk and to who owns the file",
+			 path, kind->name, sqlite3_errmsg(db), strerror(sqlite3_system_errno(db)));
 		return false;
 	}
 	snprintf(fault, size, "%s: %s cannot be read: %s", path, kind->name, what);

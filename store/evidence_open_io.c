@@ -56,6 +56,7 @@ open_directory(struct opening *o)
 	}
 	snprintf(o->e->directory, sizeof o->e->directory, "%s", directory);
 	path_join(o->e->ballast, directory, "ballast");
+	ballast_yield(o->e->ballast);
 	return true;
 }
 

@@ -197,6 +197,16 @@ ballast_free(const char *path)
 }
 
 void
+ballast_yield(const char *path)
+{
+	struct statvfs status;
+
+	if (statvfs(path, &status) == 0 && status.f_bavail * status.f_frsize < BALLAST_BYTES) {
+		ballast_free(path);
+	}
+}
+
+void
 random_bytes(void *out, size_t count)
 {
 	uint8_t *at = out;

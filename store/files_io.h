@@ -29,6 +29,8 @@ enum { BALLAST_BYTES = 1024 * 1024, BALLAST_SPARE_BYTES = 2 * BALLAST_BYTES };
 /* FILE_FULL unless BALLAST_SPARE_BYTES stay free beside it. */
 enum file_result ballast_make(const char *path);
 void ballast_free(const char *path);
+/* Frees it if there is less than that beside it: opening a database takes room, too. */
+void ballast_yield(const char *path);
 
 /* From the kernel; ends the process if it has none to give. */
 void random_bytes(void *out, size_t count);
