@@ -16,14 +16,9 @@
 #include "protocol/verdict.h"
 
 enum {
-	CREDENTIAL_USERS_MAX = 64,
-	CREDENTIAL_SECRETS_MAX = 8,
 	CREDENTIAL_SECRET_BYTES = 512,
-	CREDENTIAL_USERNAME_BYTES = 508, /* RFC 8489 section 14.3 */
-	CREDENTIAL_PASSWORD_BYTES = 28,  /* base64 of an HMAC-SHA1 */
+	CREDENTIAL_PASSWORD_BYTES = 28, /* base64 of an HMAC-SHA1 */
 	CREDENTIAL_REALM_BYTES = 128,
-	/* A name that is valid for longer was not made by anyone who follows our rules (C11). */
-	CREDENTIAL_FUTURE_MAX_S = 366 * 86400,
 };
 
 struct credential_user {

@@ -44,6 +44,21 @@ enum {
 	CHANNEL_NUMBER_MIN	   = 0x4000,
 	CHANNEL_NUMBER_MAX	   = 0x4FFF,
 
+	/* What one STUN message may name: peers of a CreatePermission, attributes in a 420. */
+	STUN_PEERS_MAX	 = 16,
+	STUN_UNKNOWN_MAX = 8,
+
+	/* Credentials: static users, and secrets that are valid at once while they are rolled over. */
+	CREDENTIAL_USERS_MAX	  = 64,
+	CREDENTIAL_SECRETS_MAX	  = 8,
+	CREDENTIAL_USERNAME_BYTES = 508, /* RFC 8489 section 14.3 */
+	/* A name that is valid for longer was not made by anyone who follows our rules. */
+	CREDENTIAL_FUTURE_MAX_S = 366 * 86400,
+
+	/* Peer policy: allow and deny rules together; our own listeners, and our own relayed IPs. */
+	PEER_RULES_MAX = 128,
+	PEER_OWN_MAX   = 64,
+
 	/* Between actors. */
 	MESSAGE_BYTES_MAX = 16 * 1024 * 1024,
 };
@@ -53,5 +68,6 @@ _Static_assert(SESSION_NAMES_MAX <= KNOWN_NAMES_MAX, "a directory holds them");
 _Static_assert(PERMIT_PEERS_MAX <= EVENTS_PER_COMMAND_MAX, "one event for each peer");
 _Static_assert(ALLOCATION_LIFETIME_S <= ALLOCATION_LIFETIME_MAX_S, "the default is allowed");
 _Static_assert(EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX, "a command fits one append");
+_Static_assert(NAME_BYTES_MAX + 11 <= CREDENTIAL_USERNAME_BYTES, "a name without escapes fits a USERNAME");
 
 #endif

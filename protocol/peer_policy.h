@@ -16,7 +16,7 @@
 
 #include "protocol/address.h"
 
-enum { PEER_RULES_MAX = 128, PEER_RULE_BYTES = 96, PEER_OWN_MAX = 64, PEER_SPECIAL = 38 };
+enum { PEER_RULE_BYTES = 96, PEER_SPECIAL = 38 };
 
 struct peer_rule {
 	bool allow;

@@ -13,7 +13,7 @@
 
 #include "protocol/integrity.h"
 
-enum { STUN_HEADER_BYTES = 20, STUN_PEERS_MAX = 16, STUN_UNKNOWN_MAX = 8 };
+enum { STUN_HEADER_BYTES = 20 };
 
 enum stun_class { STUN_REQUEST = 0, STUN_INDICATION = 1, STUN_SUCCESS = 2, STUN_ERROR = 3 };
 
