@@ -1,0 +1,191 @@
+#include "actors/relay_config.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+size_t
+relay_ips_find(const struct relay_ips *ips, const struct address *relayed)
+{
+	size_t at = 0;
+
+	while (at < ips->count && !address_equal_ip(&ips->items[at].external, relayed)) {
+		at++;
+	}
+	return at;
+}
+
+size_t
+relay_ips_choose(const struct relay_ips *ips, const struct address *local, uint8_t family)
+{
+	size_t first = ips->count;
+
+	for (size_t i = 0; i < ips->count; i++) {
+		if (ips->items[i].ip.family != family) {
+			continue;
+		}
+		if (address_equal_ip(&ips->items[i].ip, local)) {
+			return i;
+		}
+		if (first == ips->count) {
+			first = i;
+		}
+	}
+	return first;
+}
+
+/* --- addresses ----------------------------------------------------------------------------------
+ */
+
+/* PUBLIC is for every IP of its family, PUBLIC/PRIVATE for that one. */
+static const char *
+apply_external(struct relay_ips *ips, const char *text)
+{
+	char public_text[SETTING_BYTES_MAX];
+	const char *slash = strchr(text, '/');
+	struct address external;
+	struct address private = { 0 };
+
+	snprintf(public_text, sizeof public_text, "%.*s",
+		 slash == NULL ? (int)sizeof public_text - 1 : (int)(slash - text), text);
+	const char *fault = address_parse(&external, public_text);
+	if (fault == NULL && slash != NULL) {
+		fault = address_parse(&private, slash + 1);
+	}
+	for (size_t i = 0; fault == NULL && i < ips->count; i++) {
+		struct relay_ip *item = &ips->items[i];
+		const bool is_meant = slash == NULL ? item->ip.family == external.family
+						    : address_equal_ip(&item->ip, &private);
+		if (is_meant) {
+			item->external = external;
+			item->external.port = 0;
+		}
+	}
+	return fault;
+}
+
+static const char *
+read_ips(struct relay_ips *ips, const struct settings *settings)
+{
+	const struct setting_list *list =
+		settings->relay_ip.count > 0 ? &settings->relay_ip : &settings->listening_ip;
+	const char *fault = NULL;
+
+	memset(ips, 0, sizeof *ips);
+	ips->port_min = (uint16_t)settings->min_port;
+	ips->port_max = (uint16_t)settings->max_port;
+	for (size_t i = 0; fault == NULL && i < list->count && i < RELAY_IPS_MAX; i++) {
+		struct relay_ip *item = &ips->items[ips->count++];
+		fault = address_parse(&item->ip, list->items[i].bytes);
+		item->ip.port = 0;
+		item->external = item->ip;
+	}
+	for (size_t i = 0; fault == NULL && i < settings->external_ip.count; i++) {
+		fault = apply_external(ips, settings->external_ip.items[i].bytes);
+	}
+	return fault;
+}
+
+/* --- policy -------------------------------------------------------------------------------------
+ */
+
+static const char *
+add_own_port(struct peer_policy *policy, const char *ip, uint64_t port)
+{
+	struct address address;
+	const char *fault =
+		address_parse(&address, strcmp(ip, "localhost") == 0 ? "127.0.0.1" : ip);
+
+	if (fault != NULL) {
+		return fault;
+	}
+	address.port = (uint16_t)port;
+	return peer_policy_add_listener(policy, &address) ? NULL : "too many addresses of our own";
+}
+
+static const char *
+read_policy(struct peer_policy *policy, const struct settings *settings,
+	    const struct relay_ips *ips, const struct address *listeners, size_t listener_count)
+{
+	enum { WITNESS_HTTP_PORT = 9000 };
+	const char *fault;
+
+	peer_policy_init(policy, ips->port_min, ips->port_max);
+	for (size_t i = 0; i < listener_count; i++) {
+		if (!peer_policy_add_listener(policy, &listeners[i])) {
+			return "listening-ip: too many addresses";
+		}
+	}
+	fault = add_own_port(policy, settings->host.bytes, settings->port);
+	if (fault == NULL) {
+		fault = add_own_port(policy, "127.0.0.1", WITNESS_HTTP_PORT);
+	}
+	for (size_t i = 0; fault == NULL && i < ips->count; i++) {
+		const bool added = peer_policy_add_relayed(policy, &ips->items[i].ip) &&
+				   peer_policy_add_relayed(policy, &ips->items[i].external);
+		fault = added ? NULL : "relay-ip: too many addresses";
+	}
+	for (size_t i = 0; fault == NULL && i < settings->allowed_peer_ip.count; i++) {
+		fault = peer_policy_add_allow(policy, settings->allowed_peer_ip.items[i].bytes);
+	}
+	for (size_t i = 0; fault == NULL && i < settings->denied_peer_ip.count; i++) {
+		fault = peer_policy_add_deny(policy, settings->denied_peer_ip.items[i].bytes);
+	}
+	return fault;
+}
+
+/* --- credentials --------------------------------------------------------------------------------
+ */
+
+static const char *
+read_credentials(struct credentials *out, const struct settings *settings,
+		 const struct nonce_key *nonce_key)
+{
+	struct integrity integrity;
+	const char *fault =
+		credentials_init(out, settings->realm.bytes, nonce_key, settings->stale_nonce);
+
+	integrity_open(&integrity);
+	for (size_t i = 0; fault == NULL && i < settings->user.count; i++) {
+		fault = credentials_add_user(out, &integrity, settings->user.items[i].bytes);
+	}
+	for (size_t i = 0; fault == NULL && i < settings->static_auth_secret.count; i++) {
+		fault = credentials_add_secret(out, settings->static_auth_secret.items[i].bytes);
+	}
+	integrity_close(&integrity);
+	out->open = settings->no_auth;
+	if (fault == NULL && !out->open && out->user_count == 0 && out->secret_count == 0) {
+		return "no user and no static-auth-secret: nobody could use the relay";
+	}
+	return fault;
+}
+
+const char *
+relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct settings *settings,
+		  uint64_t number, const struct address *listeners, size_t listener_count,
+		  const struct nonce_key *nonce_key, const uint8_t seed[RELAY_SEED_BYTES])
+{
+	memset(out, 0, sizeof *out);
+	if (listener_count == 0 || listener_count > RELAY_LISTENERS_MAX) {
+		return "no listening socket, or too many of them";
+	}
+	const char *fault = read_ips(ips, settings);
+	if (fault == NULL) {
+		fault = read_policy(&out->policy, settings, ips, listeners, listener_count);
+	}
+	if (fault == NULL) {
+		fault = read_credentials(&out->credentials, settings, nonce_key);
+	}
+	for (size_t i = 0; i < ips->count; i++) {
+		out->serves_ipv4 |= ips->items[i].ip.family == ADDRESS_IPV4;
+		out->serves_ipv6 |= ips->items[i].ip.family == ADDRESS_IPV6;
+	}
+	out->number = number;
+	out->listener_count = (uint32_t)listener_count;
+	memcpy(out->listeners, listeners, listener_count * sizeof *listeners);
+	out->usage_interval_s = settings->usage_interval;
+	out->unauthenticated_rate = settings->unauthenticated_rate;
+	out->limits = allocation_limits_of(0, 0, settings->max_allocate_lifetime, 0);
+	memcpy(out->seed, seed, RELAY_SEED_BYTES);
+	return fault;
+}

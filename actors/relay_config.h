@@ -1,0 +1,41 @@
+/* From settings to what a relay works with: credentials, peer policy, the IPs of relayed sockets.
+ */
+#ifndef IFSWARM_ACTORS_RELAY_CONFIG_H
+#define IFSWARM_ACTORS_RELAY_CONFIG_H
+
+#include "actors/relay.h"
+#include "protocol/settings.h"
+
+enum { RELAY_IPS_MAX = 64 };
+
+/* An IP that relayed sockets are bound to, and how it is seen from outside (external-ip). Ports are
+ * 0. */
+struct relay_ip {
+	struct address ip;
+	struct address external;
+};
+
+struct relay_ips {
+	size_t count;
+	struct relay_ip items[RELAY_IPS_MAX];
+	uint16_t port_min;
+	uint16_t port_max;
+};
+
+/* Fills both from settings that settings_check has passed. `listeners` are the local addresses of
+ * the listening sockets in the order of their numbers. NULL, or what is wrong and with which key;
+ * no secret is in it. */
+const char *relay_config_read(struct relay_config *out, struct relay_ips *ips,
+			      const struct settings *settings, uint64_t number,
+			      const struct address *listeners, size_t listener_count,
+			      const struct nonce_key *nonce_key,
+			      const uint8_t seed[RELAY_SEED_BYTES]);
+
+/* The place in `ips` of a relayed address as it is seen from outside; ips->count if it is none of
+ * ours. */
+size_t relay_ips_find(const struct relay_ips *ips, const struct address *relayed);
+/* Where to bind for a client of the listener `local`: its own IP if it is one of ours, else the
+ * first of the family; ips->count if there is none. */
+size_t relay_ips_choose(const struct relay_ips *ips, const struct address *local, uint8_t family);
+
+#endif

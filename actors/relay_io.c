@@ -1,0 +1,458 @@
+#include "actors/relay_io.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "actors/link_io.h"
+#include "actors/mailbox_io.h"
+#include "actors/relay_batch_io.h"
+#include "actors/relay_sockets_io.h"
+#include "actors/sandbox_io.h"
+#include "actors/signals_io.h"
+#include "protocol/log_line_io.h"
+#include "protocol/time_io.h"
+
+enum {
+	EVENTS_MAX = 128,
+	WAIT_MS = 100,
+	LINK_US = 20 * 1000, /* the link is run at least that often */
+	TICK_US = 1000 * 1000,
+	QUIET_WAIT_US = 3 * 1000 * 1000, /* the last reports, at the end */
+	ROUNDS_MAX = 8, /* batches from one listener before others get their turn */
+	MAILBOX_SLOTS = 8,
+};
+
+struct relay_process {
+	struct relay_config config;
+	struct relay_ips ips;
+	struct relay_sockets sockets;
+	int listeners[RELAY_LISTENERS_MAX];
+	uint32_t drops[RELAY_LISTENERS_MAX];
+	struct relay *relay;
+	struct relay_sink sink;
+	struct link_io *link;
+	struct mailbox_server *mailbox;
+	struct batch_in *in;
+	struct batch_out *out;
+	int epoll;
+	bool asked; /* commands were given to the link and not sent yet */
+	uint64_t now_us;
+	uint64_t linked_us;
+	uint64_t ticked_us;
+};
+
+/* --- what the pure relay asks for ---------------------------------------------------------------
+ */
+
+static bool
+sink_ask(void *context, struct command *command)
+{
+	struct relay_process *process = context;
+
+	command->command_id = link_command_id(process->link);
+	process->asked = true;
+	return link_send(process->link, command, (struct span){ 0 });
+}
+
+static void
+make_room(struct relay_process *process)
+{
+	if (batch_is_full(process->out)) {
+		batch_send(process->out);
+	}
+}
+
+static void
+sink_reply(void *context, uint32_t listener, const struct address *to, struct span bytes)
+{
+	struct relay_process *process = context;
+
+	make_room(process);
+	batch_add_copy(process->out, process->listeners[listener], to, bytes);
+}
+
+static uint32_t
+sink_open(void *context, const struct address *relayed)
+{
+	struct relay_process *process = context;
+
+	return relay_sockets_bind_again(&process->sockets, relayed);
+}
+
+static void
+sink_close(void *context, uint32_t socket)
+{
+	struct relay_process *process = context;
+
+	batch_send(process->out); /* nothing may be on its way over it */
+	relay_sockets_release(&process->sockets, socket);
+}
+
+/* --- datagrams ----------------------------------------------------------------------------------
+ */
+
+static void act(struct relay_process *process, const struct relay_answer *answer);
+
+static void
+bind_socket(struct relay_process *process, const struct relay_answer *asked)
+{
+	const struct address *local = &process->config.listeners[asked->from];
+	const size_t ip = relay_ips_choose(&process->ips, local, asked->family);
+	struct address relayed;
+	uint32_t socket = SOCKET_NONE;
+
+	if (ip < process->ips.count) {
+		socket = relay_sockets_bind(&process->sockets, ip, asked->even_port, &relayed);
+	}
+	if (socket == SOCKET_NONE) {
+		const struct relay_answer refusal =
+			relay_unbound(process->relay, asked->pending, process->now_us);
+		act(process, &refusal);
+		return;
+	}
+	relay_bound(process->relay, asked->pending, socket, &relayed);
+}
+
+static void
+act(struct relay_process *process, const struct relay_answer *answer)
+{
+	switch (answer->action) {
+	case RELAY_DROP:
+		break;
+	case RELAY_REPLY:
+		sink_reply(process, answer->from, &answer->to, answer->bytes);
+		break;
+	case RELAY_TO_PEER:
+		make_room(process);
+		batch_add(process->out, process->sockets.fds[answer->from], &answer->to,
+			  answer->bytes);
+		break;
+	case RELAY_TO_CLIENT:
+		make_room(process);
+		batch_add(process->out, process->listeners[answer->from], &answer->to,
+			  answer->bytes);
+		break;
+	case RELAY_BIND:
+		bind_socket(process, answer);
+		break;
+	}
+}
+
+static void
+read_listener(struct relay_process *process, uint32_t listener)
+{
+	uint32_t count = BATCH_MAX;
+
+	for (int round = 0; round < ROUNDS_MAX && count == BATCH_MAX; round++) {
+		count = batch_receive(process->in, process->listeners[listener], 0, BATCH_MAX);
+		for (uint32_t i = 0; i < count; i++) {
+			struct address source;
+			size_t bytes = 0;
+			const uint8_t *data = batch_data(process->in, i, &bytes, &source);
+			const struct relay_answer answer =
+				relay_handle_client(process->relay, listener, &source,
+						    (struct span){ data, bytes }, process->now_us);
+			act(process, &answer);
+		}
+		batch_send(process->out);
+	}
+}
+
+/* Datagrams of many relayed sockets gather in places `used` and following, and leave together. */
+static uint32_t
+read_relayed(struct relay_process *process, uint32_t socket, uint32_t used)
+{
+	if (process->sockets.fds[socket] < 0) {
+		return used; /* closed since epoll spoke */
+	}
+	const uint32_t count =
+		batch_receive(process->in, process->sockets.fds[socket], used, BATCH_MAX - used);
+	for (uint32_t i = used; i < used + count; i++) {
+		struct address source;
+		size_t bytes = 0;
+		uint8_t *data = batch_data(process->in, i, &bytes, &source);
+		const struct relay_answer answer = relay_handle_peer(
+			process->relay, socket, &source, data, bytes, process->now_us);
+		act(process, &answer);
+	}
+	return used + count;
+}
+
+/* --- the actor ----------------------------------------------------------------------------------
+ */
+
+static void
+run_link(struct relay_process *process)
+{
+	struct notice notice;
+	struct span body;
+
+	process->asked = false;
+	process->linked_us = process->now_us;
+	link_run(process->link);
+	while (link_next(process->link, &notice, &body)) {
+		relay_handle_notice(process->relay, &notice, body, process->now_us);
+	}
+	batch_send(process->out);
+	if (process->asked) {
+		process->asked = false;
+		link_run(process->link);
+	}
+}
+
+/* The supervisor asks whether we are alive; nobody else has business here. */
+static void
+answer_mailbox(struct relay_process *process)
+{
+	struct span request;
+	uint32_t slot = 0;
+
+	while (mailbox_take(process->mailbox, &slot, &request)) {
+		uint8_t bytes[32];
+		struct mp_reader r = mp_reader_of(request);
+		struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
+
+		mp_get_array(&r, 8);
+		const bool is_ping = mp_get_u64(&r) == REQUEST_PING && !r.bad;
+		mp_put_array(&w, 2);
+		mp_put_u64(&w, is_ping ? ACCEPTED : REFUSED_MALFORMED);
+		mp_put_u64(&w, link_epoch(process->link));
+		mailbox_answer(process->mailbox, slot, mp_written(&w));
+	}
+}
+
+/* --- time ---------------------------------------------------------------------------------------
+ */
+
+static void
+watch_drops(struct relay_process *process)
+{
+	for (uint32_t i = 0; i < process->config.listener_count; i++) {
+		const uint32_t drops = relay_listener_drops(process->listeners[i]);
+		if (drops != process->drops[i]) {
+			log_warning("the kernel dropped %u datagrams for a full buffer: raise "
+				    "net.core.rmem_max, or run more relays",
+				    drops - process->drops[i]);
+			process->drops[i] = drops;
+		}
+	}
+}
+
+static void
+pass_time(struct relay_process *process)
+{
+	if (process->now_us - process->ticked_us >= TICK_US ||
+	    process->now_us < process->ticked_us) {
+		process->ticked_us = process->now_us;
+		relay_tick(process->relay, process->now_us);
+		watch_drops(process);
+	}
+	if (process->asked || process->now_us - process->linked_us >= LINK_US ||
+	    process->now_us < process->linked_us) {
+		run_link(process);
+	}
+}
+
+static void
+turn(struct relay_process *process)
+{
+	struct epoll_event events[EVENTS_MAX];
+	const int ready = epoll_wait(process->epoll, events, EVENTS_MAX, WAIT_MS);
+	uint32_t used = 0;
+	bool linked = false;
+
+	process->now_us = time_now_us();
+	for (int i = 0; i < ready; i++) {
+		const uint32_t number = (uint32_t)events[i].data.u64;
+		switch (events[i].data.u64 >> 32) {
+		case WATCH_RELAYED:
+			used = read_relayed(process, number, used);
+			break;
+		case WATCH_LINK:
+			linked = true;
+			break;
+		case WATCH_MAILBOX:
+			answer_mailbox(process);
+			break;
+		default:
+			break;
+		}
+		if (used == BATCH_MAX) {
+			batch_send(process->out);
+			used = 0;
+		}
+	}
+	batch_send(process->out);
+	for (int i = 0; i < ready; i++) {
+		if (events[i].data.u64 >> 32 == WATCH_LISTENER) {
+			read_listener(process, (uint32_t)events[i].data.u64);
+		}
+	}
+	if (linked) {
+		run_link(process);
+	}
+	pass_time(process);
+}
+
+/* --- start and end ------------------------------------------------------------------------------
+ */
+
+static bool
+watch(struct relay_process *process, int fd, uint32_t kind, uint32_t number)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = watch_pack(kind, number) };
+
+	return epoll_ctl(process->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static bool
+read_config(struct relay_process *process, const struct start *start)
+{
+	struct address listeners[RELAY_LISTENERS_MAX];
+	struct nonce_key nonce_key;
+	uint8_t seed[RELAY_SEED_BYTES];
+
+	if (start->socket_count > RELAY_LISTENERS_MAX ||
+	    pread(start->nonce_key_fd, nonce_key.bytes, sizeof nonce_key.bytes, 0) !=
+		    (ssize_t)sizeof nonce_key.bytes ||
+	    getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
+		log_error("the supervisor gave no nonce key, or the kernel no random bytes");
+		return false;
+	}
+	for (size_t i = 0; i < start->socket_count; i++) {
+		process->listeners[i] = start->sockets[i];
+		if (!relay_listener_address(start->sockets[i], &listeners[i])) {
+			log_error("file descriptor %d is no bound UDP socket", start->sockets[i]);
+			return false;
+		}
+	}
+	const char *fault =
+		relay_config_read(&process->config, &process->ips, start->settings, start->number,
+				  listeners, start->socket_count, &nonce_key, seed);
+	explicit_bzero(&nonce_key, sizeof nonce_key);
+	if (fault != NULL) {
+		log_error("the settings cannot be used: %s", fault);
+	}
+	return fault == NULL;
+}
+
+static bool
+open_actors(struct relay_process *process, const struct start *start)
+{
+	char url[MAILBOX_URL_MAX];
+	char name[32];
+	char fault[512];
+
+	snprintf(name, sizeof name, "relay-%u", start->number);
+	mailbox_url(url, sizeof url, start->run_dir, name);
+	process->link = link_open(start->run_dir, "allocation", start->number, fault, sizeof fault);
+	if (process->link != NULL) {
+		process->mailbox = mailbox_listen(url, MAILBOX_SLOTS, fault, sizeof fault);
+	}
+	if (process->link == NULL || process->mailbox == NULL) {
+		log_error("%s", fault);
+		return false;
+	}
+	return watch(process, link_fd(process->link), WATCH_LINK, 0) &&
+	       watch(process, mailbox_server_fd(process->mailbox), WATCH_MAILBOX, 0);
+}
+
+static bool
+open_all(struct relay_process *process, const struct start *start)
+{
+	const struct sandbox_rules rules = { .writable = { start->run_dir } };
+
+	process->epoll = epoll_create1(EPOLL_CLOEXEC);
+	process->in = batch_in_new();
+	process->out = batch_out_new();
+	if (process->epoll < 0 || process->in == NULL || process->out == NULL || !signals_catch() ||
+	    !relay_sockets_open(&process->sockets, &process->ips, process->epoll)) {
+		log_error("out of memory or file descriptors at start");
+		return false;
+	}
+	/* The mailbox starts threads, and they inherit the sandbox only if it is there before them.
+	 */
+	if (!read_config(process, start) || !sandbox_enter(&rules) ||
+	    !open_actors(process, start)) {
+		return false;
+	}
+	for (uint32_t i = 0; i < process->config.listener_count; i++) {
+		relay_listener_prepare(process->listeners[i], &process->config.listeners[i]);
+		process->drops[i] = relay_listener_drops(process->listeners[i]);
+		if (!watch(process, process->listeners[i], WATCH_LISTENER, i)) {
+			return false;
+		}
+	}
+	process->sink = (struct relay_sink){ process, sink_ask, sink_reply, sink_open, sink_close };
+	process->relay = relay_new(&process->config, &process->sink);
+	return true;
+}
+
+/* What was relayed is told before the process ends. */
+static void
+end_in_order(struct relay_process *process)
+{
+	const uint64_t deadline_us = time_monotonic_us() + QUIET_WAIT_US;
+
+	relay_report_all(process->relay);
+	do {
+		run_link(process);
+		usleep(2000);
+	} while (!link_is_quiet(process->link) && time_monotonic_us() < deadline_us);
+	if (!link_is_quiet(process->link)) {
+		log_warning("the allocation actor did not take the last reports: some usage is not "
+			    "in the log");
+	}
+}
+
+static void
+close_all(struct relay_process *process)
+{
+	if (process->relay != NULL) {
+		relay_free(process->relay);
+	}
+	if (process->mailbox != NULL) {
+		mailbox_close(process->mailbox);
+	}
+	if (process->link != NULL) {
+		link_close(process->link);
+	}
+	if (process->sockets.fds != NULL && process->sockets.free != NULL) {
+		relay_sockets_close(&process->sockets);
+	}
+	batch_in_free(process->in);
+	batch_out_free(process->out);
+	explicit_bzero(process, sizeof *process);
+	free(process);
+}
+
+int
+relay_run(const struct start *start)
+{
+	struct relay_process *process = calloc(1, sizeof *process);
+
+	if (process == NULL) {
+		log_error("out of memory at start");
+		return 1;
+	}
+	bool failed = !open_all(process, start);
+	if (!failed) {
+		while (!signals_stop() && link_state(process->link) != LINK_LOST) {
+			turn(process);
+		}
+		failed = link_state(process->link) == LINK_LOST;
+		if (failed) {
+			log_warning("the allocation actor gave this relay up: starting over");
+		} else {
+			end_in_order(process);
+		}
+	}
+	close_all(process);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,277 @@
+#include "actors/relay_sockets_io.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "protocol/address_io.h"
+#include "protocol/log_line_io.h"
+#include "protocol/record.h"
+
+enum {
+	LISTENER_BUFFER_BYTES = 4 * 1024 * 1024,
+	RELAYED_BUFFER_BYTES = 256 * 1024,
+	TRIES_RANDOM = 32,
+	TRIES_IN_TURN = 4096, /* when the range is nearly full */
+	FDS_BESIDE = 256,     /* files, mailboxes, listeners */
+};
+
+uint64_t
+watch_pack(uint32_t kind, uint32_t number)
+{
+	return (uint64_t)kind << 32 | number;
+}
+
+static void
+raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+		return;
+	}
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	    limit.rlim_max < RELAY_SOCKETS_MAX + FDS_BESIDE) {
+		log_info("at most %llu open files: so many allocations fit; raise LimitNOFILE for "
+			 "more",
+			 (unsigned long long)limit.rlim_max);
+	}
+}
+
+bool
+relay_sockets_open(struct relay_sockets *sockets, const struct relay_ips *ips, int epoll)
+{
+	*sockets = (struct relay_sockets){ .ips = ips, .epoll = epoll };
+	sockets->fds = malloc(RELAY_SOCKETS_MAX * sizeof *sockets->fds);
+	sockets->free = malloc(RELAY_SOCKETS_MAX * sizeof *sockets->free);
+	if (sockets->fds == NULL || sockets->free == NULL) {
+		return false;
+	}
+	for (uint32_t i = 0; i < RELAY_SOCKETS_MAX; i++) {
+		sockets->fds[i] = -1;
+		sockets->free[i] = RELAY_SOCKETS_MAX - 1 - i;
+	}
+	sockets->free_count = RELAY_SOCKETS_MAX;
+	raise_fd_limit();
+	return true;
+}
+
+void
+relay_sockets_close(struct relay_sockets *sockets)
+{
+	for (uint32_t i = 0; i < RELAY_SOCKETS_MAX; i++) {
+		if (sockets->fds[i] >= 0) {
+			close(sockets->fds[i]);
+		}
+	}
+	free(sockets->fds);
+	free(sockets->free);
+}
+
+/* A datagram that is too long for a path is fragmented on its way: DONT-FRAGMENT is not offered. */
+static void
+let_fragment(int fd, int family)
+{
+	const int dont = IP_PMTUDISC_DONT;
+
+	if (family == AF_INET) {
+		setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &dont, sizeof dont);
+	} else {
+		setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &dont, sizeof dont);
+	}
+}
+
+static void
+set_buffers(int fd, int bytes)
+{
+	/* The forced form passes the sysctl limit and needs CAP_NET_ADMIN; without it the plain
+	 * form. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0) {
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	}
+}
+
+/* -1 if that port cannot be had. */
+static int
+open_bound(const struct address *local)
+{
+	struct sockaddr_storage where;
+	const socklen_t length = address_to_sockaddr(local, &where);
+	const int one = 1;
+	const int fd = socket(where.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0) {
+		return -1;
+	}
+	if (where.ss_family == AF_INET6) {
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+	}
+	if (bind(fd, (const struct sockaddr *)&where, length) != 0) {
+		close(fd);
+		return -1;
+	}
+	let_fragment(fd, where.ss_family);
+	set_buffers(fd, RELAYED_BUFFER_BYTES);
+	return fd;
+}
+
+static uint32_t
+watch(struct relay_sockets *sockets, int fd)
+{
+	const uint32_t number = sockets->free[sockets->free_count - 1];
+	struct epoll_event event = { .events = EPOLLIN,
+				     .data.u64 = watch_pack(WATCH_RELAYED, number) };
+
+	if (epoll_ctl(sockets->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+		close(fd);
+		return SOCKET_NONE;
+	}
+	sockets->free_count--;
+	sockets->fds[number] = fd;
+	return number;
+}
+
+static uint32_t
+bind_port(struct relay_sockets *sockets, size_t ip, uint16_t port, struct address *relayed)
+{
+	const struct relay_ip *item = &sockets->ips->items[ip];
+	struct address local = item->ip;
+
+	local.port = port;
+	const int fd = sockets->free_count == 0 ? -1 : open_bound(&local);
+	if (fd < 0) {
+		return SOCKET_NONE;
+	}
+	*relayed = item->external;
+	relayed->port = port;
+	return watch(sockets, fd);
+}
+
+static uint32_t
+random_u32(void)
+{
+	uint32_t value = 0;
+
+	if (getrandom(&value, sizeof value, 0) != sizeof value) {
+		abort(); /* a kernel without randomness: a predictable port must not be given out */
+	}
+	return value;
+}
+
+/* The `index`-th port of the range, or of its even ones. */
+static uint16_t
+port_at(const struct relay_ips *ips, uint32_t index, bool even)
+{
+	const uint32_t first = even ? (ips->port_min + 1u) & ~1u : ips->port_min;
+	const uint32_t step = even ? 2 : 1;
+
+	return (uint16_t)(first + index * step);
+}
+
+static uint32_t
+ports_of(const struct relay_ips *ips, bool even)
+{
+	const uint32_t first = even ? (ips->port_min + 1u) & ~1u : ips->port_min;
+
+	return first > ips->port_max ? 0 : (ips->port_max - first) / (even ? 2 : 1) + 1;
+}
+
+uint32_t
+relay_sockets_bind(struct relay_sockets *sockets, size_t ip, bool even_port,
+		   struct address *relayed)
+{
+	const uint32_t ports = ports_of(sockets->ips, even_port);
+	uint32_t number = SOCKET_NONE;
+
+	assert(ip < sockets->ips->count);
+	if (ports == 0) {
+		return SOCKET_NONE;
+	}
+	for (int i = 0; i < TRIES_RANDOM && number == SOCKET_NONE; i++) {
+		number = bind_port(sockets, ip,
+				   port_at(sockets->ips, random_u32() % ports, even_port), relayed);
+		if (number == SOCKET_NONE && (errno == EMFILE || errno == ENFILE)) {
+			return SOCKET_NONE;
+		}
+	}
+	const uint32_t start = random_u32() % ports;
+	for (uint32_t i = 0; i < ports && i < TRIES_IN_TURN && number == SOCKET_NONE; i++) {
+		number = bind_port(sockets, ip,
+				   port_at(sockets->ips, (start + i) % ports, even_port), relayed);
+	}
+	return number;
+}
+
+uint32_t
+relay_sockets_bind_again(struct relay_sockets *sockets, const struct address *relayed)
+{
+	const size_t ip = relay_ips_find(sockets->ips, relayed);
+	struct address same;
+
+	return ip == sockets->ips->count ? SOCKET_NONE
+					 : bind_port(sockets, ip, relayed->port, &same);
+}
+
+void
+relay_sockets_release(struct relay_sockets *sockets, uint32_t number)
+{
+	assert(number < RELAY_SOCKETS_MAX);
+	assert(sockets->fds[number] >= 0);
+	close(sockets->fds[number]);
+	sockets->fds[number] = -1;
+	sockets->free[sockets->free_count++] = number;
+}
+
+void
+relay_listener_prepare(int fd, const struct address *local)
+{
+	char text[ADDRESS_PRINT_MAX];
+	int receive = 0;
+	int send = 0;
+	socklen_t length = sizeof receive;
+
+	set_buffers(fd, LISTENER_BUFFER_BYTES);
+	let_fragment(fd, local->family == ADDRESS_IPV4 ? AF_INET : AF_INET6);
+	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive, &length);
+	length = sizeof send;
+	getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, &length);
+	address_print(text, sizeof text, local);
+	log_info("listening on udp %s, buffers %d bytes in, %d out%s", text, receive, send,
+		 receive < LISTENER_BUFFER_BYTES ? ": raise net.core.rmem_max for bursts" : "");
+}
+
+uint32_t
+relay_listener_drops(int fd)
+{
+	uint32_t values[SK_MEMINFO_VARS] = { 0 };
+	socklen_t length = sizeof values;
+
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values, &length) == 0
+		       ? values[SK_MEMINFO_DROPS]
+		       : 0;
+}
+
+bool
+relay_listener_address(int fd, struct address *out)
+{
+	struct sockaddr_storage where = { 0 };
+	socklen_t length = sizeof where;
+
+	if (getsockname(fd, (struct sockaddr *)&where, &length) != 0) {
+		return false;
+	}
+	*out = address_from_sockaddr(&where);
+	return out->family != ADDRESS_NONE;
+}

@@ -1,0 +1,39 @@
+/* The sockets of a relay: the listening ones, inherited from the supervisor, and the relayed ones,
+ * each for one allocation and known by a number. */
+#ifndef IFSWARM_ACTORS_RELAY_SOCKETS_IO_H
+#define IFSWARM_ACTORS_RELAY_SOCKETS_IO_H
+
+#include "actors/relay_config.h"
+
+struct relay_sockets {
+	const struct relay_ips *ips;
+	int epoll;
+	int *fds; /* of relayed sockets, by number; -1: free */
+	uint32_t *free;
+	uint32_t free_count;
+};
+
+/* What epoll hands back: a relayed socket's number, or one of these kinds with a number. */
+enum { WATCH_RELAYED, WATCH_LISTENER, WATCH_LINK, WATCH_MAILBOX };
+uint64_t watch_pack(uint32_t kind, uint32_t number);
+
+bool relay_sockets_open(struct relay_sockets *sockets, const struct relay_ips *ips, int epoll);
+void relay_sockets_close(struct relay_sockets *sockets);
+
+/* Binds a random free port of the configured range on that IP, watches it, and says how peers see
+ * it. SOCKET_NONE if there is none. */
+uint32_t relay_sockets_bind(struct relay_sockets *sockets, size_t ip, bool even_port,
+			    struct address *relayed);
+/* Binds this very relayed address again. */
+uint32_t relay_sockets_bind_again(struct relay_sockets *sockets, const struct address *relayed);
+void relay_sockets_release(struct relay_sockets *sockets, uint32_t number);
+
+/* Larger buffers for a listening socket, and fragmentation as the network wants it; says once what
+ * the kernel gave. */
+void relay_listener_prepare(int fd, const struct address *local);
+/* Datagrams the kernel dropped on it because we were too slow. */
+uint32_t relay_listener_drops(int fd);
+/* The address a listening socket is bound to. */
+bool relay_listener_address(int fd, struct address *out);
+
+#endif
