@@ -30,8 +30,7 @@ actor_serves_signaling(const struct actor *actor)
 	       actor->kind == ACTOR_GATEWAY;
 }
 
-/* --- what is handed over -----------------------------------------------------------------------
- */
+/* --- what is handed over --- */
 
 static int
 settings_memfd(const struct settings *settings)
@@ -149,8 +148,7 @@ cluster_prepare(struct cluster *cluster, struct settings *settings, bool listeni
 	return cluster->nonce_key_fd >= 0 && prepare_settings(cluster) && add_actors(cluster);
 }
 
-/* --- starting ----------------------------------------------------------------------------------
- */
+/* --- starting --- */
 
 struct plan_texts {
 	char number[12];

@@ -67,8 +67,7 @@ data_dir_make(const char *data)
 	return own_directory(resolved) && path_of(path, data, "private") && own_directory(path);
 }
 
-/* --- the lock ----------------------------------------------------------------------------------
- */
+/* --- the lock --- */
 
 static long
 read_pid(int fd)
@@ -139,8 +138,7 @@ data_dir_holder(const char *data)
 	return pid;
 }
 
-/* --- the run directory -------------------------------------------------------------------------
- */
+/* --- the run directory --- */
 
 static uint64_t
 path_hash(const char *data)
@@ -229,8 +227,7 @@ run_dir_find(const char *data, char out[RUN_DIR_BYTES_MAX])
 	return found;
 }
 
-/* --- secrets -----------------------------------------------------------------------------------
- */
+/* --- secrets --- */
 
 static void
 random_bytes(void *out, size_t count)

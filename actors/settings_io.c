@@ -16,8 +16,7 @@
 
 static const char *const usual_files[] = { "ifswarm.conf", "/etc/ifswarm/ifswarm.conf" };
 
-/* --- the file ----------------------------------------------------------------------------------
- */
+/* --- the file --- */
 
 /* The file's text, to be freed; NULL with a fault. */
 static char *
@@ -93,8 +92,7 @@ choose_file(const char *asked)
 	return NULL;
 }
 
-/* --- the environment ---------------------------------------------------------------------------
- */
+/* --- the environment --- */
 
 /* A list comes comma-separated; a secret may contain commas and comes alone. */
 static void
@@ -152,8 +150,7 @@ note_environment(void)
 	}
 }
 
-/* --- the options -------------------------------------------------------------------------------
- */
+/* --- the options --- */
 
 static void
 read_options(struct settings *settings, const struct settings_option *options, size_t count,
@@ -182,8 +179,7 @@ read_options(struct settings *settings, const struct settings_option *options, s
 	}
 }
 
-/* --- what only the host knows ------------------------------------------------------------------
- */
+/* --- what only the host knows --- */
 
 /* The address this host would send from to the internet. Nothing is sent: connecting a UDP socket
  * only asks for the route. */
