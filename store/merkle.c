@@ -137,7 +137,7 @@ merkle_resume(struct merkle *tree, uint64_t size, merkle_fetch *fetch, void *con
 void
 merkle_tile_path(char out[MERKLE_PATH_MAX], int level, uint64_t index, uint32_t width)
 {
-	char digits[32];
+	char digits[22];
 	int at = 0;
 
 	assert(level >= MERKLE_ENTRIES && level < MERKLE_LEVELS);
@@ -147,14 +147,17 @@ merkle_tile_path(char out[MERKLE_PATH_MAX], int level, uint64_t index, uint32_t 
 	} else {
 		at = snprintf(out, MERKLE_PATH_MAX, "tile/%d", level);
 	}
-	/* The index in groups of three digits, each but the last with an x before it. */
-	const int count = snprintf(digits, sizeof digits, "%" PRIu64, index);
-	const int pad = (3 - count % 3) % 3;
-	for (int i = -pad; i < count; i += 3) {
-		const char *mark = i + 3 < count ? "/x" : "/";
-		const int zeros = i < 0 ? -i : 0;
-		at += snprintf(out + at, MERKLE_PATH_MAX - (size_t)at, "%s%.*s%.*s", mark, zeros,
-			       "00", 3 - zeros, digits + i + zeros);
+	/* The index in groups of three digits from the first that is not zero, each but the last
+	 * with an x before it. */
+	snprintf(digits, sizeof digits, "%021" PRIu64, index);
+	bool begun = false;
+	for (int i = 0; i < 21; i += 3) {
+		const bool is_last = i == 18;
+		begun = begun || is_last || memcmp(digits + i, "000", 3) != 0;
+		if (begun) {
+			at += snprintf(out + at, MERKLE_PATH_MAX - (size_t)at, "/%s%.3s",
+				       is_last ? "" : "x", digits + i);
+		}
 	}
 	if (width < TILE_HASHES) {
 		snprintf(out + at, MERKLE_PATH_MAX - (size_t)at, ".p/%" PRIu32, width);
