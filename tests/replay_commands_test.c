@@ -1,0 +1,234 @@
+/* ifreplay as a user meets it: the built program over a small true log; words, exit codes, JSON. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "tests/replay_fixture.h"
+
+enum { OUTPUT_MAX = 1 << 20 };
+
+static char base[] = "/tmp/ifswarm-replay-XXXXXX";
+static char data[128];
+static char output[OUTPUT_MAX];
+
+static int
+run(const char *arguments)
+{
+	char line[1024];
+
+	snprintf(line, sizeof line, "%s/ifreplay --data-dir %s %s 2>&1", IFSWARM_BIN, data,
+		 arguments);
+	FILE *pipe = popen(line, "r");
+	assert_non_null(pipe);
+	const size_t count = fread(output, 1, sizeof output - 1, pipe);
+	output[count] = '\0';
+	const int status = pclose(pipe);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static size_t
+lines(void)
+{
+	size_t count = 0;
+
+	for (const char *at = output; *at != '\0'; at++) {
+		count += *at == '\n';
+	}
+	return count;
+}
+
+static const struct {
+	const char *arguments;
+	int code;
+	const char *has;
+	const char *has_not;
+	size_t lines; /* 0: any number */
+} rows[] = {
+	{ "log --limit 3", 0, "witness_stopped", "agent_registered", 4 },
+	{ "log --type agent_registered", 0, "agent=alice room=lobby", "bob sent", 3 },
+	{ "log --agent bob --type sdp_offer_relayed", 0, "from=alice to=bob", NULL, 2 },
+	{ "log --agent alice --stream allocation", 0, "turn_allocation_ended", "relay_attached",
+	  6 },
+	{ "log --agent a0000000000000000000000000000001 --type agent_registered", 0, "agent=alice",
+	  "agent=bob", 2 },
+	{ "log --agent nobody", 0, "SEQ", "alice", 1 },
+	{ "log --room lobby --type agent_disconnected", 0, "reason=closed", NULL, 2 },
+	{ "log --room lobby --limit 2", 0, "agent_disconnected", "turn_", 3 },
+	{ "log --from 44 --to 44", 0, "agent=alice", "bob", 2 },
+	{ "log --from 2026-09-21T14:13:20.575Z", 0, "witness_stopped", "agent_disconnected", 3 },
+	{ "log --to 1970-01-01T00:00:00Z", 0, "SEQ", "log_created", 1 },
+	{ "log --type turn_request_refused", 0, "verdict=REFUSED_FORBIDDEN", NULL, 2 },
+	{ "log --limit 1 --json", 0, "\"event\":\"witness_stopped\"", "SEQ", 1 },
+	{ "show 44", 0, "client            192.0.2.1:5000", "\x1b", 0 },
+	{ "show 44 --json", 0, "\"entry_b64\":\"", NULL, 1 },
+	{ "show 9999", 1, "no entry 9999", NULL, 1 },
+	{ "agent alice", 0, "was given the relay 192.0.2.250:49152", NULL, 0 },
+	{ "agent alice", 0, "was refused 5 times: REFUSED_FORBIDDEN", NULL, 0 },
+	{ "agent alice", 0, "bob                              ", NULL, 0 },
+	{ "agent bob", 0, "alice sent it an offer", "relay 192", 0 },
+	{ "agent alice --from 616 --json", 0, "\"kind\":\"ended\"", "\"kind\":\"offer\"", 2 },
+	{ "agent nobody", 1, "the log says nothing about 'nobody'", NULL, 1 },
+	{ "state", 0, "agents: 1", "allocations: 1", 0 },
+	{ "state --at 60", 0, "allocations: 1", NULL, 0 },
+	{ "state --at 60", 0, "agents: 2", NULL, 0 },
+	{ "state --at 0", 0, "the log has none up to here", NULL, 0 },
+	{ "state --json", 0, "\"holds\":true", "\"holds\":false", 0 },
+	{ "verify", 0, "it holds", "BREAK", 0 },
+	{ "verify", 0, "What this does not prove", NULL, 0 },
+	{ "verify --json", 0, "\"holds\":true", NULL, 1 },
+	{ "verify --checkpoint /nowhere", 1, "the checkpoint you gave cannot be read", NULL, 0 },
+	{ "verfy", 2, "unknown command 'verfy'", NULL, 1 },
+	{ "", 2, "a command is missing", NULL, 1 },
+	{ "--help", 0, "ifreplay verify", NULL, 0 },
+	{ "log --data-dir /nowhere", 1, "/nowhere", NULL, 1 },
+};
+
+static void
+commands_answer(void **state)
+{
+	size_t failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const int code = run(rows[i].arguments);
+
+		if (code != rows[i].code || strstr(output, rows[i].has) == NULL ||
+		    (rows[i].has_not != NULL && strstr(output, rows[i].has_not) != NULL) ||
+		    (rows[i].lines > 0 && lines() != rows[i].lines)) {
+			print_message("NOT AS EXPECTED: %s: %d, %zu lines\n%.2000s\n",
+				      rows[i].arguments, code, lines(), output);
+			failures++;
+		}
+	}
+	assert_int_equal(failures, 0);
+}
+
+static void
+every_line_of_json_is_an_object(void **state)
+{
+	static const char *const commands[] = { "log --json", "show 50 --json",
+						"agent alice --json", "state --json",
+						"verify --json" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+		assert_int_equal(run(commands[i]), 0);
+		for (char *line = strtok(output, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+			json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+			assert_true(json_is_object(object));
+			json_decref(object);
+		}
+	}
+}
+
+static void
+without_keys_handles_stand_for_names(void **state)
+{
+	char line[512];
+
+	(void)state;
+	snprintf(line, sizeof line, "mv %s/private/wrap.key %s/wrap.key", data, base);
+	assert_int_equal(system(line), 0);
+	assert_int_equal(run("log --type agent_registered"), 0);
+	assert_non_null(strstr(output, "agent=a0000000000000000000000000000001"));
+	assert_null(strstr(output, "alice"));
+	assert_int_equal(run("show 44"), 0);
+	assert_non_null(strstr(output, "agent_name        (sealed)"));
+	assert_int_equal(run("agent a0000000000000000000000000000001"), 0);
+	assert_non_null(strstr(output, "registered in room b0000000000000000000000000000001"));
+	assert_int_equal(run("state"), 0);
+	assert_non_null(strstr(output, "reproduced"));
+	snprintf(line, sizeof line, "mv %s/wrap.key %s/private/wrap.key", base, data);
+	assert_int_equal(system(line), 0);
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void
+read_line(FILE *pipe)
+{
+	assert_non_null(fgets(output, sizeof output, pipe));
+}
+
+/* The writer appends in this process; the follower must show it soon. 50 ms is the promise; a
+ * loaded machine under sanitizers gets ten times that here. */
+static void
+follow_shows_what_is_appended(void **state)
+{
+	char line[512];
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, data);
+	snprintf(line, sizeof line,
+		 "exec %s/ifreplay --data-dir %s follow --json --type turn_request_refused"
+		 " --from 0 & echo $!; wait",
+		 IFSWARM_BIN, data);
+	FILE *pipe = popen(line, "r");
+	assert_non_null(pipe);
+	read_line(pipe);
+	const pid_t follower = (pid_t)atoi(output);
+	assert_true(follower > 1);
+	read_line(pipe); /* the one that was there */
+	assert_non_null(strstr(output, "\"seq\":54"));
+	fixture_begin(&f);
+	fixture_refuse(&f);
+	assert_int_equal(evidence_commit(f.evidence), EVIDENCE_OK);
+	const uint64_t start = now_ms();
+	read_line(pipe);
+	const uint64_t took = now_ms() - start;
+	print_message("shown after %llu ms\n", (unsigned long long)took);
+	assert_true(took < 500);
+	assert_non_null(strstr(output, "turn_request_refused"));
+	kill(follower, SIGTERM);
+	pclose(pipe);
+	fixture_close(&f);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	if (mkdtemp(base) == NULL) {
+		return 1;
+	}
+	snprintf(data, sizeof data, "%s/data", base);
+	fixture_make(data);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char line[256];
+
+	(void)state;
+	snprintf(line, sizeof line, "rm -rf %s", base);
+	return system(line);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(commands_answer),
+		cmocka_unit_test(every_line_of_json_is_an_object),
+		cmocka_unit_test(without_keys_handles_stand_for_names),
+		cmocka_unit_test(follow_shows_what_is_appended),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
