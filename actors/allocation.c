@@ -11,6 +11,7 @@ allocation_limits_of(uint64_t user_quota, uint64_t total_quota, uint64_t lifetim
 	return (struct allocation_limits){
 		.allocations_max = ALLOCATIONS_MAX,
 		.peers_max = PEERS_MAX,
+		.names_max = KNOWN_NAMES_MAX,
 		.user_quota = user_quota,
 		.total_quota = total_quota,
 		.lifetime_max_s = lifetime_max_s,
@@ -29,7 +30,7 @@ allocation_new(const struct allocation_limits *limits)
 	state->limits = *limits;
 	allocation_table_init(&state->table, limits->allocations_max, limits->peers_max,
 			      limits->seed);
-	state->names = directory_new(KNOWN_NAMES_MAX, limits->seed);
+	state->names = directory_new(limits->names_max, limits->seed);
 	assert(state->names != NULL);
 	return state;
 }
@@ -47,7 +48,7 @@ allocation_clear(struct allocation_state *state)
 {
 	allocation_table_clear(&state->table);
 	directory_free(state->names);
-	state->names = directory_new(KNOWN_NAMES_MAX, state->limits.seed);
+	state->names = directory_new(state->limits.names_max, state->limits.seed);
 	assert(state->names != NULL);
 	memset(&state->relays, 0, sizeof state->relays);
 }

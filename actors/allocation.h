@@ -21,10 +21,11 @@
 struct allocation_limits {
 	uint32_t allocations_max; /* rows, 1 to ALLOCATIONS_MAX */
 	uint32_t peers_max;       /* permissions and channels of all rows */
-	uint64_t user_quota;      /* 0: no limit */
-	uint64_t total_quota;     /* 0: as many as there are rows */
-	uint64_t lifetime_max_s;  /* max-allocate-lifetime */
-	uint64_t seed;            /* random; of the hash indexes, never in the dump */
+	uint32_t names_max;   /* users (and days) whose handles are known, 1 to KNOWN_NAMES_MAX */
+	uint64_t user_quota;  /* 0: no limit */
+	uint64_t total_quota; /* 0: as many as there are rows */
+	uint64_t lifetime_max_s; /* max-allocate-lifetime */
+	uint64_t seed;           /* random; of the hash indexes, never in the dump */
 };
 
 struct allocation_state {

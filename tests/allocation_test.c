@@ -33,6 +33,7 @@ small_limits(uint64_t seed)
 	return (struct allocation_limits){
 		.allocations_max = 8,
 		.peers_max = 200,
+		.names_max = 5,
 		.user_quota = 2,
 		.total_quota = 6,
 		.lifetime_max_s = 3600,
