@@ -329,6 +329,22 @@ keep_checkpoint(struct evidence *e, struct span note)
 	return result == EVIDENCE_OK ? evidence_commit(e) : result;
 }
 
+/* All reads in one transaction: SQLite takes and gives back its file locks once, not for each entry. */
+static enum evidence_result
+publish_files(struct evidence *e, struct span note)
+{
+	enum evidence_result result = evidence_after(e, db_run(e->log.db, "BEGIN"), "publishing");
+
+	if (result == EVIDENCE_OK) {
+		result = evidence_after_file(
+			e, pub_publish(e->directory, &e->log.lookup, e->published, &e->tree, note),
+			"publishing into pub/");
+		const enum db_result ended = db_run(e->log.db, "COMMIT");
+		result = result == EVIDENCE_OK ? evidence_after(e, ended, "publishing") : result;
+	}
+	return result;
+}
+
 enum evidence_result
 evidence_publish(struct evidence *e)
 {
@@ -356,9 +372,7 @@ evidence_publish(struct evidence *e)
 		result = evidence_after_file(e, head_write(e->directory, note), "writing head");
 	}
 	if (result == EVIDENCE_OK) {
-		result = evidence_after_file(
-			e, pub_publish(e->directory, &e->log.lookup, e->published, &e->tree, note),
-			"publishing into pub/");
+		result = publish_files(e, note);
 	}
 	if (result == EVIDENCE_OK) {
 		e->published = checkpoint.size;
