@@ -139,7 +139,11 @@ cluster_prepare(struct cluster *cluster, struct settings *settings, bool listeni
 
 	memset(cluster, 0, sizeof *cluster);
 	cluster->settings = settings;
-	if (!data_dir_make(data) || !data_dir_lock(data) || !run_dir_make(data, cluster->run_dir) ||
+	if (!data_dir_make(data)) {
+		return false;
+	}
+	cluster->lock_fd = data_dir_lock(data);
+	if (cluster->lock_fd < 0 || !run_dir_make(data, cluster->run_dir) ||
 	    !sockets_open(&cluster->sockets, settings, listening_is_preset) ||
 	    !turn_secret_add(settings, true)) {
 		return false;
@@ -190,6 +194,7 @@ cluster_start(struct cluster *cluster, size_t at)
 	plan_fd(&plan, &texts, "--settings-fd",
 		needs_secrets ? cluster->settings_fd : cluster->settings_public_fd);
 	child_plan_add(&plan, "--run-dir", cluster->run_dir);
+	plan.fds[plan.fd_count++] = cluster->lock_fd;
 	if (actor->kind == ACTOR_RELAY) {
 		plan_relay(&plan, &texts, cluster, actor->number);
 	} else if (actor->kind == ACTOR_GATEWAY) {

@@ -29,6 +29,7 @@ struct actor {
 struct cluster {
 	struct settings *settings;
 	char run_dir[RUN_DIR_BYTES_MAX];
+	int lock_fd;
 	struct sockets sockets;
 	int settings_fd;        /* with secrets: for relays and gateways */
 	int settings_public_fd; /* without: for the others */

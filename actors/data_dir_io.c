@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,7 @@
 #include "protocol/log_line_io.h"
 #include "protocol/nonce.h"
 
-enum { PATH_BYTES = 1024, SECRET_BYTES = 32 };
+enum { PATH_BYTES = 1024, SECRET_BYTES = 32, LOCK_WAIT_MS = 30000, LOCK_STEP_MS = 100 };
 
 static bool
 path_of(char out[PATH_BYTES], const char *data, const char *name)
@@ -78,43 +80,84 @@ read_pid(int fd)
 	return got > 0 ? strtol(digits, NULL, 10) : 0;
 }
 
+/* By another descriptor: the lock's own is read-only, for the children have it too. */
 static bool
-write_pid(int fd)
+write_pid(const char *path)
 {
 	char digits[24];
 	const int length = snprintf(digits, sizeof digits, "%ld\n", (long)getpid());
+	const int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
 
-	return ftruncate(fd, 0) == 0 && pwrite(fd, digits, (size_t)length, 0) == length;
+	if (fd < 0) {
+		return false;
+	}
+	const bool written = write(fd, digits, (size_t)length) == length;
+
+	close(fd);
+	return written;
 }
 
-bool
+static bool
+is_alive(long pid)
+{
+	return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}
+
+/* A supervisor that was killed leaves actors that end by themselves: they are waited for. */
+static bool
+take_lock(int fd, const char *data)
+{
+	for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += LOCK_STEP_MS) {
+		const long pid = read_pid(fd);
+
+		if (is_alive(pid)) {
+			log_error("the data directory %s is held by the cluster with pid %ld: stop "
+				  "it with "
+				  "`ifswarm stop --data-dir %s`, or choose another --data-dir",
+				  data, pid, data);
+			return false;
+		}
+		if (waited_ms == 0) {
+			log_info("the cluster with pid %ld was killed: waiting for its actors to "
+				 "end",
+				 pid);
+		}
+		if (waited_ms >= LOCK_WAIT_MS) {
+			log_error("actors of the killed cluster with pid %ld still run on %s: "
+				  "`fuser %s/lock` "
+				  "names them, kill them",
+				  pid, data, data);
+			return false;
+		}
+		poll(NULL, 0, LOCK_STEP_MS);
+	}
+	return true;
+}
+
+int
 data_dir_lock(const char *data)
 {
 	char path[PATH_BYTES];
 
 	if (!path_of(path, data, "lock")) {
-		return false;
+		return -1;
 	}
-	const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+	const int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
 
 	if (fd < 0) {
 		log_error("cannot open %s: %s: check who may write there", path, strerror(errno));
-		return false;
+		return -1;
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		log_error("the data directory %s is held by the cluster with pid %ld: stop it with "
-			  "`ifswarm stop "
-			  "--data-dir %s`, or choose another --data-dir",
-			  data, read_pid(fd), data);
+	if (!take_lock(fd, data)) {
 		close(fd);
-		return false;
+		return -1;
 	}
-	if (!write_pid(fd)) {
+	if (!write_pid(path)) {
 		log_error("cannot write %s: %s: is the disk full?", path, strerror(errno));
 		close(fd);
-		return false;
+		return -1;
 	}
-	return true; /* the open descriptor is the lock */
+	return fd;
 }
 
 long
@@ -135,7 +178,7 @@ data_dir_holder(const char *data)
 		pid = read_pid(fd);
 	}
 	close(fd);
-	return pid;
+	return is_alive(pid) ? pid : 0;
 }
 
 /* --- the run directory --- */

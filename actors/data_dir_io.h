@@ -16,9 +16,10 @@
 /* Makes what is missing. False if it cannot, or if others could write there: it was logged. */
 bool data_dir_make(const char *data);
 
-/* Takes the lock for the life of this process. False, with a line that names the pid that has it.
- */
-bool data_dir_lock(const char *data);
+/* Takes the lock: a read-only, close-on-exec descriptor that holds it until all who have it are
+ * gone, so the children get it too. -1, with a line that names the pid that has it. After a killed
+ * supervisor it waits for its actors. */
+int data_dir_lock(const char *data);
 /* The pid of the supervisor that holds it; 0 if none runs. */
 long data_dir_holder(const char *data);
 

@@ -33,8 +33,10 @@ note_failed(struct running *r, const struct actor *actor, const char *detail)
 void
 note_started(struct running *r)
 {
-	operator_log_note(r->log, EVENT_TURN_DEPLOYMENT_STARTED, "supervisor", "");
-	operator_log_note(r->log, EVENT_SIGNALING_DEPLOYMENT_STARTED, "supervisor", "");
+	operator_log_note(r->log, EVENT_TURN_DEPLOYMENT_STARTED, "supervisor",
+			  "ifswarm " IFSWARM_VERSION);
+	operator_log_note(r->log, EVENT_SIGNALING_DEPLOYMENT_STARTED, "supervisor",
+			  "ifswarm " IFSWARM_VERSION);
 }
 
 static bool

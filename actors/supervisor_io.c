@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -311,7 +312,9 @@ supervisor_run(struct settings *settings, bool listening_is_preset)
 	static struct running running;
 	struct running *r = &running;
 
-	umask(S_IRWXG | S_IRWXO); /* whatever the actors make is for this user alone */
+	close_range(STDERR_FILENO + 1, ~0U,
+		    CLOSE_RANGE_CLOEXEC); /* what a caller left open ends here */
+	umask(S_IRWXG | S_IRWXO);         /* whatever the actors make is for this user alone */
 	r->signals = catch_signals();
 	if (r->signals < 0) {
 		log_error("cannot catch signals: %s", strerror(errno));
