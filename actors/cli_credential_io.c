@@ -39,12 +39,16 @@ print_url(char out[URL_MAX], const char *ip, uint64_t port)
 	snprintf(out, URL_MAX, "turn:%s?transport=udp", text);
 }
 
-/* What clients reach: the public address where there is one. PUBLIC/PRIVATE is cut at the slash. */
+/* What clients reach: the public address where there is one (PUBLIC/PRIVATE is cut at the slash),
+ * and instead of every address the one that relayed sockets have. */
 static const struct setting_list *
 reachable_addresses(struct settings *s)
 {
+	const char *first = s->listening_ip.items[0].bytes;
+
 	if (s->external_ip.count == 0) {
-		return &s->listening_ip;
+		return strcmp(first, "0.0.0.0") == 0 || strcmp(first, "::") == 0 ? &s->relay_ip
+										 : &s->listening_ip;
 	}
 	for (size_t i = 0; i < s->external_ip.count; i++) {
 		char *text = s->external_ip.items[i].bytes;
