@@ -149,7 +149,8 @@ page_write_roster(enum page page, struct span reply)
 	struct mp_reader r = mp_reader_of(reply);
 	json_t *agents = json_array();
 
-	r.bad |= mp_get_array(&r, 2) != 2 || mp_get_u64(&r) != ACCEPTED;
+	r.bad |= mp_get_array(&r, 3) != 3 || mp_get_u64(&r) != ACCEPTED;
+	mp_get_u64(&r); /* the epoch */
 	const size_t count = mp_get_array(&r, AGENTS_MAX);
 	for (size_t i = 0; i < count && !r.bad; i++) {
 		json_array_append_new(agents, read_agent(&r));
