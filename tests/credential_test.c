@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "protocol/address.h"
-#include "protocol/credential.h"
+#include "protocol/credential_name.h"
 #include "protocol/turn.h"
 
 enum { NOW = 1700000000, MEMORY = 2048 };
@@ -251,27 +251,11 @@ static_users_are_checked(void **unused)
 	}
 }
 
-/* The password that belongs to any name, as coturn makes it. */
+/* The password that belongs to any name, well-formed or not. */
 static void
 password_of(char out[CREDENTIAL_PASSWORD_BYTES + 1], const char *secret, const char *username)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const struct span part = span_of(username);
-	uint8_t sum[INTEGRITY_BYTES_MAX + 1] = { 0 };
-
-	integrity_hmac(&integrity, INTEGRITY_SHA1, span_of(secret), &part, 1, sum);
-	sum[20] = 0;
-	for (size_t i = 0; i < 7; i++) {
-		const unsigned bits =
-			(unsigned)(sum[3 * i] << 16 | sum[3 * i + 1] << 8 | sum[3 * i + 2]);
-
-		for (size_t k = 0; k < 4; k++) {
-			out[4 * i + k] = digits[bits >> (18 - 6 * k) & 63];
-		}
-	}
-	out[27] = '=';
-	out[28] = '\0';
+	credential_name_password(out, &integrity, span_of(secret), span_of(username));
 }
 
 static void
