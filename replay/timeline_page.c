@@ -36,7 +36,7 @@ page_met(const struct timeline *t, uint32_t from, struct paper *out)
 
 	if (from == 0) {
 		paper_add(out, "\n%-34s %-14s %-12s %-12s %s\n", "WHOM IT MET", "TOGETHER",
-			  "OFFERS", "ANSWERS", "CANDIDATES  (sent/received)");
+			  "OFFERS", "ANSWERS", "CANDIDATES  (sent/received; * still together)");
 	}
 	for (uint32_t i = from; i < t->met_count && i < from + ROWS_PER_PIECE; i++) {
 		const struct timeline_met *met = &t->met[i];

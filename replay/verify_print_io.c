@@ -50,13 +50,22 @@ add_entries(struct paper *paper, const struct verify_summary *s)
 		  moment_print(last, sizeof last, s->last_us));
 	paper_add(paper, "tree          %" PRIu64 " full tiles, %" PRIu64 " checkpoints\n",
 		  s->full_tiles, s->checkpoints);
-	if (s->signed_size < s->size) {
-		paper_add(paper,
-			  "signed        %" PRIu64 " entries; the last %" PRIu64
-			  " are not covered by a checkpoint\n",
-			  s->signed_size, s->size - s->signed_size);
-	} else {
-		paper_add(paper, "signed        all of them\n");
+	paper_add(paper, "signed roots  reproduced up to size %" PRIu64 " of %" PRIu64 "\n",
+		  s->signed_size, s->size);
+}
+
+/* Nobody should have to trust this program: the signature can be checked without it. */
+static void
+print_recipe(const struct source *source)
+{
+	struct log_verifier verifier;
+	char recipe[CHECKPOINT_RECIPE_MAX];
+
+	if (log_read_verifier(source->reader, &verifier)) {
+		checkpoint_recipe(recipe, &verifier);
+		printf("\nTo check a checkpoint without this program, in pub/ or beside your "
+		       "copy:\n\n%s",
+		       recipe);
 	}
 }
 
@@ -95,6 +104,7 @@ print_summary(const struct options *options, const struct source *source,
 	}
 	print_head(&paper);
 	printf("\n%s", verify_limits());
+	print_recipe(source);
 }
 
 int
