@@ -71,6 +71,12 @@ relay_fresh_id(struct relay *relay)
 	return id;
 }
 
+bool
+relay_has_view(const struct relay *relay)
+{
+	return relay->has_view;
+}
+
 uint32_t
 relay_allocations(const struct relay *relay)
 {

@@ -128,6 +128,9 @@ void relay_tick(struct relay *relay, uint64_t now_us);
 /* Reports everything that is counted and not reported: before the process ends. */
 void relay_report_all(struct relay *relay);
 
+/* True once a greeting was complete: before that every client looks unknown, so data is better left
+ * waiting. */
+bool relay_has_view(const struct relay *relay);
 /* Allocations of the view, and counts since the start: for metrics. */
 uint32_t relay_allocations(const struct relay *relay);
 uint64_t relay_counted(const struct relay *relay, enum relay_count which);

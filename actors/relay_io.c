@@ -23,6 +23,7 @@ enum {
 	WAIT_MS = 100,
 	LINK_US = 20 * 1000, /* the link is run at least that often */
 	TICK_US = 1000 * 1000,
+	VIEW_WAIT_US = 3 * 1000 * 1000,  /* then STUN is served without it */
 	QUIET_WAIT_US = 3 * 1000 * 1000, /* the last reports, at the end */
 	ROUNDS_MAX = 8, /* batches from one listener before others get their turn */
 	MAILBOX_SLOTS = 8,
@@ -41,6 +42,8 @@ struct relay_process {
 	struct batch_in *in;
 	struct batch_out *out;
 	int epoll;
+	bool serving; /* the listeners are read */
+	uint64_t started_us;
 	bool asked; /* commands were given to the link and not sent yet */
 	uint64_t now_us;
 	uint64_t linked_us;
@@ -259,6 +262,31 @@ pass_time(struct relay_process *process)
 	}
 }
 
+static bool
+watch(struct relay_process *process, int fd, uint32_t kind, uint32_t number)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = watch_pack(kind, number) };
+
+	return epoll_ctl(process->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/* Datagrams that came while no relay ran wait in the kernel until there is a view to route them by.
+ */
+static void
+serve_when_ready(struct relay_process *process)
+{
+	if (process->serving || (!relay_has_view(process->relay) &&
+				 time_monotonic_us() - process->started_us < VIEW_WAIT_US)) {
+		return;
+	}
+	process->serving = true;
+	for (uint32_t i = 0; i < process->config.listener_count; i++) {
+		if (!watch(process, process->listeners[i], WATCH_LISTENER, i)) {
+			log_error("cannot watch listening socket %u: it is not served", i);
+		}
+	}
+}
+
 static void
 turn(struct relay_process *process)
 {
@@ -298,18 +326,11 @@ turn(struct relay_process *process)
 		run_link(process);
 	}
 	pass_time(process);
+	serve_when_ready(process);
 }
 
 /* --- start and end ------------------------------------------------------------------------------
  */
-
-static bool
-watch(struct relay_process *process, int fd, uint32_t kind, uint32_t number)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = watch_pack(kind, number) };
-
-	return epoll_ctl(process->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
-}
 
 static bool
 read_config(struct relay_process *process, const struct start *start)
@@ -385,10 +406,8 @@ open_all(struct relay_process *process, const struct start *start)
 	for (uint32_t i = 0; i < process->config.listener_count; i++) {
 		relay_listener_prepare(process->listeners[i], &process->config.listeners[i]);
 		process->drops[i] = relay_listener_drops(process->listeners[i]);
-		if (!watch(process, process->listeners[i], WATCH_LISTENER, i)) {
-			return false;
-		}
 	}
+	process->started_us = time_monotonic_us();
 	process->sink = (struct relay_sink){ process, sink_ask, sink_reply, sink_open, sink_close };
 	process->relay = relay_new(&process->config, &process->sink);
 	return true;

@@ -28,6 +28,7 @@ struct relay {
 	struct allocation_state *view;
 	struct allocation_state *next; /* being built by a greeting */
 	bool greeting;
+	bool has_view;
 	struct relay_row *rows; /* by row of the view */
 	struct relay_row *spare_rows;
 	struct usage *usage;   /* by peer of the view: counted and not reported */

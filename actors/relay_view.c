@@ -328,6 +328,7 @@ take_view(struct relay *relay)
 	relay->rows = relay->spare_rows;
 	relay->spare_rows = old_rows;
 	relay->greeting = false;
+	relay->has_view = true;
 	for (uint32_t row = 0; row < relay->view->table.rows_fresh; row++) {
 		relay->rows[row] = (struct relay_row){ .socket = SOCKET_NONE };
 	}
