@@ -44,6 +44,9 @@ relay_new(const struct relay_config *config, const struct relay_sink *sink)
 void
 relay_free(struct relay *relay)
 {
+	if (relay == NULL) {
+		return;
+	}
 	allocation_free(relay->view);
 	allocation_free(relay->next);
 	pending_free(&relay->pending);

@@ -101,6 +101,7 @@ struct relay;
 
 /* `sink` is borrowed for the life of the relay. Takes its memory now and none later. */
 struct relay *relay_new(const struct relay_config *config, const struct relay_sink *sink);
+/* NULL is ignored. */
 void relay_free(struct relay *relay);
 
 /* A datagram from a client, at the listening socket `listener`. */

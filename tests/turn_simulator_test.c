@@ -1,0 +1,365 @@
+/* The TURN simulator: the allocation actor and its relays under crashes, with clients that allocate, refresh,
+ * permit, bind and send. A failing seed is printed and can be given as the argument.
+ *
+ * What must hold, whatever happens:
+ *   - the state that the log gives equals the live one, always;
+ *   - a client gets no success that is not durable;
+ *   - once quiet, each relay's view is what the actor holds, with a socket for each allocation;
+ *   - unless a relay died, the sums in the log are what was relayed. */
+#include "tests/simulated.h"
+
+#include "actors/relay.h"
+#include "protocol/turn.h"
+
+enum { RELAYS = 2, CLIENTS = 6, STEPS = 6000, SEEDS = 6, DATAGRAM = 1500 };
+
+struct sim_relay {
+	struct relay *relay;
+	struct relay_config config;
+	struct relay_sink sink;
+	size_t number; /* from 0 */
+	uint32_t next_socket;
+	uint32_t sockets_open;
+	uint16_t next_port;
+	uint32_t last_socket[CLIENTS];
+};
+
+static struct world {
+	bool relays_may_die;
+	struct sim_relay relays[RELAYS];
+	uint64_t relayed_up; /* bytes */
+	uint64_t transactions;
+	size_t successes;
+} world;
+
+static struct address
+address_v4(uint8_t a, uint8_t d, uint16_t port)
+{
+	return (struct address) { ADDRESS_IPV4, { a, 51, 100, d }, port };
+}
+
+static const struct allocation_limits *
+limits(void)
+{
+	static struct allocation_limits limits = { .allocations_max = 64,
+						   .peers_max	    = 512,
+						   .names_max	    = 64,
+						   .user_quota	    = 0,
+						   .lifetime_max_s  = 60,
+						   .seed	    = 1 };
+	return &limits;
+}
+
+static struct core
+fresh(uint64_t seed)
+{
+	struct allocation_limits own = *limits();
+
+	own.seed = seed;
+	return allocation_core(allocation_new(&own));
+}
+
+static void
+discard(struct core core)
+{
+	allocation_free(core.state);
+}
+
+/* --- a relay's worldly half, played ------------------------------------------------------------------------ */
+
+static bool
+on_ask(void *context, struct command *command)
+{
+	struct sim_relay *relay = context;
+
+	return sim_put(relay->number, command, (struct span) { 0 });
+}
+
+/* A success of a request that changed something: some event must have made it so. */
+static void
+check_reply(struct span bytes)
+{
+	struct stun_message message;
+
+	assert_true(stun_read(bytes, &message));
+	if (message.class == STUN_SUCCESS && message.method == TURN_ALLOCATE) {
+		bool durable = false;
+		for (size_t i = 0; i < sim.actor.logged && !durable; i++) {
+			const struct event *event = &sim.actor.log[i].event;
+			durable = event->type == EVENT_TURN_ALLOCATION_CREATED
+				  && memcmp(&event->turn_allocation_created.transaction, &message.transaction,
+					    sizeof message.transaction) == 0;
+		}
+		if (!durable) {
+			SIM_FAIL("an Allocate was answered before it was durable");
+		}
+	}
+	world.successes += message.class == STUN_SUCCESS;
+}
+
+static void
+on_reply(void *context, uint32_t listener, const struct address *to, struct span bytes)
+{
+	(void)context;
+	(void)listener;
+	(void)to;
+	check_reply(bytes);
+}
+
+static uint32_t
+on_open(void *context, const struct address *relayed)
+{
+	struct sim_relay *relay = context;
+
+	(void)relayed;
+	relay->sockets_open++;
+	return relay->next_socket++ % RELAY_SOCKETS_MAX;
+}
+
+static void
+on_close(void *context, uint32_t socket)
+{
+	struct sim_relay *relay = context;
+
+	(void)socket;
+	assert_true(relay->sockets_open > 0);
+	relay->sockets_open--;
+}
+
+static void
+start_relay(size_t r)
+{
+	struct sim_relay *relay	    = &world.relays[r];
+	struct relay_config *config = &relay->config;
+	const uint16_t port	    = relay->next_port;
+	const struct nonce_key key  = { { 7 } };
+
+	relay_free(relay->relay);
+	*relay = (struct sim_relay) { .number = r, .next_port = port == 0 ? 50000 : port };
+	config->number		     = r + 1;
+	config->listener_count	     = 1;
+	config->listeners[0]	     = address_v4(192, (uint8_t)r, 3478);
+	config->serves_ipv4	     = true;
+	config->usage_interval_s     = 5;
+	config->unauthenticated_rate = 0;
+	config->limits		     = *limits();
+	config->seed[0]		     = (uint8_t)(1 + draw(200));
+	assert_null(credentials_init(&config->credentials, "ifswarm", &key, 600));
+	config->credentials.open = true;
+	peer_policy_init(&config->policy, 49152, 65535);
+	assert_null(peer_policy_add_allow(&config->policy, "198.51.100.0/24"));
+	relay->sink  = (struct relay_sink) { relay, on_ask, on_reply, on_open, on_close };
+	relay->relay = relay_new(config, &relay->sink);
+	sim_start_front(r);
+}
+
+static void
+take_notices(size_t r)
+{
+	struct notice notice;
+	struct span body;
+
+	while (link_notice(&sim.fronts[r].link, &notice, &body)) {
+		/* With events, or without because they came before; a refusal has none. */
+		if (notice.type == NOTICE_DECIDED && notice.decided.verdict == ACCEPTED && body.count > 0
+		    && !sim_is_durable(&notice.command_id)) {
+			SIM_FAIL("a decision was told before it was durable");
+		}
+		relay_handle_notice(world.relays[r].relay, &notice, body, sim.now_us);
+	}
+}
+
+/* --- what clients do ------------------------------------------------------------------------------------------ */
+
+static void
+send_datagram(size_t r, size_t client, struct span datagram)
+{
+	struct sim_relay *relay	    = &world.relays[r];
+	const struct address source = address_v4(203, (uint8_t)client, (uint16_t)(1000 + r));
+	struct relay_answer answer  = relay_handle_client(relay->relay, 0, &source, datagram, sim.now_us);
+	struct address relayed	    = relay->config.listeners[0];
+
+	switch (answer.action) {
+	case RELAY_DROP:
+	case RELAY_TO_CLIENT:
+		break;
+	case RELAY_REPLY:
+		check_reply(answer.bytes);
+		break;
+	case RELAY_TO_PEER:
+		world.relayed_up += answer.bytes.count;
+		break;
+	case RELAY_BIND:
+		relayed.port = relay->next_port++;
+		if (relay->next_port < 50000) {
+			relay->next_port = 50000;
+		}
+		relay->sockets_open++;
+		relay_bound(relay->relay, answer.pending, relay->next_socket++ % RELAY_SOCKETS_MAX, &relayed);
+		break;
+	}
+}
+
+static void
+client_acts(size_t r)
+{
+	uint8_t memory[DATAGRAM];
+	static const uint16_t methods[] = { TURN_ALLOCATE, TURN_ALLOCATE, TURN_REFRESH, TURN_CREATE_PERMISSION,
+					    TURN_CHANNEL_BIND, TURN_CHANNEL_BIND };
+	const size_t client		= draw(CLIENTS);
+	const uint64_t choice		= draw(12);
+	const struct address peer	= address_v4(198, (uint8_t)draw(3), (uint16_t)(2000 + draw(2)));
+	struct transaction transaction	= { { 0 } };
+
+	if (choice >= sizeof methods / sizeof methods[0]) {
+		/* ChannelData on one of a few channels, bound or not. */
+		const uint8_t data[] = { 0x40, (uint8_t)draw(4), 0, 8, 1, 2, 3, 4, 5, 6, 7, 8 };
+		send_datagram(r, client, (struct span) { data, sizeof data });
+		return;
+	}
+	world.transactions += draw(8) != 0; /* or the one before comes again */
+	memcpy(transaction.bytes, &world.transactions, sizeof world.transactions);
+	struct stun_writer w = stun_writer_of(memory, sizeof memory, methods[choice], STUN_REQUEST, &transaction);
+	if (methods[choice] == TURN_ALLOCATE) {
+		stun_put_u32(&w, STUN_REQUESTED_TRANSPORT, (uint32_t)TURN_TRANSPORT_UDP << 24);
+	} else if (methods[choice] == TURN_REFRESH) {
+		stun_put_u32(&w, STUN_LIFETIME, draw(4) == 0 ? 0 : 60);
+	} else if (methods[choice] == TURN_CHANNEL_BIND) {
+		stun_put_u32(&w, STUN_CHANNEL_NUMBER, (uint32_t)(0x4000 + draw(4)) << 16);
+		stun_put_address(&w, STUN_XOR_PEER_ADDRESS, &peer);
+	} else {
+		stun_put_address(&w, STUN_XOR_PEER_ADDRESS, &peer);
+	}
+	send_datagram(r, client, stun_written(&w));
+}
+
+/* --- histories --------------------------------------------------------------------------------------------------- */
+
+static void
+step(bool busy)
+{
+	const uint64_t choice = draw(1000);
+	const size_t r	      = draw(RELAYS);
+
+	sim.now_us += draw(4000);
+	if (busy && choice < 300) {
+		client_acts(r);
+	} else if (choice < 700) {
+		if (sim_run_wire(r, draw(LINK_LANES))) {
+			take_notices(r);
+		}
+	} else if (choice < 850) {
+		sim_run_actor();
+	} else if (choice < 970) {
+		sim_run_witness();
+	} else if (choice < 985) {
+		desk_tick(&sim.actor.desk, sim.now_us);
+	} else if (choice < 990) {
+		relay_tick(world.relays[r].relay, sim.now_us);
+	} else if (busy && choice < 994) {
+		sim_crash_actor();
+	} else if (busy && choice < 996 && world.relays_may_die) {
+		start_relay(r);
+	}
+}
+
+static uint64_t
+bytes_logged(void)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < sim.actor.logged; i++) {
+		const struct event *event = &sim.actor.log[i].event;
+		if (event->type == EVENT_TURN_RELAY_USAGE) {
+			sum += event->turn_relay_usage.bytes_up;
+		}
+	}
+	return sum;
+}
+
+static void
+check_views(void)
+{
+	const struct allocation_state *state = sim.actor.core.state;
+	uint32_t seen			     = 0;
+
+	for (size_t r = 0; r < RELAYS; r++) {
+		const uint32_t held = relay_allocations(world.relays[r].relay);
+		if (held != world.relays[r].sockets_open) {
+			SIM_FAIL("relay %zu has %u allocations and %u sockets", r + 1, held,
+				 world.relays[r].sockets_open);
+		}
+		seen += held;
+	}
+	if (seen != state->table.rows_used) {
+		SIM_FAIL("the actor holds %u allocations, the relays %u", state->table.rows_used, seen);
+	}
+}
+
+static void
+run_seed(uint64_t seed, bool relays_may_die)
+{
+	for (size_t r = 0; r < RELAYS; r++) {
+		relay_free(world.relays[r].relay);
+	}
+	world = (struct world) { .relays_may_die = relays_may_die };
+	sim_begin(seed, RELAYS);
+	for (size_t r = 0; r < RELAYS; r++) {
+		start_relay(r);
+	}
+	for (int i = 0; i < STEPS; i++) {
+		step(true);
+	}
+	/* Longer than any lifetime: all allocations end, all usage is reported. */
+	for (int i = 0; i < STEPS * 8; i++) {
+		step(false);
+	}
+	check_views();
+	assert_true(sim_count_logged(EVENT_TURN_ALLOCATION_CREATED) > 5);
+	assert_true(world.successes > 100);
+	assert_true(world.relayed_up > 100);
+	if (!relays_may_die && bytes_logged() != world.relayed_up) {
+		SIM_FAIL("%llu bytes relayed, %llu in the log", (unsigned long long)world.relayed_up,
+			 (unsigned long long)bytes_logged());
+	}
+	sim_end();
+}
+
+enum { SEEDS_STAY = 0, SEEDS_DIE = 1000 };
+
+static void
+given_crashes_of_allocation_and_witness_then_every_byte_is_in_the_log(void **unused)
+{
+	(void)unused;
+	for (uint64_t seed = 1; seed <= sim_seeds(SEEDS); seed++) {
+		run_seed(SEEDS_STAY + seed, false);
+	}
+}
+
+static void
+given_relays_that_die_too_then_views_and_sockets_agree(void **unused)
+{
+	(void)unused;
+	for (uint64_t seed = 1; seed <= sim_seeds(SEEDS); seed++) {
+		run_seed(SEEDS_DIE + seed, true);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(given_crashes_of_allocation_and_witness_then_every_byte_is_in_the_log),
+		cmocka_unit_test(given_relays_that_die_too_then_views_and_sockets_agree),
+	};
+
+	sim.actor.fresh	  = fresh;
+	sim.actor.discard = discard;
+	sim_allocate(RELAYS);
+	if (argc > 1) {
+		const uint64_t seed = strtoull(argv[1], NULL, 10);
+		run_seed(seed, seed > SEEDS_DIE);
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
