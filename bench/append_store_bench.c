@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +28,17 @@ now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* Of this process so far: what stays the same when others use the machine. */
+static double
+cpu_s(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec * 1e-6 +
+	       (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec * 1e-6;
+}
+
 static uint64_t
 now_us(void)
 {
@@ -36,10 +48,25 @@ now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-static void
-report(const char *what, double events, double seconds)
+struct stretch {
+	double wall;
+	double cpu;
+};
+
+static struct stretch
+begin_stretch(void)
 {
-	printf("%-52s %10.0f /s  (%.2f s)\n", what, events / seconds, seconds);
+	return (struct stretch){ now_s(), cpu_s() };
+}
+
+static void
+report(const char *what, uint64_t events, struct stretch since)
+{
+	const double seconds = now_s() - since.wall;
+	const double cpu = cpu_s() - since.cpu;
+
+	printf("%-52s %9.0f /s %7.2f s, %6.2f us of CPU each\n", what, (double)events / seconds,
+	       seconds, cpu * 1e6 / (double)events);
 	fflush(stdout);
 }
 
@@ -76,7 +103,7 @@ bare_sqlite(const char *directory, uint64_t events, uint64_t batch, const char *
 		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4096;"
 		"CREATE TABLE t(seq INTEGER PRIMARY KEY, row BLOB) STRICT");
 	sqlite3_prepare_v2(db, "INSERT INTO t VALUES(?, ?)", -1, &insert, NULL);
-	const double start = now_s();
+	const struct stretch start = begin_stretch();
 	for (uint64_t i = 0; i < events; i++) {
 		if (i % batch == 0) {
 			run_sql(db, "BEGIN");
@@ -92,7 +119,7 @@ bare_sqlite(const char *directory, uint64_t events, uint64_t batch, const char *
 			run_sql(db, "COMMIT");
 		}
 	}
-	report(what, (double)events, now_s() - start);
+	report(what, events, start);
 	sqlite3_finalize(insert);
 	sqlite3_close(db);
 }
@@ -161,7 +188,7 @@ static void
 append_many(struct evidence *evidence, uint64_t events, uint64_t batch, bool sealed, uint64_t epoch,
 	    const char *what)
 {
-	const double start = now_s();
+	const struct stretch start = begin_stretch();
 
 	for (uint64_t i = 0; i < events; i++) {
 		if (i % batch == 0) {
@@ -172,7 +199,7 @@ append_many(struct evidence *evidence, uint64_t events, uint64_t batch, bool sea
 			must(evidence_commit(evidence) == EVIDENCE_OK, evidence_fault(evidence));
 		}
 	}
-	report(what, (double)events, now_s() - start);
+	report(what, events, start);
 }
 
 static uint64_t
@@ -222,14 +249,14 @@ read_all(const char *directory)
 	must(log_reader_open(directory, &reader, fault, sizeof fault), fault);
 	must(log_keys_open(reader, NULL, &keys, fault, sizeof fault), fault);
 	must(log_reader_size(reader, &size), "size");
-	double start = now_s();
+	struct stretch start = begin_stretch();
 	must(log_read_events(reader, NULL, 0, UINT64_MAX, LOG_STREAMS_ALL, count_event, &named),
 	     log_reader_fault(reader));
-	report("read all, no keys", (double)size, now_s() - start);
-	start = now_s();
+	report("read all, no keys", size, start);
+	start = begin_stretch();
 	must(log_read_events(reader, keys, 0, UINT64_MAX, LOG_STREAMS_ALL, count_event, &named),
 	     log_reader_fault(reader));
-	report("read all, opened with keys", (double)size, now_s() - start);
+	report("read all, opened with keys", size, start);
 	printf("%" PRIu64 " events, %" PRIu64 " with a name\n", size, named);
 	log_keys_close(keys);
 	log_reader_close(reader);
@@ -266,9 +293,9 @@ main(int argc, char **argv)
 	after = file_bytes(evidence, directory);
 	printf("%.0f bytes an event in witness.db\n", (double)(after - before) / (double)events);
 	append_many(evidence, SINGLES, 1, true, epoch, "evidence, agent_registered, one by one");
-	const double start = now_s();
+	const struct stretch start = begin_stretch();
 	must(evidence_publish(evidence) == EVIDENCE_OK, evidence_fault(evidence));
-	report("publish all of it", (double)evidence_size(evidence), now_s() - start);
+	report("publish all of it", evidence_size(evidence), start);
 	read_all(directory);
 	evidence_close(evidence, now_us());
 	snprintf(command, sizeof command, "rm -rf -- '%s'", directory);

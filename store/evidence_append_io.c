@@ -243,7 +243,6 @@ take_key(struct evidence *e, const struct id *subject, struct data_key *out)
 	switch (keys_find(e->keys, &e->log.lookup, subject, month, &found, &announced)) {
 	case KEYS_FOUND:
 		*out = *found;
-		out->subject = *subject;
 		return announced ? EVIDENCE_OK : announce_key(e, out);
 	case KEYS_NONE:
 		*out = (struct data_key){ .subject = *subject, .month = month };

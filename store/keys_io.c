@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CACHE_SLOTS = 32768 };
+/* A key may lie in any slot of its set: with one slot each, keys that collide would push one
+ * another out at every event, and loading one costs as much as ten appends. */
+enum { CACHE_SLOTS = 32768, CACHE_SET = 8 };
 
 struct keys {
 	sqlite3 *db;
@@ -14,6 +16,9 @@ struct keys {
 	struct seal_key wrap;
 	bool in_transaction;
 	uint64_t wal_pages;
+	unsigned next_victim;
+	struct data_key
+		unannounced;    /* the last one found so: it is looked up again until it is not */
 	struct data_key *cache; /* CACHE_SLOTS; a slot is empty while its subject is none */
 };
 
@@ -100,9 +105,41 @@ keys_wrap_key(const struct keys *keys)
 }
 
 static struct data_key *
-slot_of(struct keys *keys, const struct id *subject, uint64_t month)
+set_of(struct keys *keys, const struct id *subject, uint64_t month)
 {
-	return &keys->cache[hash_bytes(month, subject->bytes, sizeof subject->bytes) % CACHE_SLOTS];
+	const uint64_t hash = hash_bytes(month, subject->bytes, sizeof subject->bytes);
+
+	return keys->cache + hash % (CACHE_SLOTS / CACHE_SET) * CACHE_SET;
+}
+
+static struct data_key *
+find_cached(struct keys *keys, const struct id *subject, uint64_t month)
+{
+	struct data_key *set = set_of(keys, subject, month);
+
+	for (unsigned i = 0; i < CACHE_SET; i++) {
+		if (set[i].month == month && id_equal(&set[i].subject, subject)) {
+			return &set[i];
+		}
+	}
+	return NULL;
+}
+
+/* The slot of this key, an empty one, or another's in turn. */
+static struct data_key *
+put_cached(struct keys *keys, const struct data_key *key)
+{
+	struct data_key *set = set_of(keys, &key->subject, key->month);
+	struct data_key *slot = find_cached(keys, &key->subject, key->month);
+
+	for (unsigned i = 0; i < CACHE_SET && slot == NULL; i++) {
+		slot = id_is_none(&set[i].subject) ? &set[i] : NULL;
+	}
+	if (slot == NULL) {
+		slot = &set[keys->next_victim++ % CACHE_SET];
+	}
+	*slot = *key;
+	return slot;
 }
 
 static enum keys_found
@@ -154,12 +191,12 @@ enum keys_found
 keys_find(struct keys *keys, struct lookup *log, const struct id *subject, uint64_t month,
 	  const struct data_key **out, bool *announced)
 {
-	struct data_key *slot = slot_of(keys, subject, month);
+	struct data_key *cached = find_cached(keys, subject, month);
 
 	assert(!id_is_none(subject));
-	*out = slot;
 	*announced = true;
-	if (slot->month == month && id_equal(&slot->subject, subject)) {
+	*out = cached;
+	if (cached != NULL) {
 		return KEYS_FOUND;
 	}
 	struct data_key key = { .subject = *subject, .month = month };
@@ -167,14 +204,13 @@ keys_find(struct keys *keys, struct lookup *log, const struct id *subject, uint6
 	if (found == KEYS_FOUND) {
 		found = check_commitment(log, &key, announced);
 	}
-	if (found == KEYS_FOUND) {
-		*slot = key;
+	if (found == KEYS_FOUND && *announced) {
+		*out = put_cached(keys, &key);
+	} else if (found == KEYS_FOUND) {
+		keys->unannounced = key;
+		*out = &keys->unannounced;
 	}
 	seal_forget(&key, sizeof key);
-	/* What is not announced yet is looked up again, until it is. */
-	if (found == KEYS_FOUND && !*announced) {
-		memset(&slot->subject, 0, sizeof slot->subject);
-	}
 	return found;
 }
 
@@ -198,7 +234,7 @@ keys_put(struct keys *keys, const struct data_key *key)
 	db_bind_u64(keys->put, 5, key->created_seq);
 	const enum db_result result = db_step_once(keys->put);
 	if (result == DB_OK) {
-		*slot_of(keys, &key->subject, key->month) = *key;
+		put_cached(keys, key);
 	}
 	return result;
 }

@@ -14,7 +14,9 @@ enum { AAD_MAX = TEXT_BYTES_MAX + 1 + 8 + 8 + 32 };
 
 struct sealer {
 	EVP_CIPHER *gcm;
-	EVP_CIPHER_CTX *context;
+	/* Each set up once: naming the cipher again with every key would allocate it again. */
+	EVP_CIPHER_CTX *closing;
+	EVP_CIPHER_CTX *opening;
 	size_t prefix_count;
 	uint8_t prefix[TEXT_BYTES_MAX + 1]; /* origin and 0x0A: the beginning of every AAD */
 };
@@ -36,9 +38,13 @@ sealer_new(const char *origin)
 	assert(sealer != NULL);
 	assert(count <= TEXT_BYTES_MAX);
 	sealer->gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-	sealer->context = EVP_CIPHER_CTX_new();
+	sealer->closing = EVP_CIPHER_CTX_new();
+	sealer->opening = EVP_CIPHER_CTX_new();
 	assert(sealer->gcm != NULL);
-	assert(sealer->context != NULL);
+	const int closes = EVP_EncryptInit_ex2(sealer->closing, sealer->gcm, NULL, NULL, NULL);
+	const int opens = EVP_DecryptInit_ex2(sealer->opening, sealer->gcm, NULL, NULL, NULL);
+	assert(closes == 1);
+	assert(opens == 1);
 	memcpy(sealer->prefix, origin, count);
 	sealer->prefix[count] = 0x0A;
 	sealer->prefix_count = count + 1;
@@ -49,7 +55,8 @@ void
 sealer_free(struct sealer *sealer)
 {
 	if (sealer != NULL) {
-		EVP_CIPHER_CTX_free(sealer->context);
+		EVP_CIPHER_CTX_free(sealer->closing);
+		EVP_CIPHER_CTX_free(sealer->opening);
 		EVP_CIPHER_free(sealer->gcm);
 		free(sealer);
 	}
@@ -60,9 +67,9 @@ sealer_free(struct sealer *sealer)
 static void
 box_close(struct sealer *sealer, const struct box *box, struct span plain, uint8_t *out)
 {
-	EVP_CIPHER_CTX *c = sealer->context;
+	EVP_CIPHER_CTX *c = sealer->closing;
 	int count = 0;
-	int ok = EVP_EncryptInit_ex2(c, sealer->gcm, box->key->bytes, box->iv, NULL);
+	int ok = EVP_EncryptInit_ex2(c, NULL, box->key->bytes, box->iv, NULL);
 
 	ok &= EVP_EncryptUpdate(c, NULL, &count, box->aad, (int)box->aad_count);
 	if (plain.count > 0) {
@@ -77,7 +84,7 @@ static bool
 box_open(struct sealer *sealer, const struct box *box, struct span sealed, uint8_t *plain,
 	 size_t *count)
 {
-	EVP_CIPHER_CTX *c = sealer->context;
+	EVP_CIPHER_CTX *c = sealer->opening;
 	uint8_t tag[SEAL_TAG_BYTES];
 	int done = 0;
 
@@ -87,7 +94,7 @@ box_open(struct sealer *sealer, const struct box *box, struct span sealed, uint8
 	}
 	const size_t length = sealed.count - SEAL_TAG_BYTES;
 	memcpy(tag, sealed.at + length, sizeof tag);
-	int ok = EVP_DecryptInit_ex2(c, sealer->gcm, box->key->bytes, box->iv, NULL);
+	int ok = EVP_DecryptInit_ex2(c, NULL, box->key->bytes, box->iv, NULL);
 	ok &= EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG_BYTES, tag);
 	ok &= EVP_DecryptUpdate(c, NULL, &done, box->aad, (int)box->aad_count);
 	if (length > 0) {

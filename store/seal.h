@@ -3,21 +3,28 @@
  *
  * Frozen format, version 1 (vectors: tests/vectors/seal.json):
  *
- *   salt   = 32 random bytes, fresh for every part
- *   body   = AES-256-GCM(data key, IV = salt[0..12), AAD, plaintext) || 16-byte tag
- *   AAD    = origin || 0x0A || seq (8 bytes, big-endian) || part index (1 byte) || key_id (16
- * bytes) digest = SHA-256("ifswarm/sealed/v1" || salt || body)      into the entry, with the length
- * of body wrapped data key = AES-256-WRAP(wrap key, data key)        RFC 3394, 40 bytes commitment
- * = HKDF-SHA256(IKM = data key, no salt, info = "ifswarm/commit/v1"), 32 bytes
+ *   salt       = 32 random bytes, fresh for every part
+ *
+ *   body       = AES-256-GCM(data key, IV = salt[0..12), AAD, plaintext) || 16-byte tag
+ *
+ *   AAD        = origin || 0x0A || seq (8 bytes, big-endian) || part index (1 byte) || key_id (16)
+ *
+ *   digest     = SHA-256("ifswarm/sealed/v1" || salt || body), into the entry, with body's length
+ *
+ *   wrapped    = AES-256-WRAP(wrap key, data key), RFC 3394, 40 bytes
+ *
+ *   commitment = HKDF-SHA256(IKM = data key, no salt, info = "ifswarm/commit/v1"), 32 bytes
  *
  * The IV is the beginning of the salt, so it is random (96 bits), needs no place of its own and is
  * bound by the digest. A data key serves one subject for one calendar month: far below the 2^32
  * parts up to which random IVs are safe. GCM does not commit to its key, so the commitment stands
  * in the log (key_created) and is checked before anything is opened with that key.
  *
- *   annex of a snapshot = 12-byte IV || AES-256-GCM(annex key, IV, AAD, plaintext) || 16-byte tag
- *   annex key = HKDF-SHA256(IKM = wrap key, no salt, info = "ifswarm/snapshot/v1")
- *   AAD   = origin || 0x0A || stream (8, big-endian) || version (8, big-endian) || SHA-256(dump)
+ *   annex      = 12-byte IV || AES-256-GCM(annex key, IV, AAD, plaintext) || 16-byte tag
+ *
+ *   annex key  = HKDF-SHA256(IKM = wrap key, no salt, info = "ifswarm/snapshot/v1")
+ *
+ *   AAD        = origin || 0x0A || stream (8, big-endian) || version (8) || SHA-256(dump)
  */
 #ifndef IFSWARM_STORE_SEAL_H
 #define IFSWARM_STORE_SEAL_H
