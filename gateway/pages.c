@@ -64,6 +64,15 @@ page_status(enum page page, const struct page_facts *facts)
 	return page == PAGE_READY && !is_ready(facts) ? 503 : 200;
 }
 
+static char *
+copy_of(const char *text)
+{
+	const size_t size = strlen(text) + 1;
+	char *copy = malloc(size);
+
+	return copy == NULL ? NULL : memcpy(copy, text, size);
+}
+
 /* Takes the object over. */
 static char *
 written(json_t *object)
@@ -94,7 +103,7 @@ write_metrics(const struct page_facts *facts)
 		 "ifswarm_gateway_closed_total{reason=\"fast\"} %" PRIu64 "\n",
 		 facts->connections, facts->attached, facts->frames_in, facts->frames_out,
 		 facts->refusals, facts->closed_slow, facts->closed_fast);
-	return strdup(text);
+	return copy_of(text);
 }
 
 char *
@@ -102,7 +111,7 @@ page_write(enum page page, const struct page_facts *facts)
 {
 	switch (page) {
 	case PAGE_ROOT:
-		return strdup("ifswarm signaling server is running\n");
+		return copy_of("ifswarm signaling server is running\n");
 	case PAGE_HEALTH:
 		return written(json_pack("{s:s, s:I, s:s, s:I}", "status", "ok", "gateway",
 					 (json_int_t)facts->gateway, "version", IFSWARM_VERSION,
@@ -118,7 +127,7 @@ page_write(enum page page, const struct page_facts *facts)
 	case PAGE_NONE:
 		break;
 	}
-	return strdup("there is no such page here\n");
+	return copy_of("there is no such page here\n");
 }
 
 static json_t *
