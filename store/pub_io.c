@@ -180,19 +180,11 @@ pub_publish(const char *directory, struct lookup *log, uint64_t from, const stru
 	path_join(p.directory, directory, "pub");
 	p.sync_each = tree->size - p.from <= SYNC_EACH_EVENTS_MAX;
 	enum file_result result = directory_make(p.directory, 0755);
-	/* One read transaction for all rows: each by itself would take and leave the file's locks.
-	 */
-	if (result == FILE_OK && db_run(log->db, "BEGIN") != DB_OK) {
-		result = FILE_FAILED;
-	}
 	for (unsigned level = 0; level < MERKLE_LEVELS && result == FILE_OK; level++) {
 		result = write_tiles(&p, level);
 	}
 	if (result == FILE_OK) {
 		result = write_bundles(&p);
-	}
-	if (!sqlite3_get_autocommit(log->db)) {
-		db_run(log->db, "COMMIT");
 	}
 	if (result == FILE_OK && !sync_all(&p)) {
 		result = FILE_FAILED;

@@ -10,7 +10,8 @@
 
 /* The size that pub/checkpoint covers; 0 if there is none. */
 uint64_t pub_size(const char *directory);
-/* Brings the directory from `from` events to those of `tree`, then puts `note` there. */
+/* Brings the directory from `from` events to those of `tree`, then puts `note` there. The
+ * caller has a transaction open, so that the file's locks are taken once and not for each entry. */
 enum file_result pub_publish(const char *directory, struct lookup *log, uint64_t from,
 			     const struct merkle *tree, struct span note);
 
