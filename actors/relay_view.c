@@ -341,6 +341,12 @@ take_view(struct relay *relay)
 /* --- notices ------------------------------------------------------------------------------------
  */
 
+static bool
+is_same_request(const struct allocation *allocation, const struct reply_to *to)
+{
+	return memcmp(&allocation->transaction, &to->transaction, sizeof to->transaction) == 0;
+}
+
 /* The answer to the client, from the view that has just been changed. */
 static struct relay_answer
 answer_pending(struct relay *relay, const struct pending *pending, enum verdict verdict,
@@ -356,10 +362,15 @@ answer_pending(struct relay *relay, const struct pending *pending, enum verdict 
 	}
 	uint32_t row = allocation_find(table, &pending->allocation);
 	if (row == ROW_NONE && to->method == TURN_ALLOCATE) {
-		/* The same request had been accepted before this relay was restarted. */
+		/* The same request had been accepted before this relay was restarted; another one of
+		 * this client's stands in its way. */
 		row = relay_find_row(relay, to->listener, &to->client, now_us);
+		if (row != ROW_NONE && !is_same_request(&table->rows[row], to)) {
+			row = ROW_NONE;
+		}
 	}
-	if (row == ROW_NONE && !released) {
+	/* "Accepted" without its effect: it was decided before a crash, and refused then. */
+	if ((row == ROW_NONE) != released) {
 		return relay_reply_error(relay, to, REFUSED_NO_ALLOCATION);
 	}
 	return relay_reply_success(relay, to, row == ROW_NONE ? NULL : &table->rows[row], released,
