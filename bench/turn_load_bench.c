@@ -245,6 +245,7 @@ release_all(struct load *load)
 	uint8_t request[DATAGRAM];
 
 	for (size_t i = 0; i < load->allocations; i++) {
+		learn_realm(load, load->clients[i]); /* a nonce is for one client */
 		struct stun_writer w = begin(load, request, TURN_REFRESH);
 		stun_put_u32(&w, STUN_LIFETIME, 0);
 		sign(load, &w);
