@@ -31,7 +31,8 @@ enum {
 struct socket {
 	struct lws *wsi;
 	struct connection *connection; /* NULL unless it is a WebSocket */
-	uint8_t *fragments;            /* a frame that comes in pieces */
+	bool has_said_goodbye;
+	uint8_t *fragments; /* a frame that comes in pieces */
 	size_t fragment_bytes;
 
 	enum page asked;

@@ -100,17 +100,38 @@ is_allowed_origin(const struct gateway *gateway, struct lws *wsi)
 	return false;
 }
 
+static bool
+header_is(struct lws *wsi, enum lws_token_indexes header, const char *value)
+{
+	char text[32];
+
+	return lws_hdr_copy(wsi, text, sizeof text, header) > 0 && strcmp(text, value) == 0;
+}
+
+static int
+refuse_upgrade(struct lws *wsi, unsigned status, const char *why)
+{
+	lws_return_http_status(wsi, status, why);
+	return 1;
+}
+
+/* What libwebsockets itself would let pass (threat H1). */
 static int
 on_upgrade(struct gateway *gateway, struct lws *wsi)
 {
 	if (gateway->phase != GATEWAY_SERVES) {
 		return -1;
 	}
-	if (is_allowed_origin(gateway, wsi)) {
-		return 0;
+	if (!header_is(wsi, WSI_TOKEN_HTTP, "HTTP/1.1")) {
+		return refuse_upgrade(wsi, 400, "WebSocket needs HTTP/1.1");
 	}
-	lws_return_http_status(wsi, HTTP_STATUS_FORBIDDEN, "this origin is not in allow-origin");
-	return 1;
+	if (!header_is(wsi, WSI_TOKEN_VERSION, "13")) {
+		return refuse_upgrade(wsi, 426, "WebSocket version 13 is served here");
+	}
+	if (!is_allowed_origin(gateway, wsi)) {
+		return refuse_upgrade(wsi, 403, "this origin is not in allow-origin");
+	}
+	return 0;
 }
 
 static int
@@ -206,6 +227,27 @@ write_frame(struct gateway *gateway, struct lws *wsi, struct connection *connect
 	return written < count ? -1 : 0;
 }
 
+/* Returning -1 from here closes without a word, so the frame is written by hand (RFC 6455
+ * section 5.5.1), once; the client answers it and closes, or the grace of socket_close ends.
+ * libwebsockets 4.1 has a number for such a write, but no name in its header. */
+static int
+write_going_away(struct socket *socket)
+{
+	enum { WRITE_CLOSE = 4 };
+	unsigned char frame[LWS_PRE + 2] = { 0 };
+
+	if (socket->has_said_goodbye) {
+		return 0;
+	}
+	socket->has_said_goodbye = true;
+
+	frame[LWS_PRE] = CLOSE_GOING_AWAY >> 8;
+	frame[LWS_PRE + 1] = CLOSE_GOING_AWAY & 0xFF;
+	return lws_write(socket->wsi, frame + LWS_PRE, 2, (enum lws_write_protocol)WRITE_CLOSE) < 0
+		       ? -1
+		       : 0;
+}
+
 static int
 on_writeable(struct gateway *gateway, struct socket *socket)
 {
@@ -225,8 +267,7 @@ on_writeable(struct gateway *gateway, struct socket *socket)
 	}
 	if (connection->close_reason == LEAVE_SHUTDOWN ||
 	    connection->close_reason == LEAVE_GATEWAY_STOPPED) {
-		return close_with(socket->wsi, (enum lws_close_status)CLOSE_GOING_AWAY,
-				  "going away");
+		return write_going_away(socket);
 	}
 	return 0;
 }

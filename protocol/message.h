@@ -9,7 +9,7 @@
  *   [COMMANDS, front, instance, epoch, batch, [command]] [verdict, epoch, settled]
  *   [POLL,     front, instance, epoch, acknowledged]     [verdict, epoch, settled, first, [notice]]
  *   [PING]                                               [verdict, epoch, state]
- *   [ROSTER]  (session)                                  [verdict, [[room name, agent name, gateway], ...]]
+ *   [ROSTER]  (session)                                  [verdict, epoch, [[room name, agent name, gateway], ...]]
  *   [STOP]                                               [verdict]
  *   [CLAIM, stream, writer]                              [verdict, epoch, size, version]
  *   [APPEND, stream, epoch, version, [event]]            [verdict, last seq, size]
