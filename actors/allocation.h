@@ -48,8 +48,7 @@ void allocation_clear(struct allocation_state *state);
 /* The core over that state (its functions take `struct allocation_state *`). */
 struct core allocation_core(struct allocation_state *state);
 
-/* --- what the core consists of ------------------------------------------------------------------
- */
+/* --- what the core consists of --- */
 
 enum verdict allocation_decide(const void *state, const struct command *command,
 			       struct event_list *out);
@@ -72,8 +71,7 @@ bool allocation_restore(void *state, struct span dump, struct span personal);
 /* [[allocation id, user name, relay, client, relayed, expires_us], ...] */
 void allocation_roster(const void *state, struct mp_writer *w);
 
-/* --- between the actor and its relays -----------------------------------------------------------
- */
+/* --- between the actor and its relays --- */
 
 /* The peers of a PERMIT in their order, borrowed from it; the unused ones have no family. */
 void allocation_permit_peers(const struct command_permit *permit,

@@ -2,14 +2,14 @@
 #include <assert.h>
 #include <string.h>
 
-#include "actors/allocation.h"
+#include "actors/allocation_decide.h"
 #include "protocol/turn.h"
 
 static const uint64_t SECOND_US = 1000 * 1000;
 
-static struct event *
-emit(struct event_list *out, enum event_type type, const struct command *command,
-     const struct id *trace)
+struct event *
+allocation_emit(struct event_list *out, enum event_type type, const struct command *command,
+		const struct id *trace)
 {
 	return event_emit(out, type, command->now_us, &command->command_id, trace);
 }
@@ -20,9 +20,9 @@ lifetime_s(const struct allocation_state *state, uint64_t asked_s)
 	return turn_lifetime_s(asked_s, state->limits.lifetime_max_s);
 }
 
-/* The row of a relay's own live allocation. */
-static uint32_t
-find_live(const struct allocation_state *state, const struct command *command, const struct id *id)
+uint32_t
+allocation_find_live(const struct allocation_state *state, const struct command *command,
+		     const struct id *id)
 {
 	const uint32_t row = allocation_find(&state->table, id);
 	const struct allocation *allocation = row == ROW_NONE ? NULL : &state->table.rows[row];
@@ -40,21 +40,20 @@ emit_end(const struct allocation *allocation, enum end_reason reason, const stru
 {
 	const struct usage *usage = &allocation->usage;
 
-	emit(out, EVENT_TURN_ALLOCATION_ENDED, command, &allocation->trace)->turn_allocation_ended =
-		(struct event_turn_allocation_ended){
-			.allocation = allocation->id,
-			.relay = allocation->relay,
-			.reason = reason,
-			.never_used = usage->packets_up == 0 && usage->packets_down == 0,
-			.packets_up = usage->packets_up,
-			.bytes_up = usage->bytes_up,
-			.packets_down = usage->packets_down,
-			.bytes_down = usage->bytes_down,
-		};
+	allocation_emit(out, EVENT_TURN_ALLOCATION_ENDED, command, &allocation->trace)
+		->turn_allocation_ended = (struct event_turn_allocation_ended){
+		.allocation = allocation->id,
+		.relay = allocation->relay,
+		.reason = reason,
+		.never_used = usage->packets_up == 0 && usage->packets_down == 0,
+		.packets_up = usage->packets_up,
+		.bytes_up = usage->bytes_up,
+		.packets_down = usage->packets_down,
+		.bytes_down = usage->bytes_down,
+	};
 }
 
-/* --- Allocate, RFC 8656 section 7.2 -------------------------------------------------------------
- */
+/* Allocate, RFC 8656 section 7.2. */
 
 static bool
 is_readable_allocate(const struct command_allocate *c)
@@ -96,7 +95,7 @@ emit_created(const struct allocation_state *state, const struct command *command
 {
 	const struct command_allocate *c = &command->allocate;
 
-	emit(out, EVENT_TURN_ALLOCATION_CREATED, command, &command->trace_id)
+	allocation_emit(out, EVENT_TURN_ALLOCATION_CREATED, command, &command->trace_id)
 		->turn_allocation_created = (struct event_turn_allocation_created){
 		.allocation = c->allocation,
 		.user = *user,
@@ -153,14 +152,13 @@ decide_allocate(const struct allocation_state *state, const struct command *comm
 	return ACCEPTED;
 }
 
-/* --- Refresh, RFC 8656 section 8.2 --------------------------------------------------------------
- */
+/* Refresh, RFC 8656 section 8.2. */
 
 static enum verdict
 decide_refresh(const struct allocation_state *state, const struct command *command,
 	       struct event_list *out)
 {
-	const uint32_t row = find_live(state, command, &command->refresh.allocation);
+	const uint32_t row = allocation_find_live(state, command, &command->refresh.allocation);
 
 	if (row == ROW_NONE) {
 		return REFUSED_NO_ALLOCATION;
@@ -170,7 +168,7 @@ decide_refresh(const struct allocation_state *state, const struct command *comma
 		emit_end(allocation, END_RELEASED, command, out);
 		return ACCEPTED;
 	}
-	emit(out, EVENT_TURN_ALLOCATION_REFRESHED, command, &allocation->trace)
+	allocation_emit(out, EVENT_TURN_ALLOCATION_REFRESHED, command, &allocation->trace)
 		->turn_allocation_refreshed = (struct event_turn_allocation_refreshed){
 		.allocation = allocation->id,
 		.expires_us = command->now_us +
@@ -178,153 +176,6 @@ decide_refresh(const struct allocation_state *state, const struct command *comma
 	};
 	return ACCEPTED;
 }
-
-/* --- CreatePermission, RFC 8656 section 10.2 ----------------------------------------------------
- */
-
-void
-allocation_permit_peers(const struct command_permit *permit,
-			const struct address *out[PERMIT_PEERS_MAX])
-{
-	const struct address *peers[] = { &permit->peer1, &permit->peer2, &permit->peer3,
-					  &permit->peer4, &permit->peer5, &permit->peer6,
-					  &permit->peer7, &permit->peer8 };
-
-	_Static_assert(sizeof peers / sizeof peers[0] == PERMIT_PEERS_MAX,
-		       "the command has them all");
-	memcpy(out, peers, sizeof peers);
-}
-
-/* The number for the permission of an address: its own if it is installed (or was by an event
- * emitted just before), else the next. */
-static uint64_t
-number_permission(const struct allocation_state *state, uint32_t row, const struct address *peer,
-		  uint64_t now_us, const struct event_list *out, uint32_t *fresh)
-{
-	const uint32_t at = permission_find(&state->table, row, peer, now_us);
-
-	if (at != PEER_NONE) {
-		return state->table.peers[at].number;
-	}
-	for (uint32_t i = 0; i < out->count; i++) {
-		const struct event_turn_permission_installed *e =
-			&out->items[i].turn_permission_installed;
-		if (address_equal_ip(&e->peer, peer)) {
-			return e->number;
-		}
-	}
-	return state->table.rows[row].peer_next_number + (*fresh)++;
-}
-
-static void
-emit_permission(const struct allocation_state *state, uint32_t row, const struct address *peer,
-		const struct command *command, uint32_t *fresh, struct event_list *out)
-{
-	const struct allocation *allocation = &state->table.rows[row];
-	const uint64_t number = number_permission(state, row, peer, command->now_us, out, fresh);
-	struct event_turn_permission_installed *e =
-		&emit(out, EVENT_TURN_PERMISSION_INSTALLED, command, &allocation->trace)
-			 ->turn_permission_installed;
-
-	e->allocation = allocation->id;
-	e->user = allocation->user;
-	e->number = number;
-	e->expires_us = command->now_us + PERMISSION_LIFETIME_S * SECOND_US;
-	e->peer = *peer;
-	e->peer.port = 0;
-}
-
-/* Room for `fresh` more permissions and, if there is one, a new channel. */
-static bool
-has_room(const struct allocation_state *state, uint32_t row, uint32_t fresh, uint32_t channels,
-	 uint64_t now_us)
-{
-	const struct allocation_table *table = &state->table;
-
-	return table->peers_max - table->peers_used >= fresh + channels &&
-	       peer_count(table, row, false, now_us) + fresh <= PEERS_PER_ALLOCATION_MAX &&
-	       peer_count(table, row, true, now_us) + channels <= PEERS_PER_ALLOCATION_MAX;
-}
-
-static enum verdict
-check_peer(const struct allocation *allocation, const struct address *peer)
-{
-	if (peer->family == ADDRESS_NONE) {
-		return REFUSED_MALFORMED;
-	}
-	return peer->family == allocation->relayed.family ? ACCEPTED : REFUSED_PEER_FAMILY;
-}
-
-static enum verdict
-decide_permit(const struct allocation_state *state, const struct command *command,
-	      struct event_list *out)
-{
-	const struct address *peers[PERMIT_PEERS_MAX];
-	const uint32_t row = find_live(state, command, &command->permit.allocation);
-	uint32_t fresh = 0;
-
-	if (row == ROW_NONE) {
-		return REFUSED_NO_ALLOCATION;
-	}
-	allocation_permit_peers(&command->permit, peers);
-	for (size_t i = 0; i < PERMIT_PEERS_MAX && (i == 0 || peers[i]->family != ADDRESS_NONE);
-	     i++) {
-		const enum verdict verdict = check_peer(&state->table.rows[row], peers[i]);
-		if (verdict != ACCEPTED) {
-			return verdict;
-		}
-		emit_permission(state, row, peers[i], command, &fresh, out);
-	}
-	return has_room(state, row, fresh, 0, command->now_us) ? ACCEPTED : REFUSED_CAPACITY;
-}
-
-/* --- ChannelBind, RFC 8656 section 12.2 ---------------------------------------------------------
- */
-
-static enum verdict
-decide_bind(const struct allocation_state *state, const struct command *command,
-	    struct event_list *out)
-{
-	const struct command_bind_channel *c = &command->bind_channel;
-	const uint32_t row = find_live(state, command, &c->allocation);
-	uint32_t fresh = 0;
-
-	if (row == ROW_NONE) {
-		return REFUSED_NO_ALLOCATION;
-	}
-	if (!turn_channel_is_valid(c->channel)) {
-		return REFUSED_CHANNEL;
-	}
-	const struct allocation *allocation = &state->table.rows[row];
-	const enum verdict verdict = check_peer(allocation, &c->peer);
-	if (verdict != ACCEPTED) {
-		return verdict;
-	}
-	/* The number must be free or this peer's, and the peer free or this number's. */
-	const uint32_t at = channel_find(&state->table, row, (uint16_t)c->channel, command->now_us);
-	if (at != channel_find_peer(&state->table, row, &c->peer, command->now_us)) {
-		return REFUSED_CHANNEL;
-	}
-	emit_permission(state, row, &c->peer, command, &fresh, out);
-	if (!has_room(state, row, fresh, at == PEER_NONE, command->now_us)) {
-		return REFUSED_CAPACITY;
-	}
-	struct event *event = emit(out, EVENT_TURN_CHANNEL_BOUND, command, &allocation->trace);
-	event->cause_back = 1;
-	event->turn_channel_bound = (struct event_turn_channel_bound){
-		.allocation = allocation->id,
-		.user = allocation->user,
-		.number = at != PEER_NONE ? state->table.peers[at].number
-					  : allocation->peer_next_number + fresh,
-		.channel = c->channel,
-		.expires_us = command->now_us + CHANNEL_LIFETIME_S * SECOND_US,
-		.peer = c->peer,
-	};
-	return ACCEPTED;
-}
-
-/* --- Usage, ends, refusals ----------------------------------------------------------------------
- */
 
 /* Also for an allocation that has expired and is not swept yet. */
 static enum verdict
@@ -342,17 +193,17 @@ decide_usage(const struct allocation_state *state, const struct command *command
 		return REFUSED_MALFORMED;
 	}
 	const struct allocation *allocation = &state->table.rows[row];
-	emit(out, EVENT_TURN_RELAY_USAGE, command, &allocation->trace)->turn_relay_usage =
-		(struct event_turn_relay_usage){
-			.allocation = allocation->id,
-			.user = allocation->user,
-			.number = c->number,
-			.packets_up = c->packets_up,
-			.bytes_up = c->bytes_up,
-			.packets_down = c->packets_down,
-			.bytes_down = c->bytes_down,
-			.peer = c->peer,
-		};
+	allocation_emit(out, EVENT_TURN_RELAY_USAGE, command, &allocation->trace)
+		->turn_relay_usage = (struct event_turn_relay_usage){
+		.allocation = allocation->id,
+		.user = allocation->user,
+		.number = c->number,
+		.packets_up = c->packets_up,
+		.bytes_up = c->bytes_up,
+		.packets_down = c->packets_down,
+		.bytes_down = c->bytes_down,
+		.peer = c->peer,
+	};
 	return ACCEPTED;
 }
 
@@ -384,7 +235,7 @@ decide_refused(const struct allocation_state *state, const struct command *comma
 	if (id_is_none(&c->day) || c->count == 0) {
 		return REFUSED_MALFORMED;
 	}
-	emit(out, EVENT_TURN_REQUEST_REFUSED, command, &none)->turn_request_refused =
+	allocation_emit(out, EVENT_TURN_REQUEST_REFUSED, command, &none)->turn_request_refused =
 		(struct event_turn_request_refused){
 			.day = subject_of(state, DIRECTORY_DAY, &day, &c->day),
 			.relay = command->front,
@@ -398,9 +249,6 @@ decide_refused(const struct allocation_state *state, const struct command *comma
 		};
 	return ACCEPTED;
 }
-
-/* --- The actor to itself ------------------------------------------------------------------------
- */
 
 /* One round: as many ends as a command may have. */
 static enum verdict
@@ -443,7 +291,7 @@ decide_attach(const struct allocation_state *state, const struct command *comman
 	if (fronts_is_current(&state->relays, command->front, &command->attach.instance)) {
 		return ACCEPTED;
 	}
-	emit(out, EVENT_RELAY_ATTACHED, command, &none)->relay_attached =
+	allocation_emit(out, EVENT_RELAY_ATTACHED, command, &none)->relay_attached =
 		(struct event_relay_attached){
 			.relay = command->front,
 			.instance = command->attach.instance,
@@ -456,11 +304,11 @@ decide_digest(const struct command *command, struct event_list *out)
 {
 	const struct id none = { { 0 } };
 
-	emit(out, EVENT_ALLOCATION_STATE_DIGEST, command, &none)->allocation_state_digest =
-		(struct event_allocation_state_digest){
-			.version = command->digest.version,
-			.digest = command->digest.digest,
-		};
+	allocation_emit(out, EVENT_ALLOCATION_STATE_DIGEST, command, &none)
+		->allocation_state_digest = (struct event_allocation_state_digest){
+		.version = command->digest.version,
+		.digest = command->digest.digest,
+	};
 	return ACCEPTED;
 }
 
@@ -477,9 +325,9 @@ decide_of_front(const struct allocation_state *state, const struct command *comm
 	case COMMAND_REFRESH:
 		return decide_refresh(state, command, out);
 	case COMMAND_PERMIT:
-		return decide_permit(state, command, out);
+		return allocation_decide_permit(state, command, out);
 	case COMMAND_BIND_CHANNEL:
-		return decide_bind(state, command, out);
+		return allocation_decide_bind(state, command, out);
 	case COMMAND_REPORT_USAGE:
 		return decide_usage(state, command, out);
 	case COMMAND_END:

@@ -172,9 +172,6 @@ allocation_roster(const void *opaque, struct mp_writer *w)
 	free(rows);
 }
 
-/* --- back ---------------------------------------------------------------------------------------
- */
-
 static struct name
 read_name(struct mp_reader *r)
 {

@@ -109,9 +109,6 @@ allocation_tell(const void *opaque, const struct command *command, struct span b
 	bundle_post(&bundle, (struct notice){ .type = NOTICE_DECIDED, .decided.verdict = verdict });
 }
 
-/* --- the greeting -------------------------------------------------------------------------------
- */
-
 static struct event
 event_about(const struct allocation *allocation, enum event_type type)
 {

@@ -34,9 +34,6 @@ relay_ips_choose(const struct relay_ips *ips, const struct address *local, uint8
 	return first;
 }
 
-/* --- addresses ----------------------------------------------------------------------------------
- */
-
 /* PUBLIC is for every IP of its family, PUBLIC/PRIVATE for that one. */
 static const char *
 apply_external(struct relay_ips *ips, const char *text)
@@ -86,9 +83,6 @@ read_ips(struct relay_ips *ips, const struct settings *settings)
 	return fault;
 }
 
-/* --- policy -------------------------------------------------------------------------------------
- */
-
 static const char *
 add_own_port(struct peer_policy *policy, const char *ip, uint64_t port)
 {
@@ -133,9 +127,6 @@ read_policy(struct peer_policy *policy, const struct settings *settings,
 	}
 	return fault;
 }
-
-/* --- credentials --------------------------------------------------------------------------------
- */
 
 static const char *
 read_credentials(struct credentials *out, const struct settings *settings,

@@ -1,19 +1,12 @@
 #include "actors/relay_io.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-#include "actors/link_io.h"
-#include "actors/mailbox_io.h"
-#include "actors/relay_batch_io.h"
-#include "actors/relay_sockets_io.h"
-#include "actors/sandbox_io.h"
+#include "actors/relay_process_io.h"
 #include "actors/signals_io.h"
 #include "protocol/log_line_io.h"
 #include "protocol/time_io.h"
@@ -26,32 +19,7 @@ enum {
 	VIEW_WAIT_US = 3 * 1000 * 1000,  /* then STUN is served without it */
 	QUIET_WAIT_US = 3 * 1000 * 1000, /* the last reports, at the end */
 	ROUNDS_MAX = 8, /* batches from one listener before others get their turn */
-	MAILBOX_SLOTS = 8,
 };
-
-struct relay_process {
-	struct relay_config config;
-	struct relay_ips ips;
-	struct relay_sockets sockets;
-	int listeners[RELAY_LISTENERS_MAX];
-	uint32_t drops[RELAY_LISTENERS_MAX];
-	struct relay *relay;
-	struct relay_sink sink;
-	struct link_io *link;
-	struct mailbox_server *mailbox;
-	struct batch_in *in;
-	struct batch_out *out;
-	int epoll;
-	bool serving; /* the listeners are read */
-	uint64_t started_us;
-	bool asked; /* commands were given to the link and not sent yet */
-	uint64_t now_us;
-	uint64_t linked_us;
-	uint64_t ticked_us;
-};
-
-/* --- what the pure relay asks for ---------------------------------------------------------------
- */
 
 static bool
 sink_ask(void *context, struct command *command)
@@ -96,9 +64,6 @@ sink_close(void *context, uint32_t socket)
 	batch_send(process->out); /* nothing may be on its way over it */
 	relay_sockets_release(&process->sockets, socket);
 }
-
-/* --- datagrams ----------------------------------------------------------------------------------
- */
 
 static void act(struct relay_process *process, const struct relay_answer *answer);
 
@@ -187,9 +152,6 @@ read_relayed(struct relay_process *process, uint32_t socket, uint32_t used)
 	return used + count;
 }
 
-/* --- the actor ----------------------------------------------------------------------------------
- */
-
 static void
 run_link(struct relay_process *process)
 {
@@ -230,9 +192,6 @@ answer_mailbox(struct relay_process *process)
 	}
 }
 
-/* --- time ---------------------------------------------------------------------------------------
- */
-
 static void
 watch_drops(struct relay_process *process)
 {
@@ -262,14 +221,6 @@ pass_time(struct relay_process *process)
 	}
 }
 
-static bool
-watch(struct relay_process *process, int fd, uint32_t kind, uint32_t number)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = watch_pack(kind, number) };
-
-	return epoll_ctl(process->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
-}
-
 /* Datagrams that came while no relay ran wait in the kernel until there is a view to route them by.
  */
 static void
@@ -281,10 +232,34 @@ serve_when_ready(struct relay_process *process)
 	}
 	process->serving = true;
 	for (uint32_t i = 0; i < process->config.listener_count; i++) {
-		if (!watch(process, process->listeners[i], WATCH_LISTENER, i)) {
+		if (!relay_process_watch(process, process->listeners[i], WATCH_LISTENER, i)) {
 			log_error("cannot watch listening socket %u: it is not served", i);
 		}
 	}
+}
+
+/* First what goes to clients, gathered over the relayed sockets; true if the link has something. */
+static bool
+handle_ready(struct relay_process *process, const struct epoll_event *events, int ready)
+{
+	uint32_t used = 0;
+	bool linked = false;
+
+	for (int i = 0; i < ready; i++) {
+		const uint64_t kind = events[i].data.u64 >> 32;
+		if (kind == WATCH_RELAYED) {
+			used = read_relayed(process, (uint32_t)events[i].data.u64, used);
+		} else if (kind == WATCH_MAILBOX) {
+			answer_mailbox(process);
+		}
+		linked |= kind == WATCH_LINK;
+		if (used == BATCH_MAX) {
+			batch_send(process->out);
+			used = 0;
+		}
+	}
+	batch_send(process->out);
+	return linked;
 }
 
 static void
@@ -292,31 +267,9 @@ turn(struct relay_process *process)
 {
 	struct epoll_event events[EVENTS_MAX];
 	const int ready = epoll_wait(process->epoll, events, EVENTS_MAX, WAIT_MS);
-	uint32_t used = 0;
-	bool linked = false;
 
 	process->now_us = time_now_us();
-	for (int i = 0; i < ready; i++) {
-		const uint32_t number = (uint32_t)events[i].data.u64;
-		switch (events[i].data.u64 >> 32) {
-		case WATCH_RELAYED:
-			used = read_relayed(process, number, used);
-			break;
-		case WATCH_LINK:
-			linked = true;
-			break;
-		case WATCH_MAILBOX:
-			answer_mailbox(process);
-			break;
-		default:
-			break;
-		}
-		if (used == BATCH_MAX) {
-			batch_send(process->out);
-			used = 0;
-		}
-	}
-	batch_send(process->out);
+	const bool linked = handle_ready(process, events, ready);
 	for (int i = 0; i < ready; i++) {
 		if (events[i].data.u64 >> 32 == WATCH_LISTENER) {
 			read_listener(process, (uint32_t)events[i].data.u64);
@@ -327,90 +280,6 @@ turn(struct relay_process *process)
 	}
 	pass_time(process);
 	serve_when_ready(process);
-}
-
-/* --- start and end ------------------------------------------------------------------------------
- */
-
-static bool
-read_config(struct relay_process *process, const struct start *start)
-{
-	struct address listeners[RELAY_LISTENERS_MAX];
-	struct nonce_key nonce_key;
-	uint8_t seed[RELAY_SEED_BYTES];
-
-	if (start->socket_count > RELAY_LISTENERS_MAX ||
-	    pread(start->nonce_key_fd, nonce_key.bytes, sizeof nonce_key.bytes, 0) !=
-		    (ssize_t)sizeof nonce_key.bytes ||
-	    getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
-		log_error("the supervisor gave no nonce key, or the kernel no random bytes");
-		return false;
-	}
-	for (size_t i = 0; i < start->socket_count; i++) {
-		process->listeners[i] = start->sockets[i];
-		if (!relay_listener_address(start->sockets[i], &listeners[i])) {
-			log_error("file descriptor %d is no bound UDP socket", start->sockets[i]);
-			return false;
-		}
-	}
-	const char *fault =
-		relay_config_read(&process->config, &process->ips, start->settings, start->number,
-				  listeners, start->socket_count, &nonce_key, seed);
-	explicit_bzero(&nonce_key, sizeof nonce_key);
-	if (fault != NULL) {
-		log_error("the settings cannot be used: %s", fault);
-	}
-	return fault == NULL;
-}
-
-static bool
-open_actors(struct relay_process *process, const struct start *start)
-{
-	char url[MAILBOX_URL_MAX];
-	char name[32];
-	char fault[512];
-
-	snprintf(name, sizeof name, "relay-%u", start->number);
-	mailbox_url(url, sizeof url, start->run_dir, name);
-	process->link = link_open(start->run_dir, "allocation", start->number, fault, sizeof fault);
-	if (process->link != NULL) {
-		process->mailbox = mailbox_listen(url, MAILBOX_SLOTS, fault, sizeof fault);
-	}
-	if (process->link == NULL || process->mailbox == NULL) {
-		log_error("%s", fault);
-		return false;
-	}
-	return watch(process, link_fd(process->link), WATCH_LINK, 0) &&
-	       watch(process, mailbox_server_fd(process->mailbox), WATCH_MAILBOX, 0);
-}
-
-static bool
-open_all(struct relay_process *process, const struct start *start)
-{
-	const struct sandbox_rules rules = { .writable = { start->run_dir } };
-
-	process->epoll = epoll_create1(EPOLL_CLOEXEC);
-	process->in = batch_in_new();
-	process->out = batch_out_new();
-	if (process->epoll < 0 || process->in == NULL || process->out == NULL || !signals_catch() ||
-	    !relay_sockets_open(&process->sockets, &process->ips, process->epoll)) {
-		log_error("out of memory or file descriptors at start");
-		return false;
-	}
-	/* The mailbox starts threads, and they inherit the sandbox only if it is there before them.
-	 */
-	if (!read_config(process, start) || !sandbox_enter(&rules) ||
-	    !open_actors(process, start)) {
-		return false;
-	}
-	for (uint32_t i = 0; i < process->config.listener_count; i++) {
-		relay_listener_prepare(process->listeners[i], &process->config.listeners[i]);
-		process->drops[i] = relay_listener_drops(process->listeners[i]);
-	}
-	process->started_us = time_monotonic_us();
-	process->sink = (struct relay_sink){ process, sink_ask, sink_reply, sink_open, sink_close };
-	process->relay = relay_new(&process->config, &process->sink);
-	return true;
 }
 
 /* What was relayed is told before the process ends. */
@@ -430,27 +299,6 @@ end_in_order(struct relay_process *process)
 	}
 }
 
-static void
-close_all(struct relay_process *process)
-{
-	if (process->relay != NULL) {
-		relay_free(process->relay);
-	}
-	if (process->mailbox != NULL) {
-		mailbox_close(process->mailbox);
-	}
-	if (process->link != NULL) {
-		link_close(process->link);
-	}
-	if (process->sockets.fds != NULL && process->sockets.free != NULL) {
-		relay_sockets_close(&process->sockets);
-	}
-	batch_in_free(process->in);
-	batch_out_free(process->out);
-	explicit_bzero(process, sizeof *process);
-	free(process);
-}
-
 int
 relay_run(const struct start *start)
 {
@@ -460,7 +308,8 @@ relay_run(const struct start *start)
 		log_error("out of memory at start");
 		return 1;
 	}
-	bool failed = !open_all(process, start);
+	process->sink = (struct relay_sink){ process, sink_ask, sink_reply, sink_open, sink_close };
+	bool failed = !relay_process_open(process, start);
 	if (!failed) {
 		while (!signals_stop() && link_state(process->link) != LINK_LOST) {
 			turn(process);
@@ -472,6 +321,6 @@ relay_run(const struct start *start)
 			end_in_order(process);
 		}
 	}
-	close_all(process);
+	relay_process_close(process);
 	return failed ? 1 : 0;
 }

@@ -24,7 +24,10 @@ struct pending {
 	bool asked; /* command is set, and in by_command */
 	struct id command;
 	struct reply_to reply;
-	struct id allocation;   /* which the request is about */
+	struct id allocation; /* which the request is about */
+	size_t peer_count;    /* CreatePermission, ChannelBind */
+	struct address peers[PERMIT_PEERS_MAX];
+	uint16_t channel;
 	struct address relayed; /* Allocate: the socket that was bound for it */
 	uint32_t socket;
 	struct id trace;

@@ -25,7 +25,7 @@ refuse(struct relay *relay, const struct relay_request *request, enum verdict ve
 /* Sends a command for this request; its DECIDED notice answers the client. */
 static struct relay_answer
 ask(struct relay *relay, const struct relay_request *request, struct command *command,
-    const struct id *allocation, uint64_t lifetime)
+    const struct id *allocation, uint64_t lifetime_s, size_t peers)
 {
 	const uint32_t at = pending_claim(&relay->pending, &request->reply);
 
@@ -34,8 +34,12 @@ ask(struct relay *relay, const struct relay_request *request, struct command *co
 	}
 	struct pending *pending = &relay->pending.items[at];
 	pending->allocation = *allocation;
-	pending->lifetime_s = lifetime;
+	pending->lifetime_s = lifetime_s;
 	pending->user = request->credential.user;
+	assert(peers <= PERMIT_PEERS_MAX);
+	pending->peer_count = peers;
+	memcpy(pending->peers, request->message->peers, peers * sizeof pending->peers[0]);
+	pending->channel = command->type == COMMAND_BIND_CHANNEL ? request->message->channel : 0;
 	if (!relay->sink->ask(relay->sink->context, command)) {
 		pending_release(&relay->pending, at);
 		return relay_drop(relay, RELAY_COUNT_PENDING_FULL);
@@ -44,8 +48,7 @@ ask(struct relay *relay, const struct relay_request *request, struct command *co
 	return (struct relay_answer){ .action = RELAY_DROP };
 }
 
-/* --- Refresh, RFC 8656 section 8.2 --------------------------------------------------------------
- */
+/* Refresh, RFC 8656 section 8.2. */
 
 static struct relay_answer
 handle_refresh(struct relay *relay, const struct relay_request *request, uint32_t row)
@@ -71,7 +74,8 @@ handle_refresh(struct relay *relay, const struct relay_request *request, uint32_
 		relay_row_releasing(relay, row, true);
 		relay_report_row(relay, row, UINT64_MAX);
 	}
-	const struct relay_answer answer = ask(relay, request, &command, &allocation->id, wanted);
+	const struct relay_answer answer =
+		ask(relay, request, &command, &allocation->id, wanted, 0);
 	if (wanted == 0 &&
 	    pending_find_command(&relay->pending, &command.command_id) == PENDING_NONE) {
 		relay_row_releasing(relay, row, false);
@@ -79,8 +83,7 @@ handle_refresh(struct relay *relay, const struct relay_request *request, uint32_
 	return answer;
 }
 
-/* --- CreatePermission and ChannelBind, RFC 8656 sections 10.2 and 12.2 --------------------------
- */
+/* CreatePermission and ChannelBind, RFC 8656 sections 10.2 and 12.2. */
 
 /* ACCEPTED, or why this peer may not be one. */
 static enum verdict
@@ -131,7 +134,7 @@ handle_permission(struct relay *relay, const struct relay_request *request, uint
 		return refuse(relay, request, REFUSED_CAPACITY);
 	}
 	put_peers(&command.permit, message);
-	return ask(relay, request, &command, &allocation->id, 0);
+	return ask(relay, request, &command, &allocation->id, 0, message->peer_count);
 }
 
 static struct relay_answer
@@ -157,11 +160,8 @@ handle_channel_bind(struct relay *relay, const struct relay_request *request, ui
 				  .channel = message->channel,
 				  .peer = message->peers[0] },
 	};
-	return ask(relay, request, &command, &allocation->id, 0);
+	return ask(relay, request, &command, &allocation->id, 0, 1);
 }
-
-/* --- who asks -----------------------------------------------------------------------------------
- */
 
 static struct relay_answer
 handle_authenticated(struct relay *relay, const struct relay_request *request)

@@ -123,9 +123,6 @@ relay_handle_client(struct relay *relay, uint32_t listener, const struct address
 	return relay_drop(relay, RELAY_COUNT_NOT_STUN); /* never an answer to an answer, E6 */
 }
 
-/* --- from peers ---------------------------------------------------------------------------------
- */
-
 static void
 write_u16(uint8_t *at, size_t value)
 {

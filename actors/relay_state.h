@@ -59,18 +59,15 @@ relay_drop(struct relay *relay, enum relay_count why)
 	return (struct relay_answer){ .action = RELAY_DROP };
 }
 
-/* --- relay_request.c ----------------------------------------------------------------------------
- */
+/* --- relay_request.c --- */
 struct relay_answer relay_handle_request(struct relay *relay, uint32_t listener,
 					 const struct address *source,
 					 const struct stun_message *message, uint64_t now_us);
 
-/* --- relay_allocate.c ---------------------------------------------------------------------------
- */
+/* --- relay_allocate.c --- */
 struct relay_answer relay_handle_allocate(struct relay *relay, const struct relay_request *request);
 
-/* --- relay_reply.c ------------------------------------------------------------------------------
- */
+/* --- relay_reply.c --- */
 /* Each writes into relay->reply. */
 struct relay_answer relay_reply_success(struct relay *relay, const struct reply_to *to,
 					const struct allocation *allocation, bool released,
@@ -88,15 +85,16 @@ void relay_note_refusal(struct relay *relay, const struct reply_to *to, enum ver
 			const struct name *user, const struct address *peer, bool ordinary,
 			uint64_t now_us);
 
-/* --- relay_view.c -------------------------------------------------------------------------------
- */
+/* --- relay_view.c --- */
 /* The live allocation of a client; ROW_NONE. */
 uint32_t relay_find_row(const struct relay *relay, uint32_t listener, const struct address *client,
 			uint64_t now_us);
+/* Relaying stops, or goes on because the release was refused. */
+void relay_row_releasing(struct relay *relay, uint32_t row, bool releasing);
+
+/* --- relay_usage.c --- */
 /* Reports what is counted for a row: of the peers that ended at `ended_us` or before, or with
  * UINT64_MAX of all. */
 void relay_report_row(struct relay *relay, uint32_t row, uint64_t ended_us);
-/* Relaying stops, or goes on because the release was refused. */
-void relay_row_releasing(struct relay *relay, uint32_t row, bool releasing);
 
 #endif

@@ -6,73 +6,6 @@
 #include "actors/relay_state.h"
 #include "protocol/turn.h"
 
-static const uint64_t SECOND_US = 1000000;
-
-/* --- usage --------------------------------------------------------------------------------------
- */
-
-static bool
-is_counted(const struct usage *usage)
-{
-	return usage->packets_up != 0 || usage->packets_down != 0;
-}
-
-static void
-report_peer(struct relay *relay, const struct allocation *allocation, uint32_t at)
-{
-	const struct peer *peer = &relay->view->table.peers[at];
-	struct usage *usage = &relay->usage[at];
-	struct command command = {
-		.type = COMMAND_REPORT_USAGE,
-		.trace_id = allocation->trace,
-		.report_usage = { .allocation = allocation->id,
-				  .number = peer->number,
-				  .peer = peer->address,
-				  .packets_up = usage->packets_up,
-				  .bytes_up = usage->bytes_up,
-				  .packets_down = usage->packets_down,
-				  .bytes_down = usage->bytes_down },
-	};
-
-	if (is_counted(usage) && relay->sink->ask(relay->sink->context, &command)) {
-		*usage = (struct usage){ 0 };
-	}
-}
-
-void
-relay_report_row(struct relay *relay, uint32_t row, uint64_t ended_us)
-{
-	const struct allocation_table *table = &relay->view->table;
-	bool left = false;
-
-	if (!relay->rows[row].dirty) {
-		return;
-	}
-	for (uint32_t at = table->rows[row].peer_first; at != PEER_NONE;
-	     at = table->peers[at].next) {
-		if (table->peers[at].expires_us <= ended_us) {
-			report_peer(relay, &table->rows[row], at);
-		}
-		left |= is_counted(&relay->usage[at]);
-	}
-	relay->rows[row].dirty = left;
-}
-
-void
-relay_report_all(struct relay *relay)
-{
-	const struct allocation_table *table = &relay->view->table;
-
-	for (uint32_t row = 0; row < table->rows_fresh; row++) {
-		if (!id_is_none(&table->rows[row].id)) {
-			relay_report_row(relay, row, UINT64_MAX);
-		}
-	}
-}
-
-/* --- rows and their sockets ---------------------------------------------------------------------
- */
-
 uint32_t
 relay_find_row(const struct relay *relay, uint32_t listener, const struct address *client,
 	       uint64_t now_us)
@@ -153,9 +86,6 @@ close_socket(struct relay *relay, uint32_t socket)
 		relay->sink->close(relay->sink->context, socket);
 	}
 }
-
-/* --- events -------------------------------------------------------------------------------------
- */
 
 /* The allocation an event is about, if its row exists in the view. */
 static uint32_t
@@ -244,9 +174,6 @@ apply_body(struct relay *relay, struct span body)
 		}
 	}
 }
-
-/* --- the greeting -------------------------------------------------------------------------------
- */
 
 /* Sockets move to the rows of the new view; what is in neither view nor question is closed. */
 static void
@@ -338,13 +265,36 @@ take_view(struct relay *relay)
 	allocation_clear(old);
 }
 
-/* --- notices ------------------------------------------------------------------------------------
- */
-
 static bool
 is_same_request(const struct allocation *allocation, const struct reply_to *to)
 {
 	return memcmp(&allocation->transaction, &to->transaction, sizeof to->transaction) == 0;
+}
+
+/* The row that shows that the request was accepted; ROW_NONE if nothing does. A command that was
+ * refused before the actor was restarted looks accepted after it, without having had its effect. */
+static uint32_t
+row_shown(const struct relay *relay, const struct pending *pending, uint64_t now_us)
+{
+	const struct allocation_table *table = &relay->view->table;
+	const struct reply_to *to = &pending->reply;
+	uint32_t row = allocation_find(table, &pending->allocation);
+
+	if (row == ROW_NONE && to->method == TURN_ALLOCATE) {
+		/* The same request had been accepted before this relay was restarted; another one
+		 * of this client's stands in its way. */
+		row = relay_find_row(relay, to->listener, &to->client, now_us);
+		return row != ROW_NONE && is_same_request(&table->rows[row], to) ? row : ROW_NONE;
+	}
+	for (size_t i = 0; row != ROW_NONE && i < pending->peer_count; i++) {
+		if (permission_find(table, row, &pending->peers[i], now_us) == PEER_NONE) {
+			return ROW_NONE;
+		}
+	}
+	const bool wants_channel = row != ROW_NONE && pending->channel != 0;
+	return wants_channel && channel_find(table, row, pending->channel, now_us) == PEER_NONE
+		       ? ROW_NONE
+		       : row;
 }
 
 /* The answer to the client, from the view that has just been changed. */
@@ -360,18 +310,12 @@ answer_pending(struct relay *relay, const struct pending *pending, enum verdict 
 		relay_note_refusal(relay, to, verdict, &pending->user, NULL, false, now_us);
 		return relay_reply_error(relay, to, verdict);
 	}
-	uint32_t row = allocation_find(table, &pending->allocation);
-	if (row == ROW_NONE && to->method == TURN_ALLOCATE) {
-		/* The same request had been accepted before this relay was restarted; another one of
-		 * this client's stands in its way. */
-		row = relay_find_row(relay, to->listener, &to->client, now_us);
-		if (row != ROW_NONE && !is_same_request(&table->rows[row], to)) {
-			row = ROW_NONE;
-		}
-	}
+	const uint32_t row = row_shown(relay, pending, now_us);
 	/* "Accepted" without its effect: it was decided before a crash, and refused then. */
 	if ((row == ROW_NONE) != released) {
-		return relay_reply_error(relay, to, REFUSED_NO_ALLOCATION);
+		return relay_reply_error(relay, to,
+					 pending->peer_count > 0 ? REFUSED_SERVER_ERROR
+								 : REFUSED_NO_ALLOCATION);
 	}
 	return relay_reply_success(relay, to, row == ROW_NONE ? NULL : &table->rows[row], released,
 				   pending->wants_ipv6_as_well, now_us);
@@ -425,68 +369,4 @@ relay_handle_notice(struct relay *relay, const struct notice *notice, struct spa
 	apply_body(relay, body);
 	handle_decided(relay, notice, now_us);
 	relay->deciding = PENDING_NONE;
-}
-
-/* --- time ---------------------------------------------------------------------------------------
- */
-
-static void
-tell_refusals(struct relay *relay, uint64_t now_us)
-{
-	const struct refusals *refusals = &relay->refusals;
-
-	for (size_t i = 0; i < sizeof refusals->items / sizeof refusals->items[0]; i++) {
-		const struct refusal *refusal = &refusals->items[i];
-		struct command command = {
-			.type = COMMAND_TURN_REFUSED,
-			.turn_refused = { .verdict = refusal->verdict,
-					  .method = refusal->method,
-					  .count = refusal->count,
-					  .window_us = now_us - refusals->since_us,
-					  .day = relay_fresh_id(relay),
-					  .source = refusal->source,
-					  .user_name = refusal->user,
-					  .peer = refusal->peer },
-		};
-		if (refusal_is_told(refusal)) {
-			relay->sink->ask(relay->sink->context, &command);
-		}
-	}
-	refusals_clear(&relay->refusals);
-}
-
-static void
-tick_row(struct relay *relay, uint32_t row, uint64_t now_us)
-{
-	struct relay_row *own = &relay->rows[row];
-
-	if (!own->dirty) {
-		return;
-	}
-	if (!allocation_is_live(&relay->view->table.rows[row], now_us)) {
-		relay_report_row(relay, row, UINT64_MAX);
-		return;
-	}
-	if (own->report_us == 0) {
-		own->report_us = now_us + relay->config.usage_interval_s * SECOND_US;
-	}
-	if (now_us >= own->report_us) {
-		own->report_us = 0;
-		relay_report_row(relay, row, UINT64_MAX);
-	}
-}
-
-void
-relay_tick(struct relay *relay, uint64_t now_us)
-{
-	const struct allocation_table *table = &relay->view->table;
-
-	for (uint32_t row = 0; row < table->rows_fresh; row++) {
-		if (!id_is_none(&table->rows[row].id)) {
-			tick_row(relay, row, now_us);
-		}
-	}
-	if (refusals_are_due(&relay->refusals, now_us)) {
-		tell_refusals(relay, now_us);
-	}
 }

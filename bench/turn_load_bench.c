@@ -96,9 +96,6 @@ cpu_of(int pid)
 	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
-/* --- setting up ---------------------------------------------------------------------------------
- */
-
 static int
 open_udp(const struct address *local, int buffer)
 {
@@ -253,9 +250,6 @@ release_all(struct load *load)
 		close(load->clients[i]);
 	}
 }
-
-/* --- the load -----------------------------------------------------------------------------------
- */
 
 static void
 read_peer(struct load *load)

@@ -1,0 +1,20 @@
+/* Between allocation_decide.c and allocation_peers.c alone. */
+#ifndef IFSWARM_ACTORS_ALLOCATION_DECIDE_H
+#define IFSWARM_ACTORS_ALLOCATION_DECIDE_H
+
+#include "actors/allocation.h"
+
+/* The next event of this command, with that trace. */
+struct event *allocation_emit(struct event_list *out, enum event_type type,
+			      const struct command *command, const struct id *trace);
+/* The row of the asking relay's own live allocation; ROW_NONE. */
+uint32_t allocation_find_live(const struct allocation_state *state, const struct command *command,
+			      const struct id *id);
+
+/* CreatePermission and ChannelBind, RFC 8656 sections 10.2 and 12.2. */
+enum verdict allocation_decide_permit(const struct allocation_state *state,
+				      const struct command *command, struct event_list *out);
+enum verdict allocation_decide_bind(const struct allocation_state *state,
+				    const struct command *command, struct event_list *out);
+
+#endif

@@ -1,0 +1,40 @@
+/* What a relay's process holds, for relay_io.c (its loop) and relay_start_io.c (its beginning and
+ * end). */
+#ifndef IFSWARM_ACTORS_RELAY_PROCESS_IO_H
+#define IFSWARM_ACTORS_RELAY_PROCESS_IO_H
+
+#include "actors/link_io.h"
+#include "actors/mailbox_io.h"
+#include "actors/relay_batch_io.h"
+#include "actors/relay_sockets_io.h"
+#include "actors/start_io.h"
+
+struct relay_process {
+	struct relay_config config;
+	struct relay_ips ips;
+	struct relay_sockets sockets;
+	int listeners[RELAY_LISTENERS_MAX];
+	uint32_t drops[RELAY_LISTENERS_MAX];
+	struct relay *relay;
+	struct relay_sink sink;
+	struct link_io *link;
+	struct mailbox_server *mailbox;
+	struct batch_in *in;
+	struct batch_out *out;
+	int epoll;
+	bool serving; /* the listeners are read */
+	uint64_t started_us;
+	bool asked; /* commands were given to the link and not sent yet */
+	uint64_t now_us;
+	uint64_t linked_us;
+	uint64_t ticked_us;
+};
+
+/* Opens everything but the listeners' watches; the sink is filled. False: it was logged. */
+bool relay_process_open(struct relay_process *process, const struct start *start);
+/* Also what was opened in part. Frees it. */
+void relay_process_close(struct relay_process *process);
+/* Hands a descriptor to the epoll. */
+bool relay_process_watch(struct relay_process *process, int fd, uint32_t kind, uint32_t number);
+
+#endif

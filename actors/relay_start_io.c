@@ -1,0 +1,125 @@
+/* How a relay's process begins and ends. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "actors/relay_process_io.h"
+#include "actors/sandbox_io.h"
+#include "actors/signals_io.h"
+#include "protocol/log_line_io.h"
+#include "protocol/time_io.h"
+
+enum { MAILBOX_SLOTS = 8 };
+
+bool
+relay_process_watch(struct relay_process *process, int fd, uint32_t kind, uint32_t number)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = watch_pack(kind, number) };
+
+	return epoll_ctl(process->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static bool
+read_config(struct relay_process *process, const struct start *start)
+{
+	struct address listeners[RELAY_LISTENERS_MAX];
+	struct nonce_key nonce_key;
+	uint8_t seed[RELAY_SEED_BYTES];
+
+	if (start->socket_count > RELAY_LISTENERS_MAX ||
+	    pread(start->nonce_key_fd, nonce_key.bytes, sizeof nonce_key.bytes, 0) !=
+		    (ssize_t)sizeof nonce_key.bytes ||
+	    getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
+		log_error("the supervisor gave no nonce key, or the kernel no random bytes");
+		return false;
+	}
+	for (size_t i = 0; i < start->socket_count; i++) {
+		process->listeners[i] = start->sockets[i];
+		if (!relay_listener_address(start->sockets[i], &listeners[i])) {
+			log_error("file descriptor %d is no bound UDP socket", start->sockets[i]);
+			return false;
+		}
+	}
+	const char *fault =
+		relay_config_read(&process->config, &process->ips, start->settings, start->number,
+				  listeners, start->socket_count, &nonce_key, seed);
+	explicit_bzero(&nonce_key, sizeof nonce_key);
+	if (fault != NULL) {
+		log_error("the settings cannot be used: %s", fault);
+	}
+	return fault == NULL;
+}
+
+static bool
+open_actors(struct relay_process *process, const struct start *start)
+{
+	char url[MAILBOX_URL_MAX];
+	char name[32];
+	char fault[512];
+
+	snprintf(name, sizeof name, "relay-%u", start->number);
+	mailbox_url(url, sizeof url, start->run_dir, name);
+	process->link = link_open(start->run_dir, "allocation", start->number, fault, sizeof fault);
+	if (process->link != NULL) {
+		process->mailbox = mailbox_listen(url, MAILBOX_SLOTS, fault, sizeof fault);
+	}
+	if (process->link == NULL || process->mailbox == NULL) {
+		log_error("%s", fault);
+		return false;
+	}
+	return relay_process_watch(process, link_fd(process->link), WATCH_LINK, 0) &&
+	       relay_process_watch(process, mailbox_server_fd(process->mailbox), WATCH_MAILBOX, 0);
+}
+
+bool
+relay_process_open(struct relay_process *process, const struct start *start)
+{
+	const struct sandbox_rules rules = { .writable = { start->run_dir } };
+
+	process->epoll = epoll_create1(EPOLL_CLOEXEC);
+	process->in = batch_in_new();
+	process->out = batch_out_new();
+	if (process->epoll < 0 || process->in == NULL || process->out == NULL || !signals_catch() ||
+	    !relay_sockets_open(&process->sockets, &process->ips, process->epoll)) {
+		log_error("out of memory or file descriptors at start");
+		return false;
+	}
+	/* The mailbox starts threads, and they inherit the sandbox only if it is there before them.
+	 */
+	if (!read_config(process, start) || !sandbox_enter(&rules) ||
+	    !open_actors(process, start)) {
+		return false;
+	}
+	for (uint32_t i = 0; i < process->config.listener_count; i++) {
+		relay_listener_prepare(process->listeners[i], &process->config.listeners[i]);
+		process->drops[i] = relay_listener_drops(process->listeners[i]);
+	}
+	process->started_us = time_monotonic_us();
+	process->relay = relay_new(&process->config, &process->sink);
+	return true;
+}
+
+void
+relay_process_close(struct relay_process *process)
+{
+	if (process->relay != NULL) {
+		relay_free(process->relay);
+	}
+	if (process->mailbox != NULL) {
+		mailbox_close(process->mailbox);
+	}
+	if (process->link != NULL) {
+		link_close(process->link);
+	}
+	if (process->sockets.fds != NULL && process->sockets.free != NULL) {
+		relay_sockets_close(&process->sockets);
+	}
+	batch_in_free(process->in);
+	batch_out_free(process->out);
+	explicit_bzero(process, sizeof *process);
+	free(process);
+}
