@@ -106,6 +106,18 @@ make_pair(struct credential_pair *out, const char *agent, uint64_t expires_s)
 	return made;
 }
 
+/* A cluster that runs was perhaps started with other options than are given here: what it listens on counts. */
+static void
+take_running(void)
+{
+	static struct settings running;
+
+	if (running_settings_read(settings.data_dir.bytes, &running)) {
+		running.static_auth_secret = settings.static_auth_secret;
+		settings = running;
+	}
+}
+
 static int
 print_credential(const char *agent)
 {
@@ -146,6 +158,7 @@ cli_credential(int argc, char **argv)
 	if (cli_settings(&cli, &settings, &faults, &file) != 0) {
 		return EXIT_USAGE;
 	}
+	take_running();
 	if (settings.no_auth) {
 		fprintf(stderr, "ifswarm: no-auth is set: TURN asks for no credential\n");
 		return EXIT_TROUBLE;

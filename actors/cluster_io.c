@@ -12,7 +12,6 @@
 #include "actors/data_dir_io.h"
 #include "protocol/log_line_io.h"
 
-enum { SETTINGS_TEXT_MAX = 512 * 1024 };
 
 static const char *const kinds[] = { "witness", "session", "allocation", "relay", "gateway" };
 
@@ -33,14 +32,16 @@ actor_serves_signaling(const struct actor *actor)
 /* --- what is handed over --- */
 
 static int
-settings_memfd(const struct settings *settings)
+settings_memfd(const struct settings *settings, bool is_public)
 {
 	char *text = malloc(SETTINGS_TEXT_MAX);
 	const size_t length = text == NULL ? 0 : settings_write(settings, text, SETTINGS_TEXT_MAX);
 	int fd = -1;
 
 	assert(length > 0);
-	fd = sealed_memfd("settings", text, length);
+	if (!is_public || running_settings_write(settings->data_dir.bytes, text, length)) {
+		fd = sealed_memfd("settings", text, length);
+	}
 	explicit_bzero(text, length);
 	free(text);
 	if (fd < 0) {
@@ -59,8 +60,8 @@ prepare_settings(struct cluster *cluster)
 	*public = *cluster->settings;
 	public->user.count = 0;
 	public->static_auth_secret.count = 0;
-	cluster->settings_fd = settings_memfd(cluster->settings);
-	cluster->settings_public_fd = settings_memfd(public);
+	cluster->settings_fd = settings_memfd(cluster->settings, false);
+	cluster->settings_public_fd = settings_memfd(public, true);
 	explicit_bzero(public, sizeof *public);
 	free(public);
 	return cluster->settings_fd >= 0 && cluster->settings_public_fd >= 0;

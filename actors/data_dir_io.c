@@ -412,3 +412,46 @@ nonce_key_open(const char *data)
 	}
 	return fd;
 }
+
+bool
+running_settings_write(const char *data, const char *text, size_t count)
+{
+	char path[PATH_BYTES];
+
+	if (!path_of(path, data, "run/settings")) {
+		return false;
+	}
+	FILE *file = fopen(path, "w");
+	const bool opened = file != NULL;
+	bool written = opened && fwrite(text, 1, count, file) == count;
+
+	written = (!opened || fclose(file) == 0) && written;
+	if (!written) {
+		log_error("cannot write %s: %s: see to its directory's space and rights", path,
+			  strerror(errno));
+	}
+	return written;
+}
+
+bool
+running_settings_read(const char *data, struct settings *out)
+{
+	static char text[SETTINGS_TEXT_MAX];
+	static struct setting_faults faults;
+	char path[PATH_BYTES];
+
+	if (data_dir_holder(data) == 0 || !path_of(path, data, "run/settings")) {
+		return false;
+	}
+	FILE *file = fopen(path, "r");
+	if (file == NULL) {
+		return false;
+	}
+	const size_t count = fread(text, 1, sizeof text - 1, file);
+	fclose(file);
+	text[count] = '\0';
+	settings_preset(out);
+	faults.count = 0;
+	settings_read(out, text, path, &faults);
+	return faults.count == 0;
+}

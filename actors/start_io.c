@@ -11,7 +11,6 @@
 
 #include "protocol/log_line_io.h"
 
-enum { SETTINGS_TEXT_MAX = 512 * 1024 };
 
 /* All of a memfd, whoever else has moved its offset; -1 on a fault. */
 static ssize_t
