@@ -119,7 +119,7 @@ apply_channel(struct allocation_state *state, const struct event *event)
 	const uint32_t row = find(state, &e->allocation, event);
 
 	if (row != ROW_NONE && e->number < UINT32_MAX && e->channel >= CHANNEL_NUMBER_MIN &&
-	    e->channel <= CHANNEL_NUMBER_MAX) {
+	    e->channel <= CHANNEL_NUMBER_LEGACY_MAX) {
 		install(state, row, event,
 			(struct peer){ .expires_us = e->expires_us,
 				       .address = e->peer,

@@ -234,7 +234,7 @@ restore_peers(struct allocation_state *state, uint32_t row, struct mp_reader *du
 			address_read(personal, &peer.address);
 		}
 		if (number <= last || number >= table->rows[row].peer_next_number ||
-		    channel > CHANNEL_NUMBER_MAX || table->peers_used == table->peers_max) {
+		    channel > CHANNEL_NUMBER_LEGACY_MAX || table->peers_used == table->peers_max) {
 			dump->bad = true;
 			return;
 		}

@@ -21,8 +21,9 @@ main(int argc, char **argv)
 		return 1;
 	}
 	const struct settings *settings = start.settings;
-	const struct allocation_limits limits = allocation_limits_of(
+	struct allocation_limits limits = allocation_limits_of(
 		settings->user_quota, settings->total_quota, settings->max_allocate_lifetime, seed);
+	limits.legacy_channels = settings->legacy_channels;
 	struct allocation_state *state = allocation_new(&limits);
 	const struct core core = allocation_core(state);
 	const struct loop_options options = {

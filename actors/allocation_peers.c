@@ -118,7 +118,7 @@ allocation_decide_bind(const struct allocation_state *state, const struct comman
 	if (row == ROW_NONE) {
 		return REFUSED_NO_ALLOCATION;
 	}
-	if (!turn_channel_is_valid(c->channel)) {
+	if (!turn_channel_is_valid(c->channel, state->limits.legacy_channels)) {
 		return REFUSED_CHANNEL;
 	}
 	const struct allocation *allocation = &state->table.rows[row];

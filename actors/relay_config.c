@@ -177,6 +177,7 @@ relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct 
 	out->usage_interval_s = settings->usage_interval;
 	out->unauthenticated_rate = settings->unauthenticated_rate;
 	out->limits = allocation_limits_of(0, 0, settings->max_allocate_lifetime, 0);
+	out->limits.legacy_channels = settings->legacy_channels;
 	memcpy(out->seed, seed, RELAY_SEED_BYTES);
 	return fault;
 }

@@ -146,7 +146,7 @@ handle_channel_bind(struct relay *relay, const struct relay_request *request, ui
 	if (!stun_has(message, STUN_CHANNEL_NUMBER) || message->peer_count == 0) {
 		return refuse(relay, request, REFUSED_BAD_REQUEST);
 	}
-	if (!turn_channel_is_valid(message->channel)) {
+	if (!turn_channel_is_valid(message->channel, relay->config.limits.legacy_channels)) {
 		return refuse(relay, request, REFUSED_CHANNEL);
 	}
 	const enum verdict verdict = check_peer(relay, allocation, &message->peers[0]);

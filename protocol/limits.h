@@ -43,6 +43,7 @@ enum {
 	EXPIRY_GRACE_S		   = 5, /* the relay stops at expiry, then reports; only then it is swept */
 	CHANNEL_NUMBER_MIN	   = 0x4000,
 	CHANNEL_NUMBER_MAX	   = 0x4FFF,
+	CHANNEL_NUMBER_LEGACY_MAX  = 0x7FFF, /* as RFC 5766 had it: with legacy-channels */
 
 	/* What one STUN message may name: peers of a CreatePermission, attributes in a 420. */
 	STUN_PEERS_MAX	 = 16,

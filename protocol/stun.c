@@ -64,7 +64,7 @@ stun_classify(struct span datagram)
 	if (datagram.count < CHANNEL_HEADER_BYTES) {
 		return DATAGRAM_DROP;
 	}
-	if (turn_channel_is_valid(read_u16(datagram.at))) {
+	if (turn_channel_is_valid(read_u16(datagram.at), true)) {
 		return DATAGRAM_CHANNEL_DATA;
 	}
 	if (datagram.count < STUN_HEADER_BYTES || (datagram.at[0] & 0xC0) != 0 ||

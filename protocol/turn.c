@@ -25,9 +25,10 @@ turn_method_name(uint64_t method)
 }
 
 bool
-turn_channel_is_valid(uint64_t channel)
+turn_channel_is_valid(uint64_t channel, bool legacy)
 {
-	return channel >= CHANNEL_NUMBER_MIN && channel <= CHANNEL_NUMBER_MAX;
+	return channel >= CHANNEL_NUMBER_MIN &&
+	       channel <= (legacy ? CHANNEL_NUMBER_LEGACY_MAX : CHANNEL_NUMBER_MAX);
 }
 
 bool
@@ -40,7 +41,7 @@ turn_channel_read(struct span datagram, struct channel_data *out)
 	const uint16_t number = (uint16_t)(at[0] << 8 | at[1]);
 	const size_t count = (size_t)(at[2] << 8 | at[3]);
 
-	if (!turn_channel_is_valid(number) || count > datagram.count - CHANNEL_HEADER_BYTES) {
+	if (!turn_channel_is_valid(number, true) || count > datagram.count - CHANNEL_HEADER_BYTES) {
 		return false;
 	}
 	*out = (struct channel_data){ number, { at + CHANNEL_HEADER_BYTES, count } };
@@ -50,7 +51,7 @@ turn_channel_read(struct span datagram, struct channel_data *out)
 void
 turn_channel_write(uint8_t out[CHANNEL_HEADER_BYTES], uint16_t channel, size_t count)
 {
-	assert(turn_channel_is_valid(channel));
+	assert(turn_channel_is_valid(channel, true));
 	assert(count <= UINT16_MAX);
 	out[0] = (uint8_t)(channel >> 8);
 	out[1] = (uint8_t)channel;

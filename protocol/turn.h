@@ -27,9 +27,10 @@ struct channel_data {
 	struct span data; /* without padding */
 };
 
-/* RFC 8656 section 12.1: 0x4000 to 0x4FFF. */
-bool turn_channel_is_valid(uint64_t channel);
-/* Reads a datagram; false (drop) if the number is not a channel or the length is beyond the
+/* May be bound: RFC 8656 section 12.1 has 0x4000 to 0x4FFF, with `legacy` also the rest of what RFC 5766
+ * section 11 had, to 0x7FFF. */
+bool turn_channel_is_valid(uint64_t channel, bool legacy);
+/* Reads a datagram; false (drop) if the number cannot be a channel's, of either RFC or the length is beyond the
  * datagram (A6, A7). Bytes beyond the length are padding and ignored. */
 bool turn_channel_read(struct span datagram, struct channel_data *out);
 void turn_channel_write(uint8_t out[CHANNEL_HEADER_BYTES], uint16_t channel, size_t count);

@@ -175,8 +175,8 @@ threat_A7_datagrams_are_told_apart(void **unused)
 		{ "channel 0x3FFF", "3fff0000 00000000", DATAGRAM_DROP },
 		{ "channel 0x4000", "40000000", DATAGRAM_CHANNEL_DATA },
 		{ "channel 0x4FFF", "4fff0000", DATAGRAM_CHANNEL_DATA },
-		{ "channel 0x5000", "50000000" HEAD, DATAGRAM_DROP },
-		{ "channel 0x7FFF", "7fff0000" HEAD, DATAGRAM_DROP },
+		{ "channel 0x5000, of RFC 5766", "50000000" HEAD, DATAGRAM_CHANNEL_DATA },
+		{ "channel 0x7FFF, of RFC 5766", "7fff0000" HEAD, DATAGRAM_CHANNEL_DATA },
 		{ "channel 0x8000", "80000000" HEAD, DATAGRAM_DROP },
 		{ "three bytes of a channel", "400000", DATAGRAM_DROP },
 	};

@@ -33,8 +33,8 @@ threat_A6_A7_channel_data_is_read_or_dropped(void **unused)
 		{ "a header cut short", { 0x40, 0, 0 }, 3, false, 0, 0 },
 		{ "nothing", { 0 }, 0, false, 0, 0 },
 		{ "threat_A7: number 0x3FFF", { 0x3F, 0xFF, 0, 0 }, 4, false, 0, 0 },
-		{ "threat_A7: number 0x5000", { 0x50, 0, 0, 0 }, 4, false, 0, 0 },
-		{ "threat_A7: number 0x7FFF", { 0x7F, 0xFF, 0, 0 }, 4, false, 0, 0 },
+		{ "number 0x5000, of RFC 5766", { 0x50, 0, 0, 0 }, 4, true, 0x5000, 0 },
+		{ "number 0x7FFF, of RFC 5766", { 0x7F, 0xFF, 0, 0 }, 4, true, 0x7FFF, 0 },
 		{ "threat_A7: number 0x8000", { 0x80, 0, 0, 0 }, 4, false, 0, 0 },
 	};
 
