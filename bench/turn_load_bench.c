@@ -236,17 +236,31 @@ open_all(struct load *load)
 	epoll_ctl(load->epoll, EPOLL_CTL_ADD, load->peer, &event);
 }
 
+/* The nonce at hand is another client's: the first answer brings the right one. */
 static void
-release_all(struct load *load)
+release(struct load *load, int fd)
 {
 	uint8_t request[DATAGRAM];
+	uint8_t reply[DATAGRAM];
+	struct stun_message message;
 
-	for (size_t i = 0; i < load->allocations; i++) {
-		learn_realm(load, load->clients[i]); /* a nonce is for one client */
+	for (int i = 0; i < 2; i++) {
 		struct stun_writer w = begin(load, request, TURN_REFRESH);
 		stun_put_u32(&w, STUN_LIFETIME, 0);
 		sign(load, &w);
-		send(load->clients[i], request, stun_written(&w).count, 0);
+		if (!ask(fd, stun_written(&w), reply, &message) ||
+		    stun_error_code(&message) != 438) {
+			return;
+		}
+		take_word(message.values[STUN_NONCE], load->nonce, sizeof load->nonce);
+	}
+}
+
+static void
+release_all(struct load *load)
+{
+	for (size_t i = 0; i < load->allocations; i++) {
+		release(load, load->clients[i]);
 		close(load->clients[i]);
 	}
 }
