@@ -425,6 +425,31 @@ what_was_refused_before_the_actor_died_is_no_success_after(void **unused)
 	world_free(world);
 }
 
+/* threat_F7 is the default: see relay_test.c. */
+static void
+legacy_channels_are_those_of_rfc_5766(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+	const struct ask last = { .method = TURN_CHANNEL_BIND,
+				  .user = "ann",
+				  .channel = 0x7FFF,
+				  .peers = { "198.51.100.3:7000" } };
+	struct ask beyond = last;
+
+	world->config.limits.legacy_channels = true;
+	world->actor->limits.legacy_channels = true;
+	relay_free(world->relay);
+	new_relay(world);
+	greet(world);
+	allocate(world, "ann", ANN);
+	assert_int_equal(request(world, ANN, last), 0);
+	assert_int_equal(channel_data(world, ANN, 0x7FFF, "x").action, RELAY_TO_PEER);
+	beyond.channel = 0x8000;
+	assert_int_equal(request(world, ANN, beyond), 400);
+	world_free(world);
+}
+
 int
 main(void)
 {
@@ -444,6 +469,7 @@ main(void)
 		cmocka_unit_test(a_port_that_is_gone_ends_its_allocation),
 		cmocka_unit_test(what_was_decided_before_the_actor_died_is_answered_after),
 		cmocka_unit_test(what_was_refused_before_the_actor_died_is_no_success_after),
+		cmocka_unit_test(legacy_channels_are_those_of_rfc_5766),
 	};
 
 	return cmocka_run_group_tests_name("relay_data", tests, world_setup, world_teardown);
