@@ -44,8 +44,8 @@ static struct span
 ask(struct mailbox_client *mailbox, struct span request)
 {
 	struct pollfd waits = { .fd = mailbox_client_fd(mailbox), .events = POLLIN };
-	struct span reply;
-	size_t lane = 0;
+	struct span reply   = { 0 };
+	size_t lane	    = 0;
 
 	mailbox_request(mailbox, 0, request);
 	check(poll(&waits, 1, TIMEOUT_MS) == 1 && mailbox_reply(mailbox, &lane, &reply), "no reply");

@@ -79,8 +79,7 @@ threat_C3_invented_nonces(void **unused)
 		"0123456789abcdef",
 		"obMatJos2AAAB0123456789abcdef",
 		"obMatJos2AAAA0123456789abcdef",
-		"obMatJos2\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
-		"\xFF\xFF",
+		"obMatJos2\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
 		"obMatJos2",
 		"================",
 		"a nonce that is longer than any we would ever write",
