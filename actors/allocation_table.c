@@ -63,12 +63,12 @@ allocation_table_init(struct allocation_table *table, uint32_t rows_max, uint32_
 	table->peers = calloc(peers_max, sizeof *table->peers);
 	assert(table->rows != NULL);
 	assert(table->peers != NULL);
-	chains_init(&table->by_id, rows_max);
-	chains_init(&table->by_client, rows_max);
-	chains_init(&table->by_relayed, rows_max);
-	chains_init(&table->by_user, rows_max);
-	chains_init(&table->by_peer, peers_max);
-	chains_init(&table->by_channel, peers_max);
+	const bool indexed =
+		chains_init(&table->by_id, rows_max) && chains_init(&table->by_client, rows_max) &&
+		chains_init(&table->by_relayed, rows_max) &&
+		chains_init(&table->by_user, rows_max) && chains_init(&table->by_peer, peers_max) &&
+		chains_init(&table->by_channel, peers_max);
+	assert(indexed);
 	allocation_table_clear(table);
 }
 

@@ -16,7 +16,7 @@
 #include "actors/chains.h"
 #include "protocol/address.h"
 
-enum { ROW_NONE = CHAIN_END, PEER_NONE = CHAIN_END };
+enum { ROW_NONE = SLOT_NONE, PEER_NONE = SLOT_NONE };
 
 /* What was relayed; up is client to peer. */
 struct usage {

@@ -7,22 +7,25 @@
 static const uint64_t ODD_A = 0x9E3779B97F4A7C15u;
 static const uint64_t ODD_B = 0xD6E8FEB86659FD93u;
 
-void
-chains_init(struct chains *chains, uint32_t count)
+bool
+chains_init(struct chains *chains, size_t slots)
 {
 	uint32_t heads = 16;
 
-	assert(count > 0);
-	assert(count < UINT32_MAX / 4);
-	while (heads < count) {
+	assert(slots > 0);
+	assert(slots < SLOT_NONE / 4);
+	while (heads < slots) {
 		heads *= 2;
 	}
 	chains->heads = malloc(heads * sizeof *chains->heads);
-	chains->next = calloc(count, sizeof *chains->next);
+	chains->next = malloc(slots * sizeof *chains->next);
 	chains->mask = heads - 1;
-	assert(chains->heads != NULL);
-	assert(chains->next != NULL);
+	if (chains->heads == NULL || chains->next == NULL) {
+		chains_free(chains);
+		return false;
+	}
 	chains_clear(chains);
+	return true;
 }
 
 void
@@ -40,25 +43,25 @@ chains_clear(struct chains *chains)
 }
 
 void
-chains_link(struct chains *chains, uint64_t hash, uint32_t item)
+chains_link(struct chains *chains, uint64_t hash, uint32_t slot)
 {
 	uint32_t *head = &chains->heads[hash & chains->mask];
 
-	assert(*head != item);
-	chains->next[item] = *head;
-	*head = item;
+	assert(*head != slot);
+	chains->next[slot] = *head;
+	*head = slot;
 }
 
 void
-chains_unlink(struct chains *chains, uint64_t hash, uint32_t item)
+chains_unlink(struct chains *chains, uint64_t hash, uint32_t slot)
 {
 	uint32_t *at = &chains->heads[hash & chains->mask];
 
-	while (*at != item) {
-		assert(*at != CHAIN_END);
+	while (*at != slot) {
+		assert(*at != SLOT_NONE);
 		at = &chains->next[*at];
 	}
-	*at = chains->next[item];
+	*at = chains->next[slot];
 }
 
 uint64_t

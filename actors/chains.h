@@ -1,31 +1,37 @@
-/* Chained hash indexes over the items of a pool, which are known by their place in it (0, 1, ...).
- * The items hold no links: an index is two flat arrays, so one pool can have several. No heap after
- * chains_init.
+/* Chained hash indexes over the slots of a table, which are known by their number (0, 1, ...). The
+ * table holds the keys and no links: an index is two flat arrays, so one table can have several. No
+ * heap after chains_init.
  *
- * The caller compares keys: walk chains_first / chains_next and look. Hashes are keyed with a seed,
- * because strangers choose the keys; the seed is never part of a state's dump. */
+ * The caller hashes, and compares while it walks a chain:
+ *
+ *   for (uint32_t at = chains_first(&c, hash); at != SLOT_NONE; at = chains_next(&c, at)) ...
+ *
+ * Hashes are keyed with a seed, because strangers choose the keys; the seed is never part of a
+ * state's dump. */
 #ifndef IFSWARM_ACTORS_CHAINS_H
 #define IFSWARM_ACTORS_CHAINS_H
 
 #include "protocol/types.h"
 
-enum { CHAIN_END = UINT32_MAX };
+/* No slot; a chain ends with it, and so may a table's own lists. */
+enum { SLOT_NONE = UINT32_MAX };
 
 struct chains {
 	uint32_t *heads;
-	uint32_t *next; /* by item */
+	uint32_t *next; /* by slot */
 	uint32_t mask;
 };
 
-/* For items 0 to count - 1. Ends the process when there is no memory: it happens at start only. */
-void chains_init(struct chains *chains, uint32_t count);
+/* For slots 0 to `slots` - 1. False, with nothing to free, without memory. */
+bool chains_init(struct chains *chains, size_t slots);
+/* Of chains that were initialised, or are all zero. */
 void chains_free(struct chains *chains);
-/* Forgets every item. */
+/* Forgets every slot. */
 void chains_clear(struct chains *chains);
-/* Takes the item in; it is not in there yet. */
-void chains_link(struct chains *chains, uint64_t hash, uint32_t item);
+/* Takes the slot in, as the first of its chain; it is not in there yet. */
+void chains_link(struct chains *chains, uint64_t hash, uint32_t slot);
 /* Takes it out; it was linked with this hash. */
-void chains_unlink(struct chains *chains, uint64_t hash, uint32_t item);
+void chains_unlink(struct chains *chains, uint64_t hash, uint32_t slot);
 
 static inline uint32_t
 chains_first(const struct chains *chains, uint64_t hash)
@@ -34,9 +40,9 @@ chains_first(const struct chains *chains, uint64_t hash)
 }
 
 static inline uint32_t
-chains_next(const struct chains *chains, uint32_t item)
+chains_next(const struct chains *chains, uint32_t slot)
 {
-	return chains->next[item];
+	return chains->next[slot];
 }
 
 /* A keyed mixing of two words by one wide multiplication: the data path hashes for every packet. */

@@ -1,6 +1,6 @@
 #include "actors/directory.h"
 
-#include "actors/slot_index.h"
+#include "actors/chains.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -20,8 +20,8 @@ struct directory {
 	uint32_t oldest;
 	uint32_t count;
 	struct entry *entries;
-	struct slot_index by_name; /* of those whose name is known */
-	struct slot_index by_subject;
+	struct chains by_name; /* of those whose name is known */
+	struct chains by_subject;
 };
 
 struct directory *
@@ -37,8 +37,8 @@ directory_new(size_t names_max, uint64_t seed)
 	directory->seed = seed;
 	directory->size = (uint32_t)names_max;
 	directory->entries = calloc(names_max, sizeof *directory->entries);
-	if (directory->entries == NULL || !index_init(&directory->by_name, names_max) ||
-	    !index_init(&directory->by_subject, names_max)) {
+	if (directory->entries == NULL || !chains_init(&directory->by_name, names_max) ||
+	    !chains_init(&directory->by_subject, names_max)) {
 		directory_free(directory);
 		return NULL;
 	}
@@ -52,8 +52,8 @@ directory_free(struct directory *directory)
 		return;
 	}
 	free(directory->entries);
-	index_free(&directory->by_name);
-	index_free(&directory->by_subject);
+	chains_free(&directory->by_name);
+	chains_free(&directory->by_subject);
 	free(directory);
 }
 
@@ -72,10 +72,10 @@ subject_hash(const struct directory *d, const struct id *subject)
 static uint32_t
 entry_of_subject(const struct directory *d, const struct id *subject)
 {
-	uint32_t at = index_first(&d->by_subject, subject_hash(d, subject));
+	uint32_t at = chains_first(&d->by_subject, subject_hash(d, subject));
 
 	while (at != SLOT_NONE && !id_equal(&d->entries[at].subject, subject)) {
-		at = index_next(&d->by_subject, at);
+		at = chains_next(&d->by_subject, at);
 	}
 	return at;
 }
@@ -89,8 +89,8 @@ directory_find(const struct directory *directory, enum directory_kind kind, cons
 	if (name->length == 0) {
 		return false;
 	}
-	for (uint32_t at = index_first(&directory->by_name, hash); at != SLOT_NONE;
-	     at = index_next(&directory->by_name, at)) {
+	for (uint32_t at = chains_first(&directory->by_name, hash); at != SLOT_NONE;
+	     at = chains_next(&directory->by_name, at)) {
 		const struct entry *entry = &directory->entries[at];
 
 		if (entry->kind == kind && name_equal(&entry->name, name)) {
@@ -122,7 +122,7 @@ give_name(struct directory *d, uint32_t at, const struct name *name)
 
 	if (name->length > 0) {
 		entry->name = *name;
-		index_add(&d->by_name, name_hash(d, entry->kind, name), at);
+		chains_link(&d->by_name, name_hash(d, entry->kind, name), at);
 	}
 }
 
@@ -131,9 +131,9 @@ forget_oldest(struct directory *d)
 {
 	const struct entry *entry = &d->entries[d->oldest];
 
-	index_remove(&d->by_subject, subject_hash(d, &entry->subject), d->oldest);
+	chains_unlink(&d->by_subject, subject_hash(d, &entry->subject), d->oldest);
 	if (entry->name.length > 0) {
-		index_remove(&d->by_name, name_hash(d, entry->kind, &entry->name), d->oldest);
+		chains_unlink(&d->by_name, name_hash(d, entry->kind, &entry->name), d->oldest);
 	}
 	d->oldest = (d->oldest + 1) % d->size;
 	d->count--;
@@ -150,7 +150,7 @@ add(struct directory *d, enum directory_kind kind, const struct id *subject,
 
 	d->entries[at] = (struct entry){ .kind = kind, .subject = *subject };
 	d->count++;
-	index_add(&d->by_subject, subject_hash(d, subject), at);
+	chains_link(&d->by_subject, subject_hash(d, subject), at);
 	give_name(d, at, name);
 }
 

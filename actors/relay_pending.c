@@ -23,8 +23,9 @@ pending_init(struct pending_table *table, uint32_t max, uint64_t seed)
 	table->free = calloc(max, sizeof *table->free);
 	assert(table->items != NULL);
 	assert(table->free != NULL);
-	chains_init(&table->by_command, max);
-	chains_init(&table->by_request, max);
+	const bool indexed =
+		chains_init(&table->by_command, max) && chains_init(&table->by_request, max);
+	assert(indexed);
 	for (uint32_t i = 0; i < max; i++) {
 		table->free[i] = max - 1 - i;
 	}

@@ -6,7 +6,7 @@
 #include "actors/chains.h"
 #include "protocol/stun.h"
 
-enum { PENDING_NONE = CHAIN_END };
+enum { PENDING_NONE = SLOT_NONE };
 
 /* Where a response goes and how it is signed. */
 struct reply_to {

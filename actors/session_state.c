@@ -43,11 +43,11 @@ allocate_tables(struct session_state *state)
 	       state->recent != NULL && state->directory != NULL &&
 	       free_slots_init(&state->free_agents, sizes->agents) &&
 	       free_slots_init(&state->free_rooms, sizes->rooms) &&
-	       index_init(&state->by_subject, sizes->agents) &&
-	       index_init(&state->by_name, sizes->agents) &&
-	       index_init(&state->by_connection, sizes->agents) &&
-	       index_init(&state->rooms_by_subject, sizes->rooms) &&
-	       index_init(&state->rooms_by_name, sizes->rooms);
+	       chains_init(&state->by_subject, sizes->agents) &&
+	       chains_init(&state->by_name, sizes->agents) &&
+	       chains_init(&state->by_connection, sizes->agents) &&
+	       chains_init(&state->rooms_by_subject, sizes->rooms) &&
+	       chains_init(&state->rooms_by_name, sizes->rooms);
 }
 
 struct session_state *
@@ -81,11 +81,11 @@ session_free(struct session_state *state)
 		return;
 	}
 	directory_free(state->directory);
-	index_free(&state->by_subject);
-	index_free(&state->by_name);
-	index_free(&state->by_connection);
-	index_free(&state->rooms_by_subject);
-	index_free(&state->rooms_by_name);
+	chains_free(&state->by_subject);
+	chains_free(&state->by_name);
+	chains_free(&state->by_connection);
+	chains_free(&state->rooms_by_subject);
+	chains_free(&state->rooms_by_name);
 	free(state->free_agents.slots);
 	free(state->free_rooms.slots);
 	free(state->agents);
@@ -122,10 +122,10 @@ hash_connection(const struct session_state *state, const struct id *instance, ui
 uint32_t
 session_find_room(const struct session_state *state, const struct id *room)
 {
-	uint32_t at = index_first(&state->rooms_by_subject, hash_id(state, room));
+	uint32_t at = chains_first(&state->rooms_by_subject, hash_id(state, room));
 
 	while (at != SLOT_NONE && !id_equal(&state->rooms[at].room, room)) {
-		at = index_next(&state->rooms_by_subject, at);
+		at = chains_next(&state->rooms_by_subject, at);
 	}
 	return at;
 }
@@ -133,10 +133,10 @@ session_find_room(const struct session_state *state, const struct id *room)
 uint32_t
 session_find_room_name(const struct session_state *state, const struct name *name)
 {
-	uint32_t at = index_first(&state->rooms_by_name, hash_name(state, 0, name));
+	uint32_t at = chains_first(&state->rooms_by_name, hash_name(state, 0, name));
 
 	while (at != SLOT_NONE && !name_equal(&state->rooms[at].name, name)) {
-		at = index_next(&state->rooms_by_name, at);
+		at = chains_next(&state->rooms_by_name, at);
 	}
 	return at;
 }
@@ -144,9 +144,9 @@ session_find_room_name(const struct session_state *state, const struct name *nam
 uint32_t
 session_find_agent(const struct session_state *state, const struct id *room, const struct id *agent)
 {
-	uint32_t at = index_first(&state->by_subject, hash_member(state, room, agent));
+	uint32_t at = chains_first(&state->by_subject, hash_member(state, room, agent));
 
-	for (; at != SLOT_NONE; at = index_next(&state->by_subject, at)) {
+	for (; at != SLOT_NONE; at = chains_next(&state->by_subject, at)) {
 		const struct agent *found = &state->agents[at];
 
 		if (id_equal(&found->agent, agent) &&
@@ -160,9 +160,9 @@ session_find_agent(const struct session_state *state, const struct id *room, con
 uint32_t
 session_find_name(const struct session_state *state, uint32_t room, const struct name *name)
 {
-	uint32_t at = index_first(&state->by_name, hash_name(state, room, name));
+	uint32_t at = chains_first(&state->by_name, hash_name(state, room, name));
 
-	for (; at != SLOT_NONE; at = index_next(&state->by_name, at)) {
+	for (; at != SLOT_NONE; at = chains_next(&state->by_name, at)) {
 		const struct agent *found = &state->agents[at];
 
 		if (found->room == room && name_equal(&found->name, name)) {
@@ -177,9 +177,9 @@ session_find_connection(const struct session_state *state, const struct id *inst
 			uint64_t connection)
 {
 	uint32_t at =
-		index_first(&state->by_connection, hash_connection(state, instance, connection));
+		chains_first(&state->by_connection, hash_connection(state, instance, connection));
 
-	for (; at != SLOT_NONE; at = index_next(&state->by_connection, at)) {
+	for (; at != SLOT_NONE; at = chains_next(&state->by_connection, at)) {
 		const struct agent *found = &state->agents[at];
 
 		if (found->connection == connection && id_equal(&found->instance, instance)) {
@@ -207,9 +207,9 @@ session_open_room(struct session_state *state, const struct id *room, const stru
 	state->rooms[at] = (struct room){
 		.room = *room, .name = *name, .first = SLOT_NONE, .last = SLOT_NONE
 	};
-	index_add(&state->rooms_by_subject, hash_id(state, room), at);
+	chains_link(&state->rooms_by_subject, hash_id(state, room), at);
 	if (name->length > 0) {
-		index_add(&state->rooms_by_name, hash_name(state, 0, name), at);
+		chains_link(&state->rooms_by_name, hash_name(state, 0, name), at);
 	}
 	return at;
 }
@@ -220,9 +220,9 @@ close_room(struct session_state *state, uint32_t at)
 	const struct room *room = &state->rooms[at];
 
 	assert(room->first == SLOT_NONE);
-	index_remove(&state->rooms_by_subject, hash_id(state, &room->room), at);
+	chains_unlink(&state->rooms_by_subject, hash_id(state, &room->room), at);
 	if (room->name.length > 0) {
-		index_remove(&state->rooms_by_name, hash_name(state, 0, &room->name), at);
+		chains_unlink(&state->rooms_by_name, hash_name(state, 0, &room->name), at);
 	}
 	state->free_rooms.slots[state->free_rooms.count++] = at;
 }
@@ -267,12 +267,12 @@ session_put_agent(struct session_state *state, const struct agent *agent)
 
 	state->agents[at] = *agent;
 	link_into_room(state, at);
-	index_add(&state->by_subject,
-		  hash_member(state, &state->rooms[agent->room].room, &agent->agent), at);
-	index_add(&state->by_connection,
-		  hash_connection(state, &agent->instance, agent->connection), at);
+	chains_link(&state->by_subject,
+		    hash_member(state, &state->rooms[agent->room].room, &agent->agent), at);
+	chains_link(&state->by_connection,
+		    hash_connection(state, &agent->instance, agent->connection), at);
 	if (agent->name.length > 0) {
-		index_add(&state->by_name, hash_name(state, agent->room, &agent->name), at);
+		chains_link(&state->by_name, hash_name(state, agent->room, &agent->name), at);
 	}
 	state->agent_count++;
 	state->orphans += session_is_orphan(state, agent);
@@ -288,12 +288,12 @@ session_take_agent(struct session_state *state, uint32_t slot)
 	assert(room != SLOT_NONE);
 	state->agent_count--;
 	state->orphans -= session_is_orphan(state, agent);
-	index_remove(&state->by_subject,
-		     hash_member(state, &state->rooms[room].room, &agent->agent), slot);
-	index_remove(&state->by_connection,
-		     hash_connection(state, &agent->instance, agent->connection), slot);
+	chains_unlink(&state->by_subject,
+		      hash_member(state, &state->rooms[room].room, &agent->agent), slot);
+	chains_unlink(&state->by_connection,
+		      hash_connection(state, &agent->instance, agent->connection), slot);
 	if (agent->name.length > 0) {
-		index_remove(&state->by_name, hash_name(state, room, &agent->name), slot);
+		chains_unlink(&state->by_name, hash_name(state, room, &agent->name), slot);
 	}
 	unlink_from_room(state, slot);
 	agent->room = SLOT_NONE;

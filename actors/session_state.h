@@ -5,10 +5,10 @@
 #ifndef IFSWARM_ACTORS_SESSION_STATE_H
 #define IFSWARM_ACTORS_SESSION_STATE_H
 
+#include "actors/chains.h"
 #include "actors/directory.h"
 #include "actors/fronts.h"
 #include "actors/session.h"
-#include "actors/slot_index.h"
 
 struct agent {
 	struct id agent; /* its subject */
@@ -53,15 +53,15 @@ struct session_state {
 	struct agent *agents;
 	struct free_slots free_agents;
 	uint32_t agent_count;
-	uint32_t orphans;             /* agents whose gateway's instance is not attached any more */
-	struct slot_index by_subject; /* room and agent subjects */
-	struct slot_index by_name;    /* room slot and agent name, if it is known */
-	struct slot_index by_connection; /* gateway's instance and connection */
+	uint32_t orphans;            /* agents whose gateway's instance is not attached any more */
+	struct chains by_subject;    /* room and agent subjects */
+	struct chains by_name;       /* room slot and agent name, if it is known */
+	struct chains by_connection; /* gateway's instance and connection */
 
 	struct room *rooms;
 	struct free_slots free_rooms;
-	struct slot_index rooms_by_subject;
-	struct slot_index rooms_by_name; /* if it is known */
+	struct chains rooms_by_subject;
+	struct chains rooms_by_name; /* if it is known */
 
 	struct recent *recent; /* a ring */
 	size_t recent_oldest;

@@ -13,7 +13,7 @@ struct connections {
 	size_t count;
 	struct connection *slots;
 	uint32_t *free;
-	struct slot_index by_number;
+	struct chains by_number;
 };
 
 struct connections *
@@ -30,7 +30,7 @@ connections_new(size_t max, uint64_t first_number, uint64_t now_us)
 	c->max = max;
 	c->slots = calloc(max, sizeof *c->slots);
 	c->free = malloc(max * sizeof *c->free);
-	if (c->slots == NULL || c->free == NULL || !index_init(&c->by_number, max)) {
+	if (c->slots == NULL || c->free == NULL || !chains_init(&c->by_number, max)) {
 		connections_free(c);
 		return NULL;
 	}
@@ -51,7 +51,7 @@ connections_free(struct connections *connections)
 			connection_close(connections, &connections->slots[i]);
 		}
 	}
-	index_free(&connections->by_number);
+	chains_free(&connections->by_number);
 	free(connections->slots);
 	free(connections->free);
 	free(connections);
@@ -80,7 +80,7 @@ connection_open(struct connections *connections, void *socket, const struct addr
 		.tokens_us = (uint64_t)MESSAGES_BURST * MESSAGE_COST_US,
 		.filled_us = now_us,
 	};
-	index_add(&connections->by_number, number_hash(connections, connection->number), at);
+	chains_link(&connections->by_number, number_hash(connections, connection->number), at);
 	return connection;
 }
 
@@ -90,7 +90,7 @@ connection_close(struct connections *connections, struct connection *connection)
 	const uint32_t at = (uint32_t)(connection - connections->slots);
 
 	assert(connection->number != 0);
-	index_remove(&connections->by_number, number_hash(connections, connection->number), at);
+	chains_unlink(&connections->by_number, number_hash(connections, connection->number), at);
 	for (struct outgoing *waiting = connection_pop(connection); waiting != NULL;
 	     waiting = connection_pop(connection)) {
 		free(waiting);
@@ -102,10 +102,10 @@ connection_close(struct connections *connections, struct connection *connection)
 struct connection *
 connection_find(const struct connections *connections, uint64_t number)
 {
-	uint32_t at = index_first(&connections->by_number, number_hash(connections, number));
+	uint32_t at = chains_first(&connections->by_number, number_hash(connections, number));
 
 	while (at != SLOT_NONE && connections->slots[at].number != number) {
-		at = index_next(&connections->by_number, at);
+		at = chains_next(&connections->by_number, at);
 	}
 	return at == SLOT_NONE ? NULL : &connections->slots[at];
 }

@@ -6,7 +6,7 @@
 #ifndef IFSWARM_GATEWAY_CONNECTIONS_H
 #define IFSWARM_GATEWAY_CONNECTIONS_H
 
-#include "actors/slot_index.h"
+#include "actors/chains.h"
 
 enum {
 	CONNECTIONS_MAX = AGENTS_MAX + 2048, /* some have not registered yet */

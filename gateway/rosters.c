@@ -28,8 +28,8 @@ struct rosters {
 	uint32_t *free_rooms;
 	size_t free_member_count;
 	size_t free_room_count;
-	struct slot_index by_name;
-	struct slot_index by_room;
+	struct chains by_name;
+	struct chains by_room;
 };
 
 struct rosters *
@@ -46,8 +46,8 @@ rosters_new(size_t members_max, uint64_t seed)
 	r->free_members = malloc(members_max * sizeof *r->free_members);
 	r->free_rooms = malloc(members_max * sizeof *r->free_rooms);
 	if (r->members == NULL || r->rooms == NULL || r->free_members == NULL ||
-	    r->free_rooms == NULL || !index_init(&r->by_name, members_max) ||
-	    !index_init(&r->by_room, members_max)) {
+	    r->free_rooms == NULL || !chains_init(&r->by_name, members_max) ||
+	    !chains_init(&r->by_room, members_max)) {
 		rosters_free(r);
 		return NULL;
 	}
@@ -70,8 +70,8 @@ rosters_free(struct rosters *rosters)
 	free(rosters->rooms);
 	free(rosters->free_members);
 	free(rosters->free_rooms);
-	index_free(&rosters->by_name);
-	index_free(&rosters->by_room);
+	chains_free(&rosters->by_name);
+	chains_free(&rosters->by_room);
 	free(rosters);
 }
 
@@ -90,10 +90,10 @@ name_hash(const struct rosters *r, uint32_t room, const struct name *name)
 static uint32_t
 find_room(const struct rosters *r, const struct id *room)
 {
-	uint32_t at = index_first(&r->by_room, room_hash(r, room));
+	uint32_t at = chains_first(&r->by_room, room_hash(r, room));
 
 	while (at != SLOT_NONE && !id_equal(&r->rooms[at].room, room)) {
-		at = index_next(&r->by_room, at);
+		at = chains_next(&r->by_room, at);
 	}
 	return at;
 }
@@ -101,11 +101,11 @@ find_room(const struct rosters *r, const struct id *room)
 static uint32_t
 find_member(const struct rosters *r, uint32_t room, const struct name *name)
 {
-	uint32_t at = index_first(&r->by_name, name_hash(r, room, name));
+	uint32_t at = chains_first(&r->by_name, name_hash(r, room, name));
 
 	while (at != SLOT_NONE &&
 	       (r->members[at].room != room || !name_equal(&r->members[at].name, name))) {
-		at = index_next(&r->by_name, at);
+		at = chains_next(&r->by_name, at);
 	}
 	return at;
 }
@@ -124,7 +124,7 @@ open_room(struct rosters *r, const struct id *room)
 	r->rooms[at] = (struct room){
 		.room = *room, .first = SLOT_NONE, .last = SLOT_NONE, .here_first = SLOT_NONE
 	};
-	index_add(&r->by_room, room_hash(r, room), at);
+	chains_link(&r->by_room, room_hash(r, room), at);
 	return at;
 }
 
@@ -175,7 +175,7 @@ add_member(struct rosters *r, uint32_t room, const struct name *name, uint64_t c
 	*(into->last == SLOT_NONE ? &into->first : &r->members[into->last].after) = at;
 	into->last = at;
 	set_here(r, at, connection);
-	index_add(&r->by_name, name_hash(r, room, name), at);
+	chains_link(&r->by_name, name_hash(r, room, name), at);
 }
 
 static void
@@ -185,7 +185,7 @@ remove_member(struct rosters *r, uint32_t at)
 	struct room *room = &r->rooms[member->room];
 
 	unset_here(r, at);
-	index_remove(&r->by_name, name_hash(r, member->room, &member->name), at);
+	chains_unlink(&r->by_name, name_hash(r, member->room, &member->name), at);
 	*(member->before == SLOT_NONE ? &room->first : &r->members[member->before].after) =
 		member->after;
 	*(member->after == SLOT_NONE ? &room->last : &r->members[member->after].before) =
@@ -226,7 +226,7 @@ close_room(struct rosters *r, uint32_t at)
 	while (r->rooms[at].first != SLOT_NONE) {
 		remove_member(r, r->rooms[at].first);
 	}
-	index_remove(&r->by_room, room_hash(r, &r->rooms[at].room), at);
+	chains_unlink(&r->by_room, room_hash(r, &r->rooms[at].room), at);
 	r->free_rooms[r->free_room_count++] = at;
 }
 

@@ -6,7 +6,7 @@
 #ifndef IFSWARM_GATEWAY_ROSTERS_H
 #define IFSWARM_GATEWAY_ROSTERS_H
 
-#include "actors/slot_index.h"
+#include "actors/chains.h"
 
 struct rosters;
 
