@@ -60,8 +60,7 @@ fixture_remove(void **state)
 #define evidence_test(function)                                                                    \
 	cmocka_unit_test_setup_teardown(function, fixture_make, fixture_remove)
 
-/* --- files
- * ------------------------------------------------------------------------------------------- */
+/* Files. */
 
 static inline const char *
 path_of(const struct fixture *f, const char *name)
@@ -122,8 +121,7 @@ shell(const struct fixture *f, const char *format)
 	assert_int_equal(system(command), 0);
 }
 
-/* --- SQL, as somebody with a shell would use it
- * --------------------------------------------------------- */
+/* SQL, as somebody with a shell would use it. */
 
 static inline int
 try_sql(const struct fixture *f, const char *sql)
@@ -163,8 +161,7 @@ count_rows(const struct fixture *f, const char *sql)
 	return count;
 }
 
-/* --- writing
- * ------------------------------------------------------------------------------------------ */
+/* Writing. */
 
 static inline bool
 try_open(const struct fixture *f, uint64_t now_us, struct evidence **out, char *fault, size_t size)
@@ -277,8 +274,20 @@ claim(struct evidence *e, uint64_t stream, uint64_t now_us)
 	return epoch;
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------- */
+/* A log that was closed well. */
+static inline void
+make_log(const struct fixture *f)
+{
+	struct evidence *e = open_evidence(f, T0);
+	const uint64_t epoch = claim(e, STREAM_SESSION, T0);
+
+	for (uint64_t i = 0; i < 40; i++) {
+		append_agent(e, epoch, i, T0);
+	}
+	evidence_close(e, T0);
+}
+
+/* Reading. */
 
 struct reading {
 	struct log_reader *reader;
