@@ -12,18 +12,19 @@ desk_init(struct desk *desk, const struct core *core, uint64_t epoch, uint64_t v
 	  uint64_t snapshot_events, const uint8_t ids_tail[6])
 {
 	memset(desk, 0, sizeof *desk);
-	desk->core	      = core;
-	desk->epoch	      = epoch;
+	desk->core = core;
+	desk->epoch = epoch;
 	desk->snapshot_events = snapshot_events;
 	memcpy(desk->ids.tail, ids_tail, sizeof desk->ids.tail);
-	desk->open.number  = 1;
+	desk->open.number = 1;
 	desk->open.version = version;
-	desk->open.memory  = malloc(DESK_APPEND_BYTES_MAX);
-	desk->sent.memory  = malloc(DESK_APPEND_BYTES_MAX);
-	desk->dump	   = malloc(DESK_DUMP_BYTES_MAX);
-	desk->personal	   = malloc(DESK_DUMP_BYTES_MAX);
-	return outbox_init(&desk->outbox) && desk->open.memory != NULL && desk->sent.memory != NULL
-	       && desk->dump != NULL && desk->personal != NULL;
+	desk->open.memory = malloc(DESK_APPEND_BYTES_MAX);
+	desk->sent.memory = malloc(DESK_APPEND_BYTES_MAX);
+	desk->dump = malloc(DESK_DUMP_BYTES_MAX);
+	desk->personal = malloc(DESK_DUMP_BYTES_MAX);
+	outbox_init(&desk->outbox);
+	return desk->open.memory != NULL && desk->sent.memory != NULL && desk->dump != NULL &&
+	       desk->personal != NULL;
 }
 
 void
@@ -82,11 +83,12 @@ enum verdict
 desk_run(struct desk *desk, const struct command *command, struct span body)
 {
 	const struct core *core = desk->core;
-	enum verdict verdict	= ACCEPTED;
+	enum verdict verdict = ACCEPTED;
 
 	desk->events.count = 0;
 	if (!core->repeats(core->state, command)) {
-		verdict = has_room(desk) ? core->decide(core->state, command, &desk->events) : REFUSED_FULL;
+		verdict = has_room(desk) ? core->decide(core->state, command, &desk->events)
+					 : REFUSED_FULL;
 	}
 	if (verdict == ACCEPTED) {
 		take_events(desk);
@@ -101,20 +103,22 @@ desk_run(struct desk *desk, const struct command *command, struct span body)
 static struct command
 own_command(struct desk *desk, enum command_type type, uint64_t now_us)
 {
-	return (struct command) {
-		.type	    = type,
-		.now_us	    = now_us,
+	return (struct command){
+		.type = type,
+		.now_us = now_us,
 		.command_id = uuid_next(&desk->ids, now_us / 1000),
 	};
 }
 
-/* Time's work comes in rounds, each a bounded command of its own. True when nothing is left to do. */
+/* Time's work comes in rounds, each a bounded command of its own. True when nothing is left to do.
+ */
 static bool
 run_rounds(struct desk *desk, enum command_type type, uint64_t now_us)
 {
 	for (int round = 0; round < ROUNDS_PER_TICK && !desk_is_busy(desk); round++) {
 		struct command command = own_command(desk, type, now_us);
-		if (desk_run(desk, &command, (struct span) { 0 }) != ACCEPTED || desk->events.count == 0) {
+		if (desk_run(desk, &command, (struct span){ 0 }) != ACCEPTED ||
+		    desk->events.count == 0) {
 			return true;
 		}
 	}
@@ -127,13 +131,14 @@ give_up_silent_fronts(struct desk *desk, uint64_t now_us)
 	for (size_t i = 1; i <= FRONTS_MAX; i++) {
 		struct outbox_queue *queue = &desk->outbox.queues[i];
 		if (queue->heard_us == 0) {
-			queue->heard_us = now_us; /* known from the log alone: its time starts now */
+			queue->heard_us =
+				now_us; /* known from the log alone: its time starts now */
 		}
 		const bool silent = queue->count > 0 && now_us > queue->heard_us + DESK_LOST_US;
 		if (silent || queue->overflowed) {
 			outbox_drop(&desk->outbox, i);
 			desk->fronts[i].attached = false;
-			desk->fronts[i].lost	 = true;
+			desk->fronts[i].lost = true;
 		}
 	}
 }
@@ -151,23 +156,23 @@ desk_tick(struct desk *desk, uint64_t now_us)
 static void
 log_digest(struct desk *desk, uint64_t now_us)
 {
-	const struct core *core	  = desk->core;
-	struct mp_writer dump	  = mp_writer_of(desk->dump, DESK_DUMP_BYTES_MAX);
+	const struct core *core = desk->core;
+	struct mp_writer dump = mp_writer_of(desk->dump, DESK_DUMP_BYTES_MAX);
 	struct mp_writer personal = mp_writer_of(desk->personal, DESK_DUMP_BYTES_MAX);
-	struct command command	  = own_command(desk, COMMAND_DIGEST, now_us);
+	struct command command = own_command(desk, COMMAND_DIGEST, now_us);
 
 	core->dump(core->state, &dump);
 	core->dump_personal(core->state, &personal);
 	assert(!dump.bad);
 	assert(!personal.bad);
-	desk->dump_bytes       = mp_written(&dump).count;
-	desk->personal_bytes   = mp_written(&personal).count;
-	desk->digest_version   = desk->open.version + desk->open.events;
+	desk->dump_bytes = mp_written(&dump).count;
+	desk->personal_bytes = mp_written(&personal).count;
+	desk->digest_version = desk->open.version + desk->open.events;
 	command.digest.version = desk->digest_version;
 	SHA256(desk->dump, desk->dump_bytes, command.digest.digest.bytes);
-	if (desk_run(desk, &command, (struct span) { 0 }) == ACCEPTED) {
+	if (desk_run(desk, &command, (struct span){ 0 }) == ACCEPTED) {
 		assert(desk->events.count == 1);
-		desk->digest_gate  = desk->open.number;
+		desk->digest_gate = desk->open.number;
 		desk->since_digest = 0;
 	}
 }
@@ -175,7 +180,8 @@ log_digest(struct desk *desk, uint64_t now_us)
 void
 desk_digest_if_due(struct desk *desk, uint64_t now_us)
 {
-	if (desk->since_digest >= desk->snapshot_events && desk->digest_gate == 0 && has_room(desk)) {
+	if (desk->since_digest >= desk->snapshot_events && desk->digest_gate == 0 &&
+	    has_room(desk)) {
 		log_digest(desk, now_us);
 	}
 }
@@ -207,10 +213,10 @@ desk_append(struct desk *desk, struct mp_writer *w)
 		return false;
 	}
 	const struct desk_append going = desk->open;
-	desk->open = (struct desk_append) {
-		.number	 = going.number + 1,
+	desk->open = (struct desk_append){
+		.number = going.number + 1,
 		.version = going.version + going.events,
-		.memory	 = desk->sent.memory,
+		.memory = desk->sent.memory,
 	};
 	desk->sent = going;
 	mp_put_array(w, 5);
@@ -219,7 +225,7 @@ desk_append(struct desk *desk, struct mp_writer *w)
 	mp_put_u64(w, desk->epoch);
 	mp_put_u64(w, going.version);
 	mp_put_array(w, going.events);
-	mp_put_raw(w, (struct span) { going.memory, going.used });
+	mp_put_raw(w, (struct span){ going.memory, going.used });
 	assert(!w->bad);
 	return true;
 }
@@ -227,7 +233,7 @@ desk_append(struct desk *desk, struct mp_writer *w)
 enum verdict
 desk_appended(struct desk *desk, struct span reply)
 {
-	struct mp_reader r   = mp_reader_of(reply);
+	struct mp_reader r = mp_reader_of(reply);
 	enum verdict verdict = REFUSED_MALFORMED;
 
 	assert(desk->sent.events > 0);
@@ -243,9 +249,9 @@ desk_appended(struct desk *desk, struct span reply)
 	if (elements != 3 || !mp_reader_is_done(&r)) {
 		return REFUSED_MALFORMED;
 	}
-	desk->durable	  = desk->sent.number;
+	desk->durable = desk->sent.number;
 	desk->sent.events = 0;
-	desk->sent.used	  = 0;
+	desk->sent.used = 0;
 	return ACCEPTED;
 }
 

@@ -1,4 +1,5 @@
-/* The pure half of the one loop: requests in, appends out, answers and notices when they are durable.
+/* The pure half of the one loop: requests in, appends out, answers and notices when they are
+ * durable.
  *
  * The worldly half (loop_io.c, or the simulator) moves the bytes:
  *   - desk_take for each request that arrives, with a ticket to answer it by;
@@ -14,13 +15,15 @@
 #include "protocol/uuid.h"
 
 enum {
-	DESK_DUMP_BYTES_MAX   = MESSAGE_BYTES_MAX / 2 - 1024,
-	DESK_ANSWERS_MAX      = 128,
-	DESK_BATCHES_MAX      = 2048, /* per front, between settlements */
-	DESK_BUSY_EVENTS      = 1024, /* gathered: take no more until the append is done */
+	DESK_DUMP_BYTES_MAX = MESSAGE_BYTES_MAX / 2 - 1024,
+	DESK_ANSWERS_MAX = 128,
+	DESK_BATCHES_MAX = 2048, /* per front, between settlements */
+	DESK_BUSY_EVENTS = 1024, /* gathered: take no more until the append is done */
 	DESK_APPEND_BYTES_MAX = EVENTS_PER_APPEND_MAX * 1024,
-	DESK_HOLD_US	      = 1000 * 1000, /* a poll without notices is answered after that long */
-	DESK_LOST_US	      = 10 * 1000 * 1000, /* a front that is silent that long while it is told things is given up */
+	DESK_HOLD_US = 1000 * 1000, /* a poll without notices is answered after that long */
+	DESK_LOST_US =
+		10 * 1000 *
+		1000, /* a front that is silent that long while it is told things is given up */
 };
 
 /* An answer that waits for its gate. */
@@ -34,7 +37,7 @@ struct desk_answer {
 
 struct desk_batch {
 	uint64_t number;
-	uint64_t gate;	 /* settled when that append is durable */
+	uint64_t gate;   /* settled when that append is durable */
 	uint64_t posted; /* and the outbox has settled that many */
 };
 
@@ -54,7 +57,7 @@ struct desk_front {
 
 /* Encoded events on their way to the log. */
 struct desk_append {
-	uint64_t number; /* of the append; gates refer to it */
+	uint64_t number;  /* of the append; gates refer to it */
 	uint64_t version; /* of the first event */
 	uint32_t events;
 	uint8_t *memory;
@@ -70,9 +73,10 @@ struct desk {
 	struct desk_front fronts[FRONTS_MAX + 1];
 	struct desk_append open;
 	struct desk_append sent; /* events 0: none on its way */
-	uint64_t durable;	 /* number of the last durable append */
-	uint64_t since_digest;	 /* events since the last state digest */
-	uint64_t digest_gate;	 /* the append that holds the last digest, while its snapshot is owed; 0 none */
+	uint64_t durable;        /* number of the last durable append */
+	uint64_t since_digest;   /* events since the last state digest */
+	uint64_t digest_gate; /* the append that holds the last digest, while its snapshot is owed;
+				 0 none */
 	uint64_t digest_version;
 	uint8_t *dump; /* what was digested */
 	size_t dump_bytes;
@@ -85,8 +89,8 @@ struct desk {
 	struct event_list events; /* scratch of the command being decided */
 };
 
-/* `version` is the next version of the stream, as the claim said; `ids_tail` random. False if there is no
- * memory. */
+/* `version` is the next version of the stream, as the claim said; `ids_tail` random. False if there
+ * is no memory. */
 bool desk_init(struct desk *desk, const struct core *core, uint64_t epoch, uint64_t version,
 	       uint64_t snapshot_events, const uint8_t ids_tail[6]);
 void desk_free(struct desk *desk);
@@ -104,16 +108,18 @@ bool desk_answer(struct desk *desk, uint64_t now_us, uint64_t *ticket, struct mp
 /* Time passes: expiry, fronts that went silent. */
 void desk_tick(struct desk *desk, uint64_t now_us);
 
-/* Ends everything in order and logs the digest, as far as the open append has room: repeat it until it is
- * true and desk_is_idle. */
+/* Ends everything in order and logs the digest, as far as the open append has room: repeat it until
+ * it is true and desk_is_idle. */
 bool desk_close(struct desk *desk, uint64_t now_us);
 /* True if nothing is gathered or on its way. */
 bool desk_is_idle(const struct desk *desk);
 
-/* A snapshot is due, once: the append that holds its digest is durable. Writes the SNAPSHOT request. */
+/* A snapshot is due, once: the append that holds its digest is durable. Writes the SNAPSHOT
+ * request. */
 bool desk_snapshot(struct desk *desk, struct mp_writer *w);
 
-/* --- between the desk's own files --------------------------------------------------------------- */
+/* --- between the desk's own files ---------------------------------------------------------------
+ */
 
 /* Decides one command, applies and encodes its events, tells the fronts. */
 enum verdict desk_run(struct desk *desk, const struct command *command, struct span body);

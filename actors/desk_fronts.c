@@ -15,7 +15,7 @@ desk_put_answer(struct desk *desk, struct desk_answer answer)
 static void
 refuse(struct desk *desk, uint64_t ticket, enum verdict verdict)
 {
-	desk_put_answer(desk, (struct desk_answer) { .ticket = ticket, .verdict = verdict });
+	desk_put_answer(desk, (struct desk_answer){ .ticket = ticket, .verdict = verdict });
 }
 
 /* The poll that is held for a front is given back: its front has died or asks anew. */
@@ -32,14 +32,15 @@ static void
 greet(struct desk *desk, const struct command *command)
 {
 	const struct notice welcome = { .type = NOTICE_WELCOME, .welcome.epoch = desk->epoch };
-	struct command own	    = *command;
+	struct command own = *command;
 
-	/* The greeting is the actor's own: the ids of a front's commands increase, and ours is not one of them. */
-	own.front    = 0;
-	own.instance = (struct id) { { 0 } };
+	/* The greeting is the actor's own: the ids of a front's commands increase, and ours is not
+	 * one of them. */
+	own.front = 0;
+	own.instance = (struct id){ { 0 } };
 	outbox_begin(&desk->outbox, &own, desk_gate(desk));
 	desk->core->greet(desk->core->state, command->front, &desk->outbox);
-	outbox_post(&desk->outbox, command->front, &welcome, (struct span) { 0 });
+	outbox_post(&desk->outbox, command->front, &welcome, (struct span){ 0 });
 }
 
 static void
@@ -47,10 +48,11 @@ take_attach(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t no
 {
 	struct command command = { .type = COMMAND_ATTACH, .now_us = now_us };
 
-	command.front	   = mp_get_u64(r);
-	command.instance   = mp_get_id(r);
+	command.front = mp_get_u64(r);
+	command.instance = mp_get_id(r);
 	command.command_id = uuid_next(&desk->ids, now_us / 1000);
-	if (!mp_reader_is_done(r) || !front_is_valid(command.front) || id_is_none(&command.instance)) {
+	if (!mp_reader_is_done(r) || !front_is_valid(command.front) ||
+	    id_is_none(&command.instance)) {
 		refuse(desk, ticket, REFUSED_MALFORMED);
 		return;
 	}
@@ -59,21 +61,24 @@ take_attach(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t no
 		refuse(desk, ticket, REFUSED_NOT_ATTACHED);
 		return;
 	}
-	command.attach.instance	   = command.instance;
-	const enum verdict verdict = desk_run(desk, &command, (struct span) { 0 });
+	command.attach.instance = command.instance;
+	const enum verdict verdict = desk_run(desk, &command, (struct span){ 0 });
 	if (verdict == ACCEPTED) {
-		/* No event: the state knows this very incarnation, so it is we who were restarted. */
+		/* No event: the state knows this very incarnation, so it is we who were restarted.
+		 */
 		const bool known = desk->events.count == 0;
 		release_poll(desk, front);
 		if (!known) {
-			*front = (struct desk_front) { 0 };
+			*front = (struct desk_front){ 0 };
 		}
 		front->attached = true;
 		front->instance = command.instance;
 		outbox_attach(&desk->outbox, command.front, known, now_us);
 		greet(desk, &command);
 	}
-	desk_put_answer(desk, (struct desk_answer) { .ticket = ticket, .gate = desk_gate(desk), .verdict = verdict });
+	desk_put_answer(desk, (struct desk_answer){ .ticket = ticket,
+						    .gate = desk_gate(desk),
+						    .verdict = verdict });
 }
 
 /* Reads "front, instance, epoch" and says whether that front may speak now. */
@@ -81,8 +86,8 @@ static enum verdict
 read_front(struct desk *desk, struct mp_reader *r, struct command *out)
 {
 	memset(out, 0, sizeof *out);
-	out->front	     = mp_get_u64(r);
-	out->instance	     = mp_get_id(r);
+	out->front = mp_get_u64(r);
+	out->instance = mp_get_id(r);
 	const uint64_t epoch = mp_get_u64(r);
 
 	if (r->bad || !front_is_valid(out->front)) {
@@ -110,9 +115,9 @@ run_batch(struct desk *desk, struct mp_reader *r, const struct command *envelope
 		if (r->bad || command.type >= COMMAND_ATTACH) {
 			return REFUSED_MALFORMED; /* the actor's own commands are not for fronts */
 		}
-		command.front	 = envelope->front;
+		command.front = envelope->front;
 		command.instance = envelope->instance;
-		command.now_us	 = now_us;
+		command.now_us = now_us;
 		desk_run(desk, &command, body);
 	}
 	return mp_reader_is_done(r) ? ACCEPTED : REFUSED_MALFORMED;
@@ -127,15 +132,15 @@ note_batch(struct desk *desk, struct desk_front *front, uint64_t number)
 		front->first = (front->first + 1) % DESK_BATCHES_MAX;
 		front->count--;
 	}
-	front->batches[(front->first + front->count++) % DESK_BATCHES_MAX]
-		= (struct desk_batch) { number, desk_gate(desk), desk->outbox.posted };
+	front->batches[(front->first + front->count++) % DESK_BATCHES_MAX] =
+		(struct desk_batch){ number, desk_gate(desk), desk->outbox.posted };
 }
 
 static void
 take_commands(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t now_us)
 {
 	struct command envelope;
-	enum verdict verdict  = read_front(desk, r, &envelope);
+	enum verdict verdict = read_front(desk, r, &envelope);
 	const uint64_t number = mp_get_u64(r);
 
 	if (verdict != ACCEPTED) {
@@ -148,10 +153,10 @@ take_commands(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t 
 		verdict = run_batch(desk, r, &envelope, now_us);
 		note_batch(desk, front, number);
 	}
-	desk_put_answer(desk, (struct desk_answer) { .ticket  = ticket,
-						     .gate    = desk_gate(desk),
-						     .front   = envelope.front,
-						     .verdict = verdict });
+	desk_put_answer(desk, (struct desk_answer){ .ticket = ticket,
+						    .gate = desk_gate(desk),
+						    .front = envelope.front,
+						    .verdict = verdict });
 	desk_digest_if_due(desk, now_us);
 }
 
@@ -159,11 +164,12 @@ static void
 take_poll(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t now_us)
 {
 	struct command envelope;
-	enum verdict verdict	    = read_front(desk, r, &envelope);
+	enum verdict verdict = read_front(desk, r, &envelope);
 	const uint64_t acknowledged = mp_get_u64(r);
 
-	if (verdict == ACCEPTED
-	    && (!mp_reader_is_done(r) || !outbox_acknowledge(&desk->outbox, envelope.front, acknowledged))) {
+	if (verdict == ACCEPTED &&
+	    (!mp_reader_is_done(r) ||
+	     !outbox_acknowledge(&desk->outbox, envelope.front, acknowledged))) {
 		verdict = REFUSED_MALFORMED;
 	}
 	if (verdict != ACCEPTED) {
@@ -172,8 +178,8 @@ take_poll(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t now_
 	}
 	struct desk_front *front = &desk->fronts[envelope.front];
 	release_poll(desk, front);
-	front->polled	     = true;
-	front->poll_ticket   = ticket;
+	front->polled = true;
+	front->poll_ticket = ticket;
 	front->poll_since_us = now_us;
 	desk->outbox.queues[envelope.front].heard_us = now_us;
 }
@@ -182,7 +188,7 @@ take_poll(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t now_
 static void
 take_roster(struct desk *desk, uint64_t ticket)
 {
-	uint8_t *memory	   = desk->core->roster == NULL ? NULL : malloc(DESK_DUMP_BYTES_MAX);
+	uint8_t *memory = desk->core->roster == NULL ? NULL : malloc(DESK_DUMP_BYTES_MAX);
 	struct mp_writer w = mp_writer_of(memory, memory == NULL ? 0 : DESK_DUMP_BYTES_MAX);
 
 	if (memory != NULL) {
@@ -193,9 +199,9 @@ take_roster(struct desk *desk, uint64_t ticket)
 		refuse(desk, ticket, REFUSED_FULL);
 		return;
 	}
-	desk_put_answer(desk, (struct desk_answer) { .ticket = ticket,
-						     .gate   = desk_gate(desk),
-						     .tail   = { memory, mp_written(&w).count } });
+	desk_put_answer(desk, (struct desk_answer){ .ticket = ticket,
+						    .gate = desk_gate(desk),
+						    .tail = { memory, mp_written(&w).count } });
 }
 
 void
@@ -233,10 +239,10 @@ settled_batch(struct desk *desk, struct desk_front *front)
 {
 	const uint64_t settled = outbox_settled(&desk->outbox);
 
-	while (front->count > 0 && front->batches[front->first].posted <= settled
-	       && front->batches[front->first].gate <= desk->durable) {
+	while (front->count > 0 && front->batches[front->first].posted <= settled &&
+	       front->batches[front->first].gate <= desk->durable) {
 		front->settled = front->batches[front->first].number;
-		front->first   = (front->first + 1) % DESK_BATCHES_MAX;
+		front->first = (front->first + 1) % DESK_BATCHES_MAX;
 		front->count--;
 	}
 	return front->settled;
@@ -249,7 +255,7 @@ write_waiting(struct desk *desk, uint64_t *ticket, struct mp_writer *w)
 		return false;
 	}
 	const struct desk_answer answer = desk->answers[desk->answer_first];
-	desk->answer_first		= (desk->answer_first + 1) % DESK_ANSWERS_MAX;
+	desk->answer_first = (desk->answer_first + 1) % DESK_ANSWERS_MAX;
 	desk->answer_count--;
 	const bool settles = answer.front != 0 && answer.verdict == ACCEPTED;
 	mp_put_array(w, settles || answer.tail.at != NULL ? 3 : 2);
@@ -266,16 +272,18 @@ write_waiting(struct desk *desk, uint64_t *ticket, struct mp_writer *w)
 }
 
 static bool
-write_poll(struct desk *desk, uint64_t number, uint64_t now_us, uint64_t *ticket, struct mp_writer *w)
+write_poll(struct desk *desk, uint64_t number, uint64_t now_us, uint64_t *ticket,
+	   struct mp_writer *w)
 {
 	struct desk_front *front = &desk->fronts[number];
-	const bool told		 = outbox_has(&desk->outbox, number, desk->durable);
+	const bool told = outbox_has(&desk->outbox, number, desk->durable);
 
-	if (!front->polled || (!told && now_us < front->poll_since_us + DESK_HOLD_US && front->attached)) {
+	if (!front->polled ||
+	    (!told && now_us < front->poll_since_us + DESK_HOLD_US && front->attached)) {
 		return false;
 	}
 	front->polled = false;
-	*ticket	      = front->poll_ticket;
+	*ticket = front->poll_ticket;
 	if (!front->attached) {
 		mp_put_array(w, 2);
 		mp_put_u64(w, REFUSED_NOT_ATTACHED);

@@ -13,7 +13,7 @@ void
 fronts_attach(struct fronts *fronts, uint64_t front, const struct id *instance)
 {
 	assert(front_is_valid(front));
-	fronts->items[front] = (struct front) { .instance = *instance };
+	fronts->items[front] = (struct front){ .instance = *instance };
 }
 
 void
@@ -30,8 +30,8 @@ fronts_note(struct fronts *fronts, uint64_t front, const struct id *command_id)
 bool
 fronts_is_current(const struct fronts *fronts, uint64_t front, const struct id *instance)
 {
-	return front_is_valid(front) && !id_is_none(instance)
-	       && id_equal(&fronts->items[front].instance, instance);
+	return front_is_valid(front) && !id_is_none(instance) &&
+	       id_equal(&fronts->items[front].instance, instance);
 }
 
 bool
@@ -62,7 +62,7 @@ fronts_read(struct mp_reader *r, struct fronts *out)
 	r->bad |= mp_get_array(r, FRONTS_MAX) != FRONTS_MAX;
 	for (size_t i = 1; i <= FRONTS_MAX; i++) {
 		r->bad |= mp_get_array(r, 2) != 2;
-		out->items[i].instance	   = mp_get_id(r);
+		out->items[i].instance = mp_get_id(r);
 		out->items[i].last_command = mp_get_id(r);
 	}
 }

@@ -1,5 +1,6 @@
 /* The fronts of a deciding actor (gateways of session, relays of allocation): which incarnation is
- * attached, and the last of its commands that was accepted. Part of the actor's state, changed by apply. */
+ * attached, and the last of its commands that was accepted. Part of the actor's state, changed by
+ * apply. */
 #ifndef IFSWARM_ACTORS_FRONTS_H
 #define IFSWARM_ACTORS_FRONTS_H
 
@@ -8,7 +9,7 @@
 enum { FRONTS_MAX = GATEWAYS_MAX > RELAYS_MAX ? GATEWAYS_MAX : RELAYS_MAX };
 
 struct front {
-	struct id instance;	/* none: never attached */
+	struct id instance;     /* none: never attached */
 	struct id last_command; /* of that instance; none: none yet */
 };
 
@@ -22,7 +23,8 @@ bool front_is_valid(uint64_t front);
 void fronts_attach(struct fronts *fronts, uint64_t front, const struct id *instance);
 /* In apply of every other event that a front's command led to. */
 void fronts_note(struct fronts *fronts, uint64_t front, const struct id *command_id);
-/* True if that front's instance is attached and its command is not newer than the last accepted one. */
+/* True if that front's instance is attached and its command is not newer than the last accepted
+ * one. */
 bool fronts_repeat(const struct fronts *fronts, const struct command *command);
 /* True if `instance` is the one attached. */
 bool fronts_is_current(const struct fronts *fronts, uint64_t front, const struct id *instance);

@@ -9,9 +9,9 @@ link_init(struct link *link, uint64_t front, const struct id *instance, uint8_t 
 	assert(front_is_valid(front));
 	assert(!id_is_none(instance));
 	memset(link, 0, sizeof *link);
-	link->front	  = front;
-	link->instance	  = *instance;
-	link->memory	  = memory;
+	link->front = front;
+	link->instance = *instance;
+	link->memory = memory;
 	link->next_number = 1;
 }
 
@@ -34,8 +34,8 @@ open_batch(struct link *link)
 {
 	if (link->open) {
 		struct link_batch *last = batch_at(link, link->count - 1);
-		if (last->commands < COMMANDS_PER_REQUEST_MAX
-		    && last->end - last->start < MESSAGE_BYTES_MAX / 4) {
+		if (last->commands < COMMANDS_PER_REQUEST_MAX &&
+		    last->end - last->start < MESSAGE_BYTES_MAX / 4) {
 			return last;
 		}
 	}
@@ -43,9 +43,11 @@ open_batch(struct link *link)
 		return NULL;
 	}
 	link->count++;
-	link->open		 = true;
+	link->open = true;
 	struct link_batch *batch = batch_at(link, link->count - 1);
-	*batch = (struct link_batch) { .number = link->next_number++, .start = link->used, .end = link->used };
+	*batch = (struct link_batch){ .number = link->next_number++,
+				      .start = link->used,
+				      .end = link->used };
 	return batch;
 }
 
@@ -75,7 +77,7 @@ settle(struct link *link, uint64_t settled)
 	size_t forgotten = 0;
 
 	while (link->count > 0 && link->sent > 0 && batch_at(link, 0)->number <= settled) {
-		forgotten   = batch_at(link, 0)->end;
+		forgotten = batch_at(link, 0)->end;
 		link->first = (link->first + 1) % LINK_BATCHES_MAX;
 		link->count--;
 		link->sent--;
@@ -107,12 +109,12 @@ write_commands(struct link *link, struct mp_writer *w)
 		return false;
 	}
 	const struct link_batch *batch = batch_at(link, link->sent++);
-	link->open		       = link->sent < link->count && link->open;
+	link->open = link->sent < link->count && link->open;
 	write_head(link, w, REQUEST_COMMANDS, 6);
 	mp_put_u64(w, link->epoch);
 	mp_put_u64(w, batch->number);
 	mp_put_array(w, batch->commands);
-	mp_put_raw(w, (struct span) { link->memory + batch->start, batch->end - batch->start });
+	mp_put_raw(w, (struct span){ link->memory + batch->start, batch->end - batch->start });
 	return true;
 }
 
@@ -124,7 +126,7 @@ write_ask(struct link *link, struct mp_writer *w)
 	}
 	if (link->state == LINK_DETACHED) {
 		write_head(link, w, REQUEST_ATTACH, 3);
-		link->asking	= true;
+		link->asking = true;
 		link->attaching = true;
 		return true;
 	}
@@ -141,7 +143,7 @@ write_poll(struct link *link, struct mp_writer *w)
 	write_head(link, w, REQUEST_POLL, 5);
 	mp_put_u64(w, link->epoch);
 	mp_put_u64(w, link->taken);
-	link->polling	 = true;
+	link->polling = true;
 	link->poll_epoch = link->epoch;
 	return true;
 }
@@ -159,10 +161,10 @@ link_request(struct link *link, size_t lane, struct mp_writer *w)
 static void
 attached(struct link *link, uint64_t epoch)
 {
-	link->state	   = LINK_ATTACHED;
-	link->epoch	   = epoch;
-	link->sent	   = 0;
-	link->taken	   = 0;
+	link->state = LINK_ATTACHED;
+	link->epoch = epoch;
+	link->sent = 0;
+	link->taken = 0;
 	link->notices_left = 0;
 }
 
@@ -180,12 +182,12 @@ read_verdict(struct mp_reader *r)
 static void
 ask_reply(struct link *link, struct mp_reader *r)
 {
-	const bool attaching	   = link->attaching;
-	const size_t elements	   = mp_get_array(r, 3);
+	const bool attaching = link->attaching;
+	const size_t elements = mp_get_array(r, 3);
 	const enum verdict verdict = read_verdict(r);
-	const uint64_t epoch	   = mp_get_u64(r);
+	const uint64_t epoch = mp_get_u64(r);
 
-	link->asking	= false;
+	link->asking = false;
 	link->attaching = false;
 	if (attaching && verdict == REFUSED_NOT_ATTACHED) {
 		link->state = LINK_LOST;
@@ -201,7 +203,7 @@ ask_reply(struct link *link, struct mp_reader *r)
 static void
 poll_reply(struct link *link, struct mp_reader *r)
 {
-	const size_t elements	   = mp_get_array(r, 5);
+	const size_t elements = mp_get_array(r, 5);
 	const enum verdict verdict = read_verdict(r);
 
 	mp_get_u64(r);
@@ -215,8 +217,8 @@ poll_reply(struct link *link, struct mp_reader *r)
 	}
 	settle(link, mp_get_u64(r));
 	const uint64_t first = mp_get_u64(r);
-	link->notices_left   = mp_get_array(r, NOTICES_PER_REPLY_MAX);
-	link->notices	     = *r;
+	link->notices_left = mp_get_array(r, NOTICES_PER_REPLY_MAX);
+	link->notices = *r;
 	/* What was handed out already is skipped without being looked at. */
 	for (uint64_t number = first; number <= link->taken && link->notices_left > 0; number++) {
 		mp_get_value(&link->notices);
@@ -237,7 +239,8 @@ link_reply(struct link *link, size_t lane, struct span reply)
 	}
 }
 
-/* Within one instance of an origin command ids and ordinals increase: what is not newer was seen. */
+/* Within one instance of an origin command ids and ordinals increase: what is not newer was seen.
+ */
 static bool
 is_repeated(struct link *link, const struct notice *notice)
 {
@@ -246,12 +249,13 @@ is_repeated(struct link *link, const struct notice *notice)
 	}
 	struct link_seen *seen = &link->seen[notice->origin];
 	if (id_equal(&seen->instance, &notice->instance)) {
-		const int order = memcmp(notice->command_id.bytes, seen->command.bytes, sizeof seen->command.bytes);
+		const int order = memcmp(notice->command_id.bytes, seen->command.bytes,
+					 sizeof seen->command.bytes);
 		if (order < 0 || (order == 0 && notice->ordinal <= seen->ordinal)) {
 			return true;
 		}
 	}
-	*seen = (struct link_seen) { notice->instance, notice->command_id, notice->ordinal };
+	*seen = (struct link_seen){ notice->instance, notice->command_id, notice->ordinal };
 	return false;
 }
 
@@ -265,7 +269,7 @@ link_notice(struct link *link, struct notice *out, struct span *body)
 		if (link->notices.bad) {
 			/* Our own actor speaks nonsense: attach again and hear it anew. */
 			link->notices_left = 0;
-			link->state	   = LINK_DETACHED;
+			link->state = LINK_DETACHED;
 			return false;
 		}
 		if (!is_repeated(link, out)) {

@@ -1,9 +1,9 @@
-/* The front's end of the line to its actor (a gateway's to session, a relay's to allocation): what the
- * pure half of actors/desk.h is at the other end.
+/* The front's end of the line to its actor (a gateway's to session, a relay's to allocation): what
+ * the pure half of actors/desk.h is at the other end.
  *
- * It keeps commands until they are settled, repeats them after the actor was restarted, and hands out
- * notices in order, each once. Two requests are on their way at most: one on LANE_ASK (attach, or a batch of
- * commands), one on LANE_POLL (waits for notices). */
+ * It keeps commands until they are settled, repeats them after the actor was restarted, and hands
+ * out notices in order, each once. Two requests are on their way at most: one on LANE_ASK (attach,
+ * or a batch of commands), one on LANE_POLL (waits for notices). */
 #ifndef IFSWARM_ACTORS_LINK_H
 #define IFSWARM_ACTORS_LINK_H
 
@@ -15,7 +15,8 @@ enum { LANE_ASK = 0, LANE_POLL = 1 };
 enum link_state {
 	LINK_DETACHED, /* not attached yet, or the actor was restarted */
 	LINK_ATTACHED,
-	LINK_LOST, /* the actor gave this instance up for dead: end the process, a new one attaches */
+	LINK_LOST, /* the actor gave this instance up for dead: end the process, a new one attaches
+		    */
 };
 
 struct link_batch {
@@ -60,7 +61,8 @@ struct link {
 /* `memory` is LINK_BYTES_MAX bytes that outlive the link; `instance` is random. */
 void link_init(struct link *link, uint64_t front, const struct id *instance, uint8_t *memory);
 
-/* Takes a command (its command_id newer than any before). False if too much is unsettled: refuse the work. */
+/* Takes a command (its command_id newer than any before). False if too much is unsettled: refuse
+ * the work. */
 bool link_put(struct link *link, const struct command *command, struct span body);
 /* True if nothing that was put is unsettled. */
 bool link_is_settled(const struct link *link);

@@ -35,7 +35,7 @@ link_open(const char *run_dir, const char *actor, uint64_t front, char *fault, s
 	char url[MAILBOX_URL_MAX];
 	struct id instance;
 	struct link_io *link = calloc(1, sizeof *link);
-	uint8_t *request     = malloc(REQUEST_BYTES_MAX);
+	uint8_t *request = malloc(REQUEST_BYTES_MAX);
 
 	if (link == NULL || request == NULL) {
 		snprintf(fault, fault_size, "out of memory for the link to %s", actor);
@@ -44,8 +44,8 @@ link_open(const char *run_dir, const char *actor, uint64_t front, char *fault, s
 		return NULL;
 	}
 	link->request = request;
-	if (getrandom(&instance, sizeof instance, 0) != sizeof instance
-	    || getrandom(link->ids.tail, sizeof link->ids.tail, 0) != sizeof link->ids.tail) {
+	if (getrandom(&instance, sizeof instance, 0) != sizeof instance ||
+	    getrandom(link->ids.tail, sizeof link->ids.tail, 0) != sizeof link->ids.tail) {
 		abort();
 	}
 	mailbox_url(url, sizeof url, run_dir, actor);
@@ -97,7 +97,8 @@ send_requests(struct link_io *link)
 	}
 	for (size_t lane = 0; lane < LINK_LANES; lane++) {
 		struct mp_writer w = mp_writer_of(link->request, REQUEST_BYTES_MAX);
-		if (mailbox_lane_is_free(link->mailbox, lane) && link_request(&link->link, lane, &w)) {
+		if (mailbox_lane_is_free(link->mailbox, lane) &&
+		    link_request(&link->link, lane, &w)) {
 			mailbox_request(link->mailbox, lane, mp_written(&w));
 		}
 	}

@@ -15,16 +15,17 @@
 #include "protocol/time_io.h"
 
 enum {
-	SLOTS	       = 64,
-	TICK_US	       = 100 * 1000,
-	CLAIM_WAIT_MS  = 1000,
-	CLAIM_TRIES    = 30,
-	CLOSE_WAIT_US  = 8 * 1000 * 1000,
-	LANE_APPEND    = 0,
-	LANE_SNAPSHOT  = 1,
-	WITNESS_LANES  = 2,
+	SLOTS = 64,
+	TICK_US = 100 * 1000,
+	CLAIM_WAIT_MS = 1000,
+	CLAIM_TRIES = 30,
+	CLOSE_WAIT_US = 8 * 1000 * 1000,
+	LANE_APPEND = 0,
+	LANE_SNAPSHOT = 1,
+	WITNESS_LANES = 2,
 };
-_Static_assert((int)DESK_ANSWERS_MAX >= (int)SLOTS, "every request that can be taken can wait for its answer");
+_Static_assert((int)DESK_ANSWERS_MAX >= (int)SLOTS,
+	       "every request that can be taken can wait for its answer");
 
 struct loop {
 	const struct loop_options *options;
@@ -47,12 +48,12 @@ static enum verdict
 ask_claim(struct loop *loop, struct claim *out)
 {
 	uint8_t request[128];
-	struct mp_writer w    = mp_writer_of(request, sizeof request);
-	struct pollfd waits   = { .fd = mailbox_client_fd(loop->witness), .events = POLLIN };
+	struct mp_writer w = mp_writer_of(request, sizeof request);
+	struct pollfd waits = { .fd = mailbox_client_fd(loop->witness), .events = POLLIN };
 	struct text name;
 	struct span reply;
 	enum verdict verdict = REFUSED_MALFORMED;
-	size_t lane	     = 0;
+	size_t lane = 0;
 
 	text_set(&name, loop->options->name);
 	mp_put_array(&w, 3);
@@ -70,8 +71,8 @@ ask_claim(struct loop *loop, struct claim *out)
 	if (!verdict_from_number(mp_get_u64(&r), &verdict) || verdict != ACCEPTED) {
 		return verdict;
 	}
-	out->epoch   = mp_get_u64(&r);
-	out->size    = mp_get_u64(&r);
+	out->epoch = mp_get_u64(&r);
+	out->size = mp_get_u64(&r);
 	out->version = mp_get_u64(&r);
 	return mp_reader_is_done(&r) ? ACCEPTED : REFUSED_MALFORMED;
 }
@@ -101,22 +102,22 @@ static bool
 recover_state(struct loop *loop, const struct claim *claim)
 {
 	char fault[512];
-	uint64_t events		       = 0;
+	uint64_t events = 0;
 	const struct settings *settings = loop->options->settings;
 	const struct recovery recovery = {
-		.data_dir      = settings->data_dir.bytes,
+		.data_dir = settings->data_dir.bytes,
 		.wrap_key_file = settings->wrap_key_file.bytes,
-		.version       = claim->version,
-		.to_seq	       = claim->size,
-		.use_snapshot  = true,
+		.version = claim->version,
+		.to_seq = claim->size,
+		.use_snapshot = true,
 	};
 
 	if (!recover(&recovery, loop->options->core, &events, fault, sizeof fault)) {
 		log_error("cannot rebuild the state: %s", fault);
 		return false;
 	}
-	log_info("epoch %llu, rebuilt from %llu events after the snapshot", (unsigned long long)claim->epoch,
-		 (unsigned long long)events);
+	log_info("epoch %llu, rebuilt from %llu events after the snapshot",
+		 (unsigned long long)claim->epoch, (unsigned long long)events);
 	return true;
 }
 
@@ -126,7 +127,7 @@ open_all(struct loop *loop)
 	char url[MAILBOX_URL_MAX];
 	char fault[512];
 	uint8_t tail[6];
-	struct claim claim		   = { 0 };
+	struct claim claim = { 0 };
 	const struct sandbox_rules nothing = { .writable = { loop->options->run_dir } };
 
 	mailbox_url(url, sizeof url, loop->options->run_dir, "witness");
@@ -136,12 +137,13 @@ open_all(struct loop *loop)
 		log_error("%s", loop->witness == NULL ? fault : "out of memory at start");
 		return false;
 	}
-	if (!claim_stream(loop, &claim) || !recover_state(loop, &claim) || !sandbox_enter(&nothing)) {
+	if (!claim_stream(loop, &claim) || !recover_state(loop, &claim) ||
+	    !sandbox_enter(&nothing)) {
 		return false;
 	}
-	if (getrandom(tail, sizeof tail, 0) != sizeof tail
-	    || !desk_init(&loop->desk, loop->options->core, claim.epoch, claim.version,
-			  loop->options->settings->snapshot_events, tail)) {
+	if (getrandom(tail, sizeof tail, 0) != sizeof tail ||
+	    !desk_init(&loop->desk, loop->options->core, claim.epoch, claim.version,
+		       loop->options->settings->snapshot_events, tail)) {
 		log_error("out of memory at start");
 		return false;
 	}
@@ -173,11 +175,13 @@ take_replies(struct loop *loop)
 
 	while (mailbox_reply(loop->witness, &lane, &reply)) {
 		if (lane == LANE_SNAPSHOT) {
-			continue; /* a snapshot that was refused costs time at the next start, nothing else */
+			continue; /* a snapshot that was refused costs time at the next start,
+				     nothing else */
 		}
 		const enum verdict verdict = desk_appended(&loop->desk, reply);
 		if (verdict != ACCEPTED) {
-			log_error("an append was not taken: %s: starting over from the log", verdict_text(verdict));
+			log_error("an append was not taken: %s: starting over from the log",
+				  verdict_text(verdict));
 			loop->failed = true;
 			return;
 		}
@@ -188,7 +192,7 @@ static void
 send_what_is_due(struct loop *loop)
 {
 	struct mp_writer w = mp_writer_of(loop->scratch, MESSAGE_BYTES_MAX);
-	uint64_t ticket	   = 0;
+	uint64_t ticket = 0;
 
 	if (mailbox_lane_is_free(loop->witness, LANE_APPEND) && desk_append(&loop->desk, &w)) {
 		mailbox_request(loop->witness, LANE_APPEND, mp_written(&w));
@@ -232,11 +236,12 @@ static void
 end_in_order(struct loop *loop)
 {
 	const uint64_t deadline_us = time_monotonic_us() + CLOSE_WAIT_US;
-	bool closed		   = false;
+	bool closed = false;
 
 	while (!loop->failed && time_monotonic_us() < deadline_us) {
 		closed = desk_close(&loop->desk, time_now_us());
-		if (closed && desk_is_idle(&loop->desk) && mailbox_lane_is_free(loop->witness, LANE_SNAPSHOT)) {
+		if (closed && desk_is_idle(&loop->desk) &&
+		    mailbox_lane_is_free(loop->witness, LANE_SNAPSHOT)) {
 			return;
 		}
 		turn(loop);
@@ -254,7 +259,7 @@ loop_run(const struct loop_options *options)
 		free(loop);
 		return 1;
 	}
-	loop->options	  = options;
+	loop->options = options;
 	const bool opened = open_all(loop);
 	if (opened) {
 		while (!signals_stop() && !loop->failed) {

@@ -1,4 +1,5 @@
-/* The worldly half of the one loop (the pure half is desk.h): runs a deciding actor as a process. */
+/* The worldly half of the one loop (the pure half is desk.h): runs a deciding actor as a process.
+ */
 #ifndef IFSWARM_ACTORS_LOOP_IO_H
 #define IFSWARM_ACTORS_LOOP_IO_H
 
@@ -6,15 +7,16 @@
 #include "protocol/settings.h"
 
 struct loop_options {
-	const char *name; /* "session" or "allocation": its mailbox, and the writer's name in the log */
+	const char *
+		name; /* "session" or "allocation": its mailbox, and the writer's name in the log */
 	const char *run_dir;
 	const struct settings *settings;
 	const struct core *core; /* its state is empty; recovery fills it */
 };
 
-/* Claims the stream, recovers the state from snapshot and log, gives up files and keys, serves until
- * SIGTERM or REQUEST_STOP; then ends everything in order (CLOSE), logs the state's digest and leaves a snapshot.
- * Returns the process's exit code; every fault has been logged. */
+/* Claims the stream, recovers the state from snapshot and log, gives up files and keys, serves
+ * until SIGTERM or REQUEST_STOP; then ends everything in order (CLOSE), logs the state's digest and
+ * leaves a snapshot. Returns the process's exit code; every fault has been logged. */
 int loop_run(const struct loop_options *options);
 
 #endif

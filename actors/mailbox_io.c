@@ -51,7 +51,7 @@ handover_open(struct handover *handover, size_t size)
 {
 	handover->ring = must_allocate(size, sizeof handover->ring[0]);
 	handover->size = size;
-	handover->fd   = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+	handover->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
 	if (handover->fd < 0 || pthread_mutex_init(&handover->lock, NULL) != 0) {
 		perror("mailbox: eventfd");
 		abort();
@@ -91,7 +91,7 @@ handover_take(struct handover *handover, uint32_t *index)
 	}
 	pthread_mutex_lock(&handover->lock);
 	assert(handover->count > 0);
-	*index	       = handover->ring[handover->head];
+	*index = handover->ring[handover->head];
 	handover->head = (handover->head + 1) % handover->size;
 	handover->count--;
 	pthread_mutex_unlock(&handover->lock);
@@ -111,10 +111,11 @@ message_of(struct span bytes)
 static struct span
 bytes_of(nng_msg *message)
 {
-	return (struct span) { nng_msg_body(message), nng_msg_len(message) };
+	return (struct span){ nng_msg_body(message), nng_msg_len(message) };
 }
 
-/* --- server ------------------------------------------------------------------------------------ */
+/* --- server ------------------------------------------------------------------------------------
+ */
 
 enum slot_state { SLOT_RECEIVING, SLOT_TAKEN, SLOT_SENDING };
 
@@ -146,7 +147,7 @@ static void
 slot_event(void *argument)
 {
 	struct slot *slot = argument;
-	const int result  = nng_aio_result(slot->aio);
+	const int result = nng_aio_result(slot->aio);
 
 	/* An answer that cannot be sent has lost its reader, who will ask again. */
 	if (slot->state == SLOT_SENDING && result != 0) {
@@ -157,7 +158,7 @@ slot_event(void *argument)
 	}
 	if (slot->state == SLOT_RECEIVING && result == 0) {
 		slot->message = nng_aio_get_msg(slot->aio);
-		slot->state   = SLOT_TAKEN;
+		slot->state = SLOT_TAKEN;
 		handover_put(&slot->server->handover, slot->index);
 		return;
 	}
@@ -170,7 +171,8 @@ mailbox_listen(const char *url, size_t slots, char *fault, size_t fault_size)
 	struct mailbox_server *server = must_allocate(1, sizeof *server);
 
 	nng_must(nng_rep0_open(&server->socket), "a socket");
-	nng_must(nng_socket_set_size(server->socket, NNG_OPT_RECVMAXSZ, MESSAGE_BYTES_MAX), "its limit");
+	nng_must(nng_socket_set_size(server->socket, NNG_OPT_RECVMAXSZ, MESSAGE_BYTES_MAX),
+		 "its limit");
 	const int result = nng_listen(server->socket, url, NULL, 0);
 	if (result != 0) {
 		snprintf(fault, fault_size, "cannot listen on %s: %s", url, nng_strerror(result));
@@ -183,8 +185,8 @@ mailbox_listen(const char *url, size_t slots, char *fault, size_t fault_size)
 	server->count = slots;
 	for (uint32_t i = 0; i < slots; i++) {
 		struct slot *slot = &server->slots[i];
-		slot->server	  = server;
-		slot->index	  = i;
+		slot->server = server;
+		slot->index = i;
 		nng_must(nng_ctx_open(&slot->context, server->socket), "a context");
 		nng_must(nng_aio_alloc(&slot->aio, slot_event, slot), "an operation");
 		slot_receive(slot);
@@ -217,7 +219,7 @@ mailbox_answer(struct mailbox_server *server, uint32_t index, struct span bytes)
 	assert(slot->state == SLOT_TAKEN);
 	nng_msg_free(slot->message);
 	slot->message = NULL;
-	slot->state   = SLOT_SENDING;
+	slot->state = SLOT_SENDING;
 	nng_aio_set_msg(slot->aio, message_of(bytes));
 	nng_ctx_send(slot->context, slot->aio);
 }
@@ -236,9 +238,10 @@ is_sending(const struct mailbox_server *server)
 void
 mailbox_close(struct mailbox_server *server)
 {
-	/* nng's linger for REP does not wait: give the kernel the last answers before the socket goes. Waiting
-	 * for the operation itself would never end: once sent, it receives. */
-	for (int waited_ms = 0; is_sending(server) && waited_ms < CLOSE_WAIT_MS; waited_ms += CLOSE_STEP_MS) {
+	/* nng's linger for REP does not wait: give the kernel the last answers before the socket
+	 * goes. Waiting for the operation itself would never end: once sent, it receives. */
+	for (int waited_ms = 0; is_sending(server) && waited_ms < CLOSE_WAIT_MS;
+	     waited_ms += CLOSE_STEP_MS) {
 		nng_msleep(CLOSE_STEP_MS);
 	}
 	nng_msleep(CLOSE_STEP_MS);
@@ -255,7 +258,8 @@ mailbox_close(struct mailbox_server *server)
 	free(server);
 }
 
-/* --- client ------------------------------------------------------------------------------------ */
+/* --- client ------------------------------------------------------------------------------------
+ */
 
 enum lane_state { LANE_FREE, LANE_SENDING, LANE_RECEIVING, LANE_ANSWERED };
 
@@ -280,7 +284,7 @@ static void
 lane_event(void *argument)
 {
 	struct lane *lane = argument;
-	const int result  = nng_aio_result(lane->aio);
+	const int result = nng_aio_result(lane->aio);
 
 	if (lane->state == LANE_SENDING && result != 0) {
 		nng_msg_free(nng_aio_get_msg(lane->aio));
@@ -295,7 +299,7 @@ lane_event(void *argument)
 		return;
 	}
 	lane->message = nng_aio_get_msg(lane->aio);
-	lane->state   = LANE_ANSWERED;
+	lane->state = LANE_ANSWERED;
 	handover_put(&lane->client->handover, lane->index);
 }
 
@@ -305,9 +309,12 @@ mailbox_dial(const char *url, size_t lanes, char *fault, size_t fault_size)
 	struct mailbox_client *client = must_allocate(1, sizeof *client);
 
 	nng_must(nng_req0_open(&client->socket), "a socket");
-	nng_must(nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, MESSAGE_BYTES_MAX), "its limit");
-	nng_must(nng_socket_set_ms(client->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS), "reconnect time");
-	nng_must(nng_socket_set_ms(client->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS), "reconnect time");
+	nng_must(nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, MESSAGE_BYTES_MAX),
+		 "its limit");
+	nng_must(nng_socket_set_ms(client->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS),
+		 "reconnect time");
+	nng_must(nng_socket_set_ms(client->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS),
+		 "reconnect time");
 	const int result = nng_dial(client->socket, url, NULL, NNG_FLAG_NONBLOCK);
 	if (result != 0) {
 		snprintf(fault, fault_size, "cannot dial %s: %s", url, nng_strerror(result));
@@ -320,8 +327,8 @@ mailbox_dial(const char *url, size_t lanes, char *fault, size_t fault_size)
 	client->count = lanes;
 	for (uint32_t i = 0; i < lanes; i++) {
 		struct lane *lane = &client->lanes[i];
-		lane->client	  = client;
-		lane->index	  = i;
+		lane->client = client;
+		lane->index = i;
 		nng_must(nng_ctx_open(&lane->context, client->socket), "a context");
 		nng_must(nng_aio_alloc(&lane->aio, lane_event, lane), "an operation");
 	}
@@ -386,8 +393,8 @@ mailbox_reply(struct mailbox_client *client, size_t *index, struct span *bytes)
 	struct lane *lane = &client->lanes[at];
 	assert(lane->state == LANE_ANSWERED);
 	lane->state = LANE_FREE;
-	*index	    = at;
-	*bytes	    = bytes_of(lane->message);
+	*index = at;
+	*bytes = bytes_of(lane->message);
 	return true;
 }
 
@@ -412,15 +419,16 @@ mailbox_ask(const char *url, struct span request, void *out, size_t size, int ti
 {
 	char fault[MAILBOX_URL_MAX];
 	struct mailbox_client *client = mailbox_dial(url, 1, fault, sizeof fault);
-	struct span reply	      = { 0 };
-	size_t lane		      = 0;
+	struct span reply = { 0 };
+	size_t lane = 0;
 
 	if (client == NULL) {
 		return 0;
 	}
 	mailbox_request(client, 0, request);
 	struct pollfd waits = { .fd = mailbox_client_fd(client), .events = POLLIN };
-	if (poll(&waits, 1, timeout_ms) > 0 && mailbox_reply(client, &lane, &reply) && reply.count <= size) {
+	if (poll(&waits, 1, timeout_ms) > 0 && mailbox_reply(client, &lane, &reply) &&
+	    reply.count <= size) {
 		memcpy(out, reply.at, reply.count);
 	} else {
 		reply.count = 0;

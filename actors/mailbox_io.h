@@ -1,12 +1,14 @@
-/* The mailbox: requests and replies between actors, over nng REQ/REP. The only place that knows nng.
+/* The mailbox: requests and replies between actors, over nng REQ/REP. The only place that knows
+ * nng.
  *
- * A server takes requests in the order they arrive and may answer them in any order, later. A client has
- * a fixed number of lanes, each with at most one request on its way. When the server dies, nng sends
- * what was not answered again to the next one: whatever is asked must be safe to receive twice.
+ * A server takes requests in the order they arrive and may answer them in any order, later. A
+ * client has a fixed number of lanes, each with at most one request on its way. When the server
+ * dies, nng sends what was not answered again to the next one: whatever is asked must be safe to
+ * receive twice.
  *
- * Both ends have a file descriptor that is readable while something waits, for poll, epoll or libuv.
- * All functions are for one thread; nng's own threads stay behind this file. A fault of nng itself
- * (no memory, no threads) ends the process with a line that says so. */
+ * Both ends have a file descriptor that is readable while something waits, for poll, epoll or
+ * libuv. All functions are for one thread; nng's own threads stay behind this file. A fault of nng
+ * itself (no memory, no threads) ends the process with a line that says so. */
 #ifndef IFSWARM_ACTORS_MAILBOX_IO_H
 #define IFSWARM_ACTORS_MAILBOX_IO_H
 
@@ -14,9 +16,10 @@
 
 struct mailbox_server;
 
-/* Listens on "ipc://…". `slots`: how many requests may be unanswered at once. NULL, with a sentence in
- * `fault`, if it cannot. */
-struct mailbox_server *mailbox_listen(const char *url, size_t slots, char *fault, size_t fault_size);
+/* Listens on "ipc://…". `slots`: how many requests may be unanswered at once. NULL, with a sentence
+ * in `fault`, if it cannot. */
+struct mailbox_server *mailbox_listen(const char *url, size_t slots, char *fault,
+				      size_t fault_size);
 int mailbox_server_fd(const struct mailbox_server *server);
 /* The next request, if one waits. `bytes` stays until the slot is answered. */
 bool mailbox_take(struct mailbox_server *server, uint32_t *slot, struct span *bytes);
@@ -39,8 +42,8 @@ void mailbox_cancel(struct mailbox_client *client, size_t lane);
 bool mailbox_reply(struct mailbox_client *client, size_t *lane, struct span *bytes);
 void mailbox_hang_up(struct mailbox_client *client);
 
-/* One request and its reply, waiting at most `timeout_ms`: for commands and start-up. The reply is copied
- * into `out`; 0 if none came. */
+/* One request and its reply, waiting at most `timeout_ms`: for commands and start-up. The reply is
+ * copied into `out`; 0 if none came. */
 size_t mailbox_ask(const char *url, struct span request, void *out, size_t size, int timeout_ms);
 
 /* "ipc://RUN_DIR/NAME.ipc" */

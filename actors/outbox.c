@@ -13,18 +13,10 @@ struct record {
 	uint64_t bytes;
 };
 
-bool
+void
 outbox_init(struct outbox *outbox)
 {
 	memset(outbox, 0, sizeof *outbox);
-	for (size_t i = 1; i <= FRONTS_MAX; i++) {
-		/* Zeroed pages cost nothing until they are used. */
-		outbox->queues[i].memory = calloc(1, OUTBOX_BYTES_MAX);
-		if (outbox->queues[i].memory == NULL) {
-			return false;
-		}
-	}
-	return true;
 }
 
 void
@@ -40,7 +32,7 @@ void
 outbox_begin(struct outbox *outbox, const struct command *command, uint64_t gate)
 {
 	outbox->command = command;
-	outbox->gate	= gate;
+	outbox->gate = gate;
 	memset(outbox->ordinals, 0, sizeof outbox->ordinals);
 }
 
@@ -62,33 +54,64 @@ compact(struct outbox_queue *queue)
 	queue->read = 0;
 }
 
+/* Room for more, at the cost of a copy now and then; false at the limit or without memory. */
+static bool
+grow(struct outbox_queue *queue)
+{
+	const size_t size = queue->size == 0 ? OUTBOX_BYTES_FIRST : 2 * queue->size;
+	uint8_t *memory = size > OUTBOX_BYTES_MAX ? NULL : realloc(queue->memory, size);
+
+	if (memory == NULL) {
+		return false;
+	}
+	queue->memory = memory;
+	queue->size = size;
+	return true;
+}
+
+static bool
+append(struct outbox_queue *queue, const struct notice *notice, struct span body,
+       struct record record)
+{
+	do {
+		const size_t start = queue->used + sizeof record;
+		if (start >= queue->size) {
+			continue;
+		}
+		struct mp_writer w = mp_writer_of(queue->memory + start, queue->size - start);
+		notice_write(&w, notice, body);
+		if (!w.bad) {
+			record.bytes = mp_written(&w).count;
+			memcpy(queue->memory + queue->used, &record, sizeof record);
+			queue->used = start + record.bytes;
+			queue->count++;
+			return true;
+		}
+	} while (grow(queue));
+	return false;
+}
+
 void
 outbox_post(struct outbox *outbox, uint64_t front, const struct notice *notice, struct span body)
 {
 	assert(front_is_valid(front));
 	struct outbox_queue *queue = &outbox->queues[front];
-	struct notice full	   = *notice;
+	struct notice full = *notice;
 
 	full.command_id = outbox->command->command_id;
-	full.origin	= outbox->command->front;
-	full.instance	= outbox->command->instance;
-	full.ordinal	= outbox->ordinals[front]++;
+	full.origin = outbox->command->front;
+	full.instance = outbox->command->instance;
+	full.ordinal = outbox->ordinals[front]++;
 	if (queue->overflowed) {
 		return;
 	}
-	const size_t start = queue->used + sizeof(struct record);
-	struct mp_writer w = mp_writer_of(queue->memory + start,
-					  start < OUTBOX_BYTES_MAX ? OUTBOX_BYTES_MAX - start : 0);
-	notice_write(&w, &full, body);
-	if (w.bad) {
+	if (!append(queue, &full, body,
+		    (struct record){ .gate = outbox->gate, .place = outbox->posted + 1 })) {
 		outbox_drop(outbox, front);
 		queue->overflowed = true;
 		return;
 	}
-	const struct record record = { outbox->gate, ++outbox->posted, mp_written(&w).count };
-	memcpy(queue->memory + queue->used, &record, sizeof record);
-	queue->used = start + mp_written(&w).count;
-	queue->count++;
+	outbox->posted++;
 }
 
 void
@@ -100,7 +123,7 @@ outbox_attach(struct outbox *outbox, uint64_t front, bool keep, uint64_t now_us)
 		outbox_drop(outbox, front);
 		queue->overflowed = false;
 	}
-	queue->taken	= 0;
+	queue->taken = 0;
 	queue->heard_us = now_us;
 }
 
@@ -118,7 +141,7 @@ outbox_acknowledge(struct outbox *outbox, uint64_t front, uint64_t number)
 		queue->count--;
 	}
 	/* Moving at half keeps the cost of each byte constant. */
-	if (queue->read == queue->used || queue->read > OUTBOX_BYTES_MAX / 2) {
+	if (queue->read == queue->used || queue->read > queue->size / 2) {
 		compact(queue);
 	}
 	return true;
@@ -136,11 +159,12 @@ void
 outbox_write(const struct outbox *outbox, uint64_t front, uint64_t durable, struct mp_writer *w)
 {
 	const struct outbox_queue *queue = &outbox->queues[front];
-	size_t count			 = 0;
-	size_t end			 = queue->read;
+	size_t count = 0;
+	size_t end = queue->read;
 
-	while (count < queue->count && count < NOTICES_PER_REPLY_MAX && end - queue->read < OUTBOX_REPLY_BYTES_MAX
-	       && record_at(queue, end).gate <= durable) {
+	while (count < queue->count && count < NOTICES_PER_REPLY_MAX &&
+	       end - queue->read < OUTBOX_REPLY_BYTES_MAX &&
+	       record_at(queue, end).gate <= durable) {
 		end += sizeof(struct record) + record_at(queue, end).bytes;
 		count++;
 	}
@@ -148,7 +172,7 @@ outbox_write(const struct outbox *outbox, uint64_t front, uint64_t durable, stru
 	mp_put_array(w, count);
 	for (size_t at = queue->read; at < end;) {
 		const struct record record = record_at(queue, at);
-		mp_put_raw(w, (struct span) { queue->memory + at + sizeof record, record.bytes });
+		mp_put_raw(w, (struct span){ queue->memory + at + sizeof record, record.bytes });
 		at += sizeof record + record.bytes;
 	}
 }
@@ -162,7 +186,7 @@ outbox_settled(const struct outbox *outbox)
 		const struct outbox_queue *queue = &outbox->queues[i];
 		if (queue->count > 0) {
 			const uint64_t place = record_at(queue, queue->read).place;
-			settled		     = place - 1 < settled ? place - 1 : settled;
+			settled = place - 1 < settled ? place - 1 : settled;
 		}
 	}
 	return settled;
@@ -173,7 +197,7 @@ outbox_drop(struct outbox *outbox, uint64_t front)
 {
 	struct outbox_queue *queue = &outbox->queues[front];
 
-	queue->used  = 0;
-	queue->read  = 0;
+	queue->used = 0;
+	queue->read = 0;
 	queue->count = 0;
 }

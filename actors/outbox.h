@@ -1,18 +1,23 @@
-/* What waits to be told to the fronts: one bounded queue of encoded notices for each, and how far each has
- * acknowledged. A notice leaves once the append it depends on (its gate) is durable. */
+/* What waits to be told to the fronts: one bounded queue of encoded notices for each, and how far
+ * each has acknowledged. A notice leaves once the append it depends on (its gate) is durable. */
 #ifndef IFSWARM_ACTORS_OUTBOX_H
 #define IFSWARM_ACTORS_OUTBOX_H
 
 #include "actors/fronts.h"
 
-enum { OUTBOX_BYTES_MAX = 16 * 1024 * 1024, OUTBOX_REPLY_BYTES_MAX = MESSAGE_BYTES_MAX / 4 };
+enum {
+	OUTBOX_BYTES_FIRST = 64 * 1024,
+	OUTBOX_BYTES_MAX = 16 * 1024 * 1024,
+	OUTBOX_REPLY_BYTES_MAX = MESSAGE_BYTES_MAX / 4
+};
 
 struct outbox_queue {
-	uint8_t *memory; /* NULL until the first notice */
+	uint8_t *memory; /* NULL until the first notice; grows with need up to OUTBOX_BYTES_MAX */
+	size_t size;
 	size_t used;
-	size_t read;	   /* bytes of acknowledged notices at the front of memory, not yet moved away */
-	uint64_t count;	   /* notices not acknowledged */
-	uint64_t taken;	   /* number of the last acknowledged one since the attach */
+	size_t read; /* bytes of acknowledged notices at the front of memory, not yet moved away */
+	uint64_t count;    /* notices not acknowledged */
+	uint64_t taken;    /* number of the last acknowledged one since the attach */
 	bool overflowed;   /* the front must be given up */
 	uint64_t heard_us; /* when the front last spoke */
 };
@@ -27,8 +32,7 @@ struct outbox {
 	uint64_t ordinals[FRONTS_MAX + 1];
 };
 
-/* False if there is no memory. */
-bool outbox_init(struct outbox *outbox);
+void outbox_init(struct outbox *outbox);
 void outbox_free(struct outbox *outbox);
 
 /* Begins the telling of one command. */
@@ -41,7 +45,8 @@ bool outbox_acknowledge(struct outbox *outbox, uint64_t front, uint64_t number);
 /* True if a notice for the front may leave. */
 bool outbox_has(const struct outbox *outbox, uint64_t front, uint64_t durable);
 /* Writes "first, [notice, …]" of what may leave. */
-void outbox_write(const struct outbox *outbox, uint64_t front, uint64_t durable, struct mp_writer *w);
+void outbox_write(const struct outbox *outbox, uint64_t front, uint64_t durable,
+		  struct mp_writer *w);
 /* Posted notices up to the returned count have all been acknowledged. */
 uint64_t outbox_settled(const struct outbox *outbox);
 /* Forgets what waits for a front that is given up. */

@@ -24,7 +24,8 @@ apply_one(void *context, const struct event *event, const struct entry *entry)
 		return false;
 	}
 	if (event == NULL) {
-		walk->fault = "an event is of a type this program does not know: start the newer program";
+		walk->fault =
+			"an event is of a type this program does not know: start the newer program";
 		return false;
 	}
 	walk->core->apply(walk->core->state, event);
@@ -34,16 +35,16 @@ apply_one(void *context, const struct event *event, const struct entry *entry)
 }
 
 static bool
-load_snapshot(struct log_reader *reader, struct log_keys *keys, const struct core *core, uint64_t *version,
-	      uint64_t *from_seq)
+load_snapshot(struct log_reader *reader, struct log_keys *keys, const struct core *core,
+	      uint64_t *version, uint64_t *from_seq)
 {
 	struct log_snapshot snapshot;
 	bool found = false;
-	bool good  = log_snapshot_latest(reader, keys, core->stream, &snapshot, &found);
+	bool good = log_snapshot_latest(reader, keys, core->stream, &snapshot, &found);
 
 	if (good && found) {
-		good	  = core->restore(core->state, snapshot.dump, snapshot.annex);
-		*version  = snapshot.version;
+		good = core->restore(core->state, snapshot.dump, snapshot.annex);
+		*version = snapshot.version;
 		*from_seq = snapshot.from_seq;
 		log_snapshot_free(&snapshot);
 	}
@@ -55,11 +56,12 @@ read_state(const struct recovery *recovery, struct log_reader *reader, struct lo
 	   struct walk *walk, char *fault, size_t fault_size)
 {
 	const uint32_t mask = LOG_STREAM(walk->core->stream);
-	uint64_t from_seq   = 0;
+	uint64_t from_seq = 0;
 
-	if (recovery->use_snapshot
-	    && !load_snapshot(reader, keys, walk->core, &walk->next_version, &from_seq)) {
-		snprintf(fault, fault_size, "the snapshot of stream %s cannot be used: %s: run `ifreplay verify`",
+	if (recovery->use_snapshot &&
+	    !load_snapshot(reader, keys, walk->core, &walk->next_version, &from_seq)) {
+		snprintf(fault, fault_size,
+			 "the snapshot of stream %s cannot be used: %s: run `ifreplay verify`",
 			 stream_name(walk->core->stream), log_reader_fault(reader));
 		return false;
 	}
@@ -72,7 +74,8 @@ read_state(const struct recovery *recovery, struct log_reader *reader, struct lo
 	}
 	if (walk->fault != NULL) {
 		snprintf(fault, fault_size, "stream %s, version %llu: %s: run `ifreplay verify`",
-			 stream_name(walk->core->stream), (unsigned long long)walk->next_version, walk->fault);
+			 stream_name(walk->core->stream), (unsigned long long)walk->next_version,
+			 walk->fault);
 		return false;
 	}
 	return true;
@@ -82,15 +85,16 @@ bool
 recover(const struct recovery *recovery, const struct core *core, uint64_t *events, char *fault,
 	size_t fault_size)
 {
-	struct walk walk	  = { .core = core };
+	struct walk walk = { .core = core };
 	struct log_reader *reader = NULL;
-	struct log_keys *keys	  = NULL;
+	struct log_keys *keys = NULL;
 
 	if (!log_reader_open(recovery->data_dir, &reader, fault, fault_size)) {
 		return false;
 	}
-	const bool good = log_keys_open(reader, recovery->wrap_key_file, &keys, fault, fault_size)
-			  && read_state(recovery, reader, keys, &walk, fault, fault_size);
+	const bool good =
+		log_keys_open(reader, recovery->wrap_key_file, &keys, fault, fault_size) &&
+		read_state(recovery, reader, keys, &walk, fault, fault_size);
 	log_keys_close(keys);
 	log_reader_close(reader);
 	*events = walk.applied;

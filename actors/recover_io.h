@@ -7,14 +7,14 @@
 struct recovery {
 	const char *data_dir;
 	const char *wrap_key_file; /* NULL or "": the one in the data directory */
-	uint64_t version;	   /* of the stream's next event, as the claim said */
-	uint64_t to_seq;	   /* the size of the log, as the claim said */
+	uint64_t version;          /* of the stream's next event, as the claim said */
+	uint64_t to_seq;           /* the size of the log, as the claim said */
 	bool use_snapshot;
 };
 
-/* Fills the core's empty state. False, with a sentence in `fault`, if the log cannot be read, an event
- * of the stream is missing, or the keys are not there (a deciding actor needs names). */
-bool recover(const struct recovery *recovery, const struct core *core, uint64_t *events, char *fault,
-	     size_t fault_size);
+/* Fills the core's empty state. False, with a sentence in `fault`, if the log cannot be read, an
+ * event of the stream is missing, or the keys are not there (a deciding actor needs names). */
+bool recover(const struct recovery *recovery, const struct core *core, uint64_t *events,
+	     char *fault, size_t fault_size);
 
 #endif

@@ -15,11 +15,11 @@ on_stop(int number)
 bool
 signals_catch(void)
 {
-	struct sigaction ends	 = { .sa_handler = on_stop };
+	struct sigaction ends = { .sa_handler = on_stop };
 	struct sigaction ignored = { .sa_handler = SIG_IGN };
 
-	return sigaction(SIGTERM, &ends, NULL) == 0 && sigaction(SIGINT, &ignored, NULL) == 0
-	       && sigaction(SIGPIPE, &ignored, NULL) == 0;
+	return sigaction(SIGTERM, &ends, NULL) == 0 && sigaction(SIGINT, &ignored, NULL) == 0 &&
+	       sigaction(SIGPIPE, &ignored, NULL) == 0;
 }
 
 bool

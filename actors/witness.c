@@ -8,7 +8,8 @@ witness_stream_is_open(uint64_t stream)
 	return stream_name(stream) != NULL && stream != STREAM_WITNESS;
 }
 
-/* Session writes the claimed stream too (DESIGN section 11), so types of 5 come under their own number. */
+/* Session writes the claimed stream too (DESIGN section 11), so types of 5 come under their own
+ * number. */
 static enum verdict
 check_event(const struct witness_append *append, const struct event_wire *event)
 {
@@ -21,17 +22,18 @@ check_event(const struct witness_append *append, const struct event_wire *event)
 enum verdict
 witness_read_append(struct mp_reader *r, struct witness_append *out)
 {
-	out->stream  = mp_get_u64(r);
-	out->epoch   = mp_get_u64(r);
+	out->stream = mp_get_u64(r);
+	out->epoch = mp_get_u64(r);
 	out->version = mp_get_u64(r);
-	out->count   = mp_get_array(r, EVENTS_PER_APPEND_MAX);
+	out->count = mp_get_array(r, EVENTS_PER_APPEND_MAX);
 	if (r->bad || out->count == 0 || !witness_stream_is_open(out->stream)) {
 		return REFUSED_MALFORMED;
 	}
 	for (size_t i = 0; i < out->count; i++) {
 		event_wire_read(r, &out->events[i]);
 		if (r->bad) {
-			return out->events[i].description == NULL ? REFUSED_UNKNOWN_TYPE : REFUSED_NOT_CANONICAL;
+			return out->events[i].description == NULL ? REFUSED_UNKNOWN_TYPE
+								  : REFUSED_NOT_CANONICAL;
 		}
 		const enum verdict verdict = check_event(out, &out->events[i]);
 		if (verdict != ACCEPTED) {

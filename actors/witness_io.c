@@ -16,11 +16,11 @@
 #include "store/evidence_io.h"
 
 enum {
-	SLOTS	       = 64,
-	ANSWER_BYTES   = 256,
-	PUBLISH_US     = 1000 * 1000,
-	IDLE_MS	       = 100,
-	FULL_RETRY_US  = 1000 * 1000,
+	SLOTS = 64,
+	ANSWER_BYTES = 256,
+	PUBLISH_US = 1000 * 1000,
+	IDLE_MS = 100,
+	FULL_RETRY_US = 1000 * 1000,
 };
 
 /* The answer to one request of the current transaction; it leaves when that is durable. */
@@ -68,7 +68,7 @@ static void
 hold(struct witness *w, uint32_t slot, enum verdict verdict, const uint64_t *numbers, size_t count)
 {
 	assert(w->held_count < SLOTS);
-	struct held *held	 = &w->held[w->held_count++];
+	struct held *held = &w->held[w->held_count++];
 	struct mp_writer answer = mp_writer_of(held->bytes, sizeof held->bytes);
 
 	mp_put_array(&answer, 1 + count);
@@ -76,7 +76,7 @@ hold(struct witness *w, uint32_t slot, enum verdict verdict, const uint64_t *num
 	for (size_t i = 0; i < count; i++) {
 		mp_put_u64(&answer, numbers[i]);
 	}
-	held->slot  = slot;
+	held->slot = slot;
 	held->count = mp_written(&answer).count;
 }
 
@@ -106,7 +106,7 @@ begin(struct witness *w)
 		return ACCEPTED;
 	}
 	const enum verdict verdict = verdict_of(w, evidence_begin(w->evidence));
-	w->in_transaction	   = verdict == ACCEPTED;
+	w->in_transaction = verdict == ACCEPTED;
 	return verdict;
 }
 
@@ -114,9 +114,9 @@ static void
 take_claim(struct witness *w, struct mp_reader *r, uint32_t slot)
 {
 	char writer[TEXT_BYTES_MAX + 1] = "";
-	const uint64_t stream		= mp_get_u64(r);
-	const struct span name		= mp_get_str(r, TEXT_BYTES_MAX);
-	uint64_t epoch			= 0;
+	const uint64_t stream = mp_get_u64(r);
+	const struct span name = mp_get_str(r, TEXT_BYTES_MAX);
+	uint64_t epoch = 0;
 
 	if (!mp_reader_is_done(r) || !witness_stream_is_open(stream) || name.count == 0) {
 		refuse(w, slot, REFUSED_MALFORMED);
@@ -125,7 +125,8 @@ take_claim(struct witness *w, struct mp_reader *r, uint32_t slot)
 	memcpy(writer, name.at, name.count);
 	enum verdict verdict = begin(w);
 	if (verdict == ACCEPTED) {
-		verdict = verdict_of(w, evidence_claim(w->evidence, stream, writer, time_now_us(), &epoch));
+		verdict = verdict_of(
+			w, evidence_claim(w->evidence, stream, writer, time_now_us(), &epoch));
 	}
 	if (verdict != ACCEPTED) {
 		w->in_transaction = false;
@@ -142,8 +143,8 @@ take_claim(struct witness *w, struct mp_reader *r, uint32_t slot)
 static void
 answer_repeated(struct witness *w, const struct witness_append *append, uint32_t slot)
 {
-	const size_t count = evidence_recall(w->evidence, append->stream, append->version, w->ids, w->seqs,
-					     append->count);
+	const size_t count = evidence_recall(w->evidence, append->stream, append->version, w->ids,
+					     w->seqs, append->count);
 
 	if (!witness_same_commands(append, w->ids, count)) {
 		refuse(w, slot, REFUSED_VERSION);
@@ -157,7 +158,7 @@ static enum verdict
 append_events(struct witness *w, const struct witness_append *append, uint64_t *last_seq)
 {
 	const uint64_t now_us = time_now_us();
-	enum verdict verdict  = begin(w);
+	enum verdict verdict = begin(w);
 
 	for (size_t i = 0; i < append->count && verdict == ACCEPTED; i++) {
 		verdict = verdict_of(w, evidence_append(w->evidence, append->stream, append->epoch,
@@ -170,13 +171,14 @@ static void
 take_append(struct witness *w, struct mp_reader *r, uint32_t slot)
 {
 	struct witness_append append = { .events = w->events };
-	enum verdict verdict	     = witness_read_append(r, &append);
-	bool repeated		     = false;
-	uint64_t last_seq	     = 0;
+	enum verdict verdict = witness_read_append(r, &append);
+	bool repeated = false;
+	uint64_t last_seq = 0;
 
 	if (verdict == ACCEPTED) {
 		const struct stream_head head = evidence_stream_head(w->evidence, append.stream);
-		verdict = witness_check(&append, (struct witness_stream) { head.version, head.epoch }, &repeated);
+		verdict = witness_check(
+			&append, (struct witness_stream){ head.version, head.epoch }, &repeated);
 	}
 	if (verdict != ACCEPTED) {
 		refuse(w, slot, verdict);
@@ -204,7 +206,8 @@ static void
 send_held(struct witness *w)
 {
 	for (size_t i = 0; i < w->held_count; i++) {
-		mailbox_answer(w->mailbox, w->held[i].slot, (struct span) { w->held[i].bytes, w->held[i].count });
+		mailbox_answer(w->mailbox, w->held[i].slot,
+			       (struct span){ w->held[i].bytes, w->held[i].count });
 	}
 	w->held_count = 0;
 }
@@ -213,7 +216,7 @@ static void
 commit_and_answer(struct witness *w)
 {
 	if (w->in_transaction) {
-		w->in_transaction	   = false;
+		w->in_transaction = false;
 		const enum verdict verdict = verdict_of(w, evidence_commit(w->evidence));
 		if (verdict != ACCEPTED) {
 			refuse_all(w, verdict);
@@ -228,10 +231,10 @@ commit_and_answer(struct witness *w)
 static void
 take_snapshot(struct witness *w, struct mp_reader *r, uint32_t slot)
 {
-	const uint64_t stream	= mp_get_u64(r);
-	const uint64_t epoch	= mp_get_u64(r);
-	const uint64_t version	= mp_get_u64(r);
-	const struct span dump	= mp_get_bin(r, MESSAGE_BYTES_MAX);
+	const uint64_t stream = mp_get_u64(r);
+	const uint64_t epoch = mp_get_u64(r);
+	const uint64_t version = mp_get_u64(r);
+	const struct span dump = mp_get_bin(r, MESSAGE_BYTES_MAX);
 	const struct span annex = mp_get_bin(r, MESSAGE_BYTES_MAX);
 
 	if (!mp_reader_is_done(r) || !witness_stream_is_open(stream)) {
@@ -245,7 +248,9 @@ take_snapshot(struct witness *w, struct mp_reader *r, uint32_t slot)
 	/* A snapshot is not evidence, and has a transaction of its own. */
 	commit_and_answer(w);
 	if (!w->failed) {
-		refuse(w, slot, verdict_of(w, evidence_snapshot_put(w->evidence, stream, version, dump, annex)));
+		refuse(w, slot,
+		       verdict_of(w, evidence_snapshot_put(w->evidence, stream, version, dump,
+							   annex)));
 	}
 }
 
@@ -253,7 +258,7 @@ static void
 take_status(struct witness *w, uint32_t slot)
 {
 	struct digest root;
-	struct held *held	= &w->held[w->held_count++];
+	struct held *held = &w->held[w->held_count++];
 	struct mp_writer answer = mp_writer_of(held->bytes, sizeof held->bytes);
 
 	evidence_root(w->evidence, &root);
@@ -261,7 +266,7 @@ take_status(struct witness *w, uint32_t slot)
 	mp_put_u64(&answer, ACCEPTED);
 	mp_put_u64(&answer, evidence_size(w->evidence));
 	mp_put_bin(&answer, root.bytes, sizeof root.bytes);
-	held->slot  = slot;
+	held->slot = slot;
 	held->count = mp_written(&answer).count;
 }
 
@@ -323,7 +328,8 @@ serve(struct witness *w)
 	while (!signals_stop() && !w->failed) {
 		struct span request;
 		uint32_t slot = 0;
-		while (w->held_count < SLOTS && !w->failed && mailbox_take(w->mailbox, &slot, &request)) {
+		while (w->held_count < SLOTS && !w->failed &&
+		       mailbox_take(w->mailbox, &slot, &request)) {
 			take(w, slot, request);
 		}
 		if (!w->failed) {
@@ -348,10 +354,10 @@ open_all(struct witness *w, const char *run_dir, const struct settings *settings
 
 	snprintf(origin, sizeof origin, "ifswarm.local/%.48s", settings->node.bytes);
 	const struct evidence_options options = {
-		.directory     = settings->data_dir.bytes,
-		.origin	       = origin,
+		.directory = settings->data_dir.bytes,
+		.origin = origin,
 		.wrap_key_file = settings->wrap_key_file.bytes,
-		.now_us	       = time_now_us(),
+		.now_us = time_now_us(),
 	};
 	if (!evidence_open(&options, &w->evidence, fault, sizeof fault)) {
 		log_error("%s", fault);
@@ -369,7 +375,8 @@ open_all(struct witness *w, const char *run_dir, const struct settings *settings
 		log_error("%s", fault);
 		return false;
 	}
-	log_info("serving %s with %llu events", origin, (unsigned long long)evidence_size(w->evidence));
+	log_info("serving %s with %llu events", origin,
+		 (unsigned long long)evidence_size(w->evidence));
 	return true;
 }
 

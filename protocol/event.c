@@ -18,9 +18,13 @@ event_describe(uint64_t number)
 	case (number): {                                                                           \
 		typedef struct event_##name owner;                                                 \
 		static const struct field table[] = { fields };                                    \
-		static const struct event_description description                                  \
-			= { EVENT_##constant, #name, (version), (stream),                          \
-			    { table, sizeof table / sizeof table[0] } };                           \
+		static const struct event_description description = {                              \
+			EVENT_##constant,                                                          \
+			#name,                                                                     \
+			(version),                                                                 \
+			(stream),                                                                  \
+			{ table, sizeof table / sizeof table[0] }                                  \
+		};                                                                                 \
 		return &description;                                                               \
 	}
 #include "protocol/events.def"
@@ -57,8 +61,8 @@ event_describe_name(const char *name)
 const char *
 stream_name(uint64_t stream)
 {
-	static const char *const names[]
-		= { NULL, "session", "allocation", "witness", "operator", "claimed" };
+	static const char *const names[] = { NULL,      "session",  "allocation",
+					     "witness", "operator", "claimed" };
 
 	return stream < sizeof names / sizeof names[0] ? names[stream] : NULL;
 }
@@ -66,9 +70,8 @@ stream_name(uint64_t stream)
 const char *
 leave_reason_name(uint64_t reason)
 {
-	static const char *const names[]
-		= { "unknown",  "closed",   "gateway lost",    "too slow",
-		    "too fast", "shutdown", "gateway stopped" };
+	static const char *const names[] = { "unknown",  "closed",   "gateway lost",   "too slow",
+					     "too fast", "shutdown", "gateway stopped" };
 
 	return names[reason < sizeof names / sizeof names[0] ? reason : 0];
 }
@@ -76,7 +79,8 @@ leave_reason_name(uint64_t reason)
 const char *
 end_reason_name(uint64_t reason)
 {
-	static const char *const names[] = { "unknown", "released", "expired", "port lost", "shutdown" };
+	static const char *const names[] = { "unknown", "released", "expired", "port lost",
+					     "shutdown" };
 
 	return names[reason < sizeof names / sizeof names[0] ? reason : 0];
 }
@@ -102,10 +106,10 @@ event_emit(struct event_list *list, enum event_type type, uint64_t now_us,
 	struct event *event = &list->items[list->count++];
 
 	memset(event, 0, sizeof *event);
-	event->type	   = type;
+	event->type = type;
 	event->occurred_us = now_us;
-	event->command_id  = *command_id;
-	event->trace_id	   = *trace_id;
+	event->command_id = *command_id;
+	event->trace_id = *trace_id;
 	return event;
 }
 
@@ -142,11 +146,12 @@ event_write(struct mp_writer *w, const struct event *event)
 	}
 }
 
-/* The fields are read once for their shape alone: a wire form that was accepted can be trusted later. */
+/* The fields are read once for their shape alone: a wire form that was accepted can be trusted
+ * later. */
 static void
 check_fields(struct mp_reader *r, const struct event_wire *wire)
 {
-	struct event scratch  = { 0 };
+	struct event scratch = { 0 };
 	struct mp_reader inner = mp_reader_of(wire->fields);
 
 	record_read_clear(&inner, wire->description->shape, event_fields(&scratch));
@@ -163,20 +168,20 @@ event_wire_read(struct mp_reader *r, struct event_wire *out)
 {
 	memset(out, 0, sizeof *out);
 	r->bad |= mp_get_array(r, 8) != 8;
-	out->description       = event_describe(mp_get_u64(r));
+	out->description = event_describe(mp_get_u64(r));
 	const uint64_t version = mp_get_u64(r);
-	out->occurred_us       = mp_get_u64(r);
-	out->command_id	       = mp_get_id(r);
-	out->trace_id	       = mp_get_id(r);
-	const uint64_t back    = mp_get_u64(r);
-	out->cause_back	       = (uint32_t)back;
-	out->fields	       = mp_get_value(r);
-	out->parts	       = (uint32_t)mp_get_array(r, SEALED_PARTS_MAX);
+	out->occurred_us = mp_get_u64(r);
+	out->command_id = mp_get_id(r);
+	out->trace_id = mp_get_id(r);
+	const uint64_t back = mp_get_u64(r);
+	out->cause_back = (uint32_t)back;
+	out->fields = mp_get_value(r);
+	out->parts = (uint32_t)mp_get_array(r, SEALED_PARTS_MAX);
 	for (uint32_t part = 0; part < out->parts; part++) {
 		out->part[part] = mp_get_bin(r, SEALED_BYTES_MAX);
 	}
-	if (r->bad || out->description == NULL || version != out->description->version || back > UINT32_MAX
-	    || out->parts != record_parts(out->description->shape)) {
+	if (r->bad || out->description == NULL || version != out->description->version ||
+	    back > UINT32_MAX || out->parts != record_parts(out->description->shape)) {
 		r->bad = true;
 		return;
 	}
@@ -187,19 +192,20 @@ bool
 event_from_wire(const struct event_wire *wire, struct event *out)
 {
 	struct mp_reader r = mp_reader_of(wire->fields);
-	bool whole	   = true;
+	bool whole = true;
 
 	memset(out, 0, sizeof *out);
-	out->type	 = wire->description->type;
-	out->cause_back	 = wire->cause_back;
+	out->type = wire->description->type;
+	out->cause_back = wire->cause_back;
 	out->occurred_us = wire->occurred_us;
-	out->command_id	 = wire->command_id;
-	out->trace_id	 = wire->trace_id;
+	out->command_id = wire->command_id;
+	out->trace_id = wire->trace_id;
 	record_read_clear(&r, wire->description->shape, event_fields(out));
 	for (unsigned part = 0; part < wire->parts; part++) {
 		struct mp_reader personal = mp_reader_of(wire->part[part]);
 		if (wire->part[part].count > 0) {
-			record_read_part(&personal, wire->description->shape, part, event_fields(out));
+			record_read_part(&personal, wire->description->shape, part,
+					 event_fields(out));
 			whole &= mp_reader_is_done(&personal);
 		}
 	}

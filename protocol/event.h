@@ -1,10 +1,10 @@
-/* Events: what happened, as values. The catalog is events.def; from it come the enum, the structs, the
- * tables, and with record.h the encoder, the decoder and the printer.
+/* Events: what happened, as values. The catalog is events.def; from it come the enum, the structs,
+ * the tables, and with record.h the encoder, the decoder and the printer.
  *
  * An event on its way to the witness (and in notices to relays) is a msgpack array
  *   [type, type_version, occurred_us, command_id, trace_id, cause_back, fields, [part, ...]]
- * where each part is a bin that holds the array of its personal fields in the clear: the witness seals
- * it. The entry that the log keeps is another form of the same (store/entry.h).
+ * where each part is a bin that holds the array of its personal fields in the clear: the witness
+ * seals it. The entry that the log keeps is another form of the same (store/entry.h).
  */
 #ifndef IFSWARM_PROTOCOL_EVENT_H
 #define IFSWARM_PROTOCOL_EVENT_H
@@ -12,11 +12,11 @@
 #include "protocol/record.h"
 
 enum stream {
-	STREAM_SESSION	  = 1,
+	STREAM_SESSION = 1,
 	STREAM_ALLOCATION = 2,
-	STREAM_WITNESS	  = 3,
-	STREAM_OPERATOR	  = 4,
-	STREAM_CLAIMED	  = 5,
+	STREAM_WITNESS = 3,
+	STREAM_OPERATOR = 4,
+	STREAM_CLAIMED = 5,
 };
 
 /* "session", "allocation", "witness", "operator", "claimed"; NULL for another number. */
@@ -39,20 +39,20 @@ enum event_type {
 
 /* Why an agent left. */
 enum leave_reason {
-	LEAVE_CLOSED	   = 1, /* the client closed its connection, or it broke */
+	LEAVE_CLOSED = 1,       /* the client closed its connection, or it broke */
 	LEAVE_GATEWAY_LOST = 2, /* its gateway died */
-	LEAVE_TOO_SLOW	   = 3,
-	LEAVE_TOO_FAST	   = 4,
-	LEAVE_SHUTDOWN	   = 5,
+	LEAVE_TOO_SLOW = 3,
+	LEAVE_TOO_FAST = 4,
+	LEAVE_SHUTDOWN = 5,
 	LEAVE_GATEWAY_STOPPED = 6, /* its gateway ended in order */
 };
 
 /* Why an allocation ended. */
 enum end_reason {
-	END_RELEASED	 = 1, /* Refresh with lifetime 0 */
-	END_EXPIRED	 = 2,
-	END_PORT_LOST	 = 3, /* a restarted relay could not bind the relayed address again */
-	END_SHUTDOWN	 = 4,
+	END_RELEASED = 1, /* Refresh with lifetime 0 */
+	END_EXPIRED = 2,
+	END_PORT_LOST = 3, /* a restarted relay could not bind the relayed address again */
+	END_SHUTDOWN = 4,
 };
 
 const char *leave_reason_name(uint64_t reason);
@@ -87,7 +87,8 @@ struct event_description {
 	const char *name; /* "agent_registered" */
 	uint64_t version;
 	enum stream stream;
-	struct record_shape shape; /* its offsets count from the start of the fields (event_fields) */
+	struct record_shape
+		shape; /* its offsets count from the start of the fields (event_fields) */
 };
 
 /* NULL if no event has that number. */
@@ -115,9 +116,11 @@ struct event_wire {
 };
 
 void event_write(struct mp_writer *w, const struct event *event);
-/* Sets r->bad if it is not canonical, not in the catalog, or has other fields than the catalog says. */
+/* Sets r->bad if it is not canonical, not in the catalog, or has other fields than the catalog
+ * says. */
 void event_wire_read(struct mp_reader *r, struct event_wire *out);
-/* False if a part cannot be read. A part with count 0 (erased, or no key) leaves its fields empty. */
+/* False if a part cannot be read. A part with count 0 (erased, or no key) leaves its fields empty.
+ */
 bool event_from_wire(const struct event_wire *wire, struct event *out);
 /* Both at once, from a stream of them. */
 void event_read(struct mp_reader *r, struct event *out);

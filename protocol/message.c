@@ -7,8 +7,8 @@
 #define SHAPE(structure, number, ...)                                                              \
 	case (number): {                                                                           \
 		typedef struct structure owner;                                                    \
-		static const struct field table[] = { __VA_ARGS__ };                                  \
-		*out = (struct record_shape) { table, sizeof table / sizeof table[0] };            \
+		static const struct field table[] = { __VA_ARGS__ };                               \
+		*out = (struct record_shape){ table, sizeof table / sizeof table[0] };             \
 		return true;                                                                       \
 	}
 
@@ -50,7 +50,7 @@ static struct span
 get_body(struct mp_reader *r)
 {
 	if (mp_take_nil(r)) {
-		return (struct span) { 0 };
+		return (struct span){ 0 };
 	}
 	const struct span body = mp_get_bin(r, MESSAGE_BYTES_MAX);
 	/* No body is written as nil, so that each message has one encoding. */
@@ -79,11 +79,11 @@ command_read(struct mp_reader *r, struct command *out, struct span *body)
 	struct record_shape shape = { 0 };
 
 	memset(out, 0, sizeof *out);
-	*body = (struct span) { 0 };
+	*body = (struct span){ 0 };
 	r->bad |= mp_get_array(r, 5) != 5;
 	const uint64_t number = mp_get_u64(r);
-	out->command_id	      = mp_get_id(r);
-	out->trace_id	      = mp_get_id(r);
+	out->command_id = mp_get_id(r);
+	out->trace_id = mp_get_id(r);
 	if (r->bad || !command_shape(number, &shape)) {
 		r->bad = true;
 		return;
@@ -116,13 +116,13 @@ notice_read(struct mp_reader *r, struct notice *out, struct span *body)
 	struct record_shape shape = { 0 };
 
 	memset(out, 0, sizeof *out);
-	*body = (struct span) { 0 };
+	*body = (struct span){ 0 };
 	r->bad |= mp_get_array(r, 7) != 7;
 	const uint64_t number = mp_get_u64(r);
-	out->command_id	      = mp_get_id(r);
-	out->origin	      = mp_get_u64(r);
-	out->instance	      = mp_get_id(r);
-	out->ordinal	      = mp_get_u64(r);
+	out->command_id = mp_get_id(r);
+	out->origin = mp_get_u64(r);
+	out->instance = mp_get_id(r);
+	out->ordinal = mp_get_u64(r);
 	if (r->bad || !notice_shape(number, &shape)) {
 		r->bad = true;
 		return;

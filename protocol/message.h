@@ -1,26 +1,29 @@
-/* What actors say to one another: commands (commands.def), notices (notices.def), and the requests and
- * replies that carry them over the mailbox. Every message is one msgpack array, read to its exact end.
+/* What actors say to one another: commands (commands.def), notices (notices.def), and the requests
+ * and replies that carry them over the mailbox. Every message is one msgpack array, read to its
+ * exact end.
  *
- * Between a front and its actor there are always two requests on their way at most: one with commands,
- * one that waits for notices. So order is kept, and what gathers meanwhile goes in one message.
+ * Between a front and its actor there are always two requests on their way at most: one with
+ * commands, one that waits for notices. So order is kept, and what gathers meanwhile goes in one
+ * message.
  *
  *   request                                              reply
  *   [ATTACH,   front, instance]                          [verdict, epoch]
  *   [COMMANDS, front, instance, epoch, batch, [command]] [verdict, epoch, settled]
  *   [POLL,     front, instance, epoch, acknowledged]     [verdict, epoch, settled, first, [notice]]
  *   [PING]                                               [verdict, epoch, state]
- *   [ROSTER]  (session)                                  [verdict, epoch, [[room name, agent name, gateway], ...]]
- *   [STOP]                                               [verdict]
- *   [CLAIM, stream, writer]                              [verdict, epoch, size, version]
- *   [APPEND, stream, epoch, version, [event]]            [verdict, last seq, size]
- *   [SNAPSHOT, stream, epoch, version, dump, annex]      [verdict]
- *   [LOG_STATUS]                                         [verdict, size, root]
- *   [STATUS]  (supervisor)                               [verdict, [[name, pid, state, epoch, restarts], ...]]
+ *   [ROSTER]  (session)                                  [verdict, epoch, [[room name, agent name,
+ * gateway], ...]] [STOP]                                               [verdict] [CLAIM, stream,
+ * writer]                              [verdict, epoch, size, version] [APPEND, stream, epoch,
+ * version, [event]]            [verdict, last seq, size] [SNAPSHOT, stream, epoch, version, dump,
+ * annex]      [verdict] [LOG_STATUS]                                         [verdict, size, root]
+ *   [STATUS]  (supervisor)                               [verdict, [[name, pid, state, epoch,
+ * restarts], ...]]
  *
- * `batch` counts an instance's COMMANDS from 1; `settled` is the last of them whose effects every front
- * concerned has acknowledged: up to there the front may forget, beyond it repeats after a restart.
- * Notices are numbered from 1 since the last attach; `first` is the number of the first in the reply,
- * `acknowledged` the last one that was taken. A reply that refuses holds verdict and epoch alone.
+ * `batch` counts an instance's COMMANDS from 1; `settled` is the last of them whose effects every
+ * front concerned has acknowledged: up to there the front may forget, beyond it repeats after a
+ * restart. Notices are numbered from 1 since the last attach; `first` is the number of the first in
+ * the reply, `acknowledged` the last one that was taken. A reply that refuses holds verdict and
+ * epoch alone.
  */
 #ifndef IFSWARM_PROTOCOL_MESSAGE_H
 #define IFSWARM_PROTOCOL_MESSAGE_H
@@ -29,17 +32,17 @@
 #include "protocol/verdict.h"
 
 enum request {
-	REQUEST_ATTACH	   = 1,
-	REQUEST_COMMANDS   = 2,
-	REQUEST_POLL	   = 3,
-	REQUEST_PING	   = 4,
-	REQUEST_ROSTER	   = 5,
-	REQUEST_STOP	   = 6,
-	REQUEST_CLAIM	   = 10,
-	REQUEST_APPEND	   = 11,
-	REQUEST_SNAPSHOT   = 12,
+	REQUEST_ATTACH = 1,
+	REQUEST_COMMANDS = 2,
+	REQUEST_POLL = 3,
+	REQUEST_PING = 4,
+	REQUEST_ROSTER = 5,
+	REQUEST_STOP = 6,
+	REQUEST_CLAIM = 10,
+	REQUEST_APPEND = 11,
+	REQUEST_SNAPSHOT = 12,
 	REQUEST_LOG_STATUS = 13,
-	REQUEST_STATUS	   = 14,
+	REQUEST_STATUS = 14,
 };
 
 enum signal_kind { SIGNAL_OFFER = 1, SIGNAL_ANSWER = 2, SIGNAL_CANDIDATE = 3 };
@@ -71,7 +74,8 @@ enum notice_type {
 #undef NOTICE
 #undef F
 
-/* front, instance and now_us come from the envelope and the deciding actor's clock, not from the item. */
+/* front, instance and now_us come from the envelope and the deciding actor's clock, not from the
+ * item. */
 struct command {
 	enum command_type type;
 	uint64_t front; /* 0: the actor itself */
@@ -88,10 +92,10 @@ struct command {
 
 struct notice {
 	enum notice_type type;
-	struct id command_id;  /* what led to it */
-	uint64_t origin;       /* the front that asked, 0 the actor itself */
-	struct id instance;    /* of that front */
-	uint64_t ordinal;      /* 0, 1, ... among the notices that one command sends to one front */
+	struct id command_id; /* what led to it */
+	uint64_t origin;      /* the front that asked, 0 the actor itself */
+	struct id instance;   /* of that front */
+	uint64_t ordinal;     /* 0, 1, ... among the notices that one command sends to one front */
 	union {
 #define NOTICE(constant, name, number, fields) struct notice_##name name;
 #include "protocol/notices.def"
@@ -99,7 +103,8 @@ struct notice {
 	};
 };
 
-/* An item of COMMANDS: [type, command_id, trace_id, fields, body]; body is nil when its count is 0. */
+/* An item of COMMANDS: [type, command_id, trace_id, fields, body]; body is nil when its count is 0.
+ */
 void command_write(struct mp_writer *w, const struct command *command, struct span body);
 void command_read(struct mp_reader *r, struct command *out, struct span *body);
 

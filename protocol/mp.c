@@ -9,19 +9,20 @@ enum { DEPTH_MAX = 8 };
 /* The first bytes of the formats we take (msgpack specification, "Formats"). */
 enum {
 	MP_FIXARRAY = 0x90,
-	MP_FIXSTR   = 0xA0,
-	MP_NIL	    = 0xC0,
-	MP_BIN8	    = 0xC4,
-	MP_UINT8    = 0xCC,
-	MP_STR8	    = 0xD9,
-	MP_ARRAY16  = 0xDC,
-	MP_ARRAY32  = 0xDD,
+	MP_FIXSTR = 0xA0,
+	MP_NIL = 0xC0,
+	MP_BIN8 = 0xC4,
+	MP_UINT8 = 0xCC,
+	MP_STR8 = 0xD9,
+	MP_ARRAY16 = 0xDC,
+	MP_ARRAY32 = 0xDD,
 };
 
 struct mp_reader
 mp_reader_of(struct span bytes)
 {
-	return (struct mp_reader) { .at = bytes.at, .end = bytes.count > 0 ? bytes.at + bytes.count : bytes.at };
+	return (struct mp_reader){ .at = bytes.at,
+				   .end = bytes.count > 0 ? bytes.at + bytes.count : bytes.at };
 }
 
 bool
@@ -59,7 +60,7 @@ static uint64_t
 take_number(struct mp_reader *r, size_t bytes, uint64_t smallest)
 {
 	const uint8_t *at = take(r, bytes);
-	uint64_t value	  = 0;
+	uint64_t value = 0;
 
 	for (size_t i = 0; at != NULL && i < bytes; i++) {
 		value = value << 8 | at[i];
@@ -84,7 +85,7 @@ uint64_t
 mp_get_u64(struct mp_reader *r)
 {
 	static const uint64_t smallest[4] = { 0x80, 0x100, 0x10000, 0x100000000 };
-	const uint8_t *first		  = take(r, 1);
+	const uint8_t *first = take(r, 1);
 
 	if (first == NULL) {
 		return 0;
@@ -116,7 +117,7 @@ take_bytes(struct mp_reader *r, size_t count, size_t most)
 		r->bad = true;
 	}
 	const uint8_t *at = r->bad ? NULL : take(r, count);
-	return (struct span) { at, at == NULL ? 0 : count };
+	return (struct span){ at, at == NULL ? 0 : count };
 }
 
 struct span
@@ -126,7 +127,7 @@ mp_get_bin(struct mp_reader *r, size_t most)
 
 	if (first == NULL || *first < MP_BIN8 || *first > MP_BIN8 + 2) {
 		r->bad = true;
-		return (struct span) { 0 };
+		return (struct span){ 0 };
 	}
 	return take_bytes(r, take_length(r, *first - MP_BIN8, 0), most);
 }
@@ -141,7 +142,7 @@ mp_get_str(struct mp_reader *r, size_t most)
 	}
 	if (first == NULL || *first < MP_STR8 || *first > MP_STR8 + 2) {
 		r->bad = true;
-		return (struct span) { 0 };
+		return (struct span){ 0 };
 	}
 	return take_bytes(r, take_length(r, *first - MP_STR8, 32), most);
 }
@@ -163,7 +164,7 @@ size_t
 mp_get_array(struct mp_reader *r, size_t most)
 {
 	const uint8_t *first = take(r, 1);
-	uint64_t count	     = 0;
+	uint64_t count = 0;
 
 	if (first == NULL) {
 		return 0;
@@ -216,7 +217,7 @@ mp_get_value(struct mp_reader *r)
 		r->bad = true;
 	}
 	skip_value(r, DEPTH_MAX);
-	return r->bad ? (struct span) { 0 } : (struct span) { start, (size_t)(r->at - start) };
+	return r->bad ? (struct span){ 0 } : (struct span){ start, (size_t)(r->at - start) };
 }
 
 struct id
@@ -237,13 +238,13 @@ mp_get_id(struct mp_reader *r)
 struct mp_writer
 mp_writer_of(void *memory, size_t size)
 {
-	return (struct mp_writer) { .at = memory, .end = (uint8_t *)memory + size, .start = memory };
+	return (struct mp_writer){ .at = memory, .end = (uint8_t *)memory + size, .start = memory };
 }
 
 struct span
 mp_written(const struct mp_writer *w)
 {
-	return (struct span) { w->start, (size_t)(w->at - w->start) };
+	return (struct span){ w->start, (size_t)(w->at - w->start) };
 }
 
 static int
@@ -265,7 +266,7 @@ put_bytes(void *writer, const char *bytes, size_t count)
 static msgpack_packer
 packer_of(struct mp_writer *w)
 {
-	return (msgpack_packer) { .data = w, .callback = put_bytes };
+	return (msgpack_packer){ .data = w, .callback = put_bytes };
 }
 
 void

@@ -1,5 +1,5 @@
-/* Bounded msgpack cursors for the canonical subset of EVIDENCE section 1: nil, unsigned integers, str,
- * bin and arrays, each in its shortest form.
+/* Bounded msgpack cursors for the canonical subset of EVIDENCE section 1: nil, unsigned integers,
+ * str, bin and arrays, each in its shortest form.
  *
  * Both cursors are sticky: after the first fault `bad` stays set, reads give zeroes and writes do
  * nothing. Read everything, check `bad` once, and end exactly at the end. The reader is our own

@@ -29,7 +29,7 @@ address_write(struct mp_writer *w, const struct address *address)
 		return;
 	}
 	memcpy(bytes, address->bytes, count);
-	bytes[count]	 = (uint8_t)(address->port >> 8);
+	bytes[count] = (uint8_t)(address->port >> 8);
 	bytes[count + 1] = (uint8_t)address->port;
 	mp_put_bin(w, bytes, count + 2);
 }
@@ -53,7 +53,7 @@ address_read(struct mp_reader *r, struct address *address)
 static void
 write_field(struct mp_writer *w, const struct field *field, const void *record)
 {
-	const void *value	= (const uint8_t *)record + field->offset;
+	const void *value = (const uint8_t *)record + field->offset;
 	const struct name *name = value;
 	const struct text *text = value;
 
@@ -217,7 +217,7 @@ struct id
 record_subject(struct record_shape shape, unsigned part, const void *record)
 {
 	const enum field_place place = part == 0 ? PLACE_SUBJECT0 : PLACE_SUBJECT1;
-	const struct field *found    = NULL;
+	const struct field *found = NULL;
 	struct id subject;
 
 	for (size_t i = 0; i < shape.count; i++) {
@@ -245,17 +245,19 @@ address_print(char *out, size_t size, const struct address *address)
 	snprintf(out, size, is_v4 ? "%s:%u" : "[%s]:%u", ip, address->port);
 }
 
-/* Control characters, DEL and the C1 range could drive a reader's terminal: they are shown as \xNN. */
+/* Control characters, DEL and the C1 range could drive a reader's terminal: they are shown as \xNN.
+ */
 static void
 print_escaped(char *out, size_t size, const char *bytes, size_t count)
 {
 	size_t at = 0;
 
 	for (size_t i = 0; i < count && at + 5 <= size; i++) {
-		const uint8_t byte     = (uint8_t)bytes[i];
+		const uint8_t byte = (uint8_t)bytes[i];
 		const uint8_t previous = i > 0 ? (uint8_t)bytes[i - 1] : 0;
-		const uint8_t next     = i + 1 < count ? (uint8_t)bytes[i + 1] : 0;
-		const bool is_c1       = (byte == 0xC2 && next < 0xA0) || (previous == 0xC2 && byte < 0xA0);
+		const uint8_t next = i + 1 < count ? (uint8_t)bytes[i + 1] : 0;
+		const bool is_c1 =
+			(byte == 0xC2 && next < 0xA0) || (previous == 0xC2 && byte < 0xA0);
 
 		if (byte < 0x20 || byte == 0x7F || is_c1) {
 			at += (size_t)snprintf(out + at, size - at, "\\x%02x", byte);

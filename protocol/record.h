@@ -1,8 +1,9 @@
-/* Records: structs that a table of fields describes, so that one encoder, one decoder and one printer
- * serve every event, command and notice. The catalogs (*.def) make the tables.
+/* Records: structs that a table of fields describes, so that one encoder, one decoder and one
+ * printer serve every event, command and notice. The catalogs (*.def) make the tables.
  *
- * A record's fields lie in one of several places. The clear ones form one msgpack array; the personal
- * ones form an array per sealed part, whose subject is the clear id field marked SUBJECT0 or SUBJECT1.
+ * A record's fields lie in one of several places. The clear ones form one msgpack array; the
+ * personal ones form an array per sealed part, whose subject is the clear id field marked SUBJECT0
+ * or SUBJECT1.
  */
 #ifndef IFSWARM_PROTOCOL_RECORD_H
 #define IFSWARM_PROTOCOL_RECORD_H
@@ -11,21 +12,21 @@
 
 enum field_kind {
 	FIELD_U64,
-	FIELD_ID,	   /* bin16 or nil */
-	FIELD_DIGEST,	   /* bin32 */
+	FIELD_ID,          /* bin16 or nil */
+	FIELD_DIGEST,      /* bin32 */
 	FIELD_TRANSACTION, /* bin12 */
-	FIELD_NAME,	   /* str, nil when empty */
-	FIELD_TEXT,	   /* str */
-	FIELD_ADDRESS,	   /* bin: 4 or 16 bytes of IP, 2 bytes of port, big-endian; nil for none */
+	FIELD_NAME,        /* str, nil when empty */
+	FIELD_TEXT,        /* str */
+	FIELD_ADDRESS,     /* bin: 4 or 16 bytes of IP, 2 bytes of port, big-endian; nil for none */
 };
 
 /* The C type of each kind, for the catalogs. */
-#define FIELD_TYPE_U64	       uint64_t
-#define FIELD_TYPE_ID	       struct id
+#define FIELD_TYPE_U64         uint64_t
+#define FIELD_TYPE_ID          struct id
 #define FIELD_TYPE_DIGEST      struct digest
 #define FIELD_TYPE_TRANSACTION struct transaction
-#define FIELD_TYPE_NAME	       struct name
-#define FIELD_TYPE_TEXT	       struct text
+#define FIELD_TYPE_NAME        struct name
+#define FIELD_TYPE_TEXT        struct text
 #define FIELD_TYPE_ADDRESS     struct address
 
 enum field_place {
@@ -50,7 +51,8 @@ struct record_shape {
 
 /* The array of the clear fields, and of those of sealed part 0 or 1. */
 void record_write_clear(struct mp_writer *w, struct record_shape shape, const void *record);
-void record_write_part(struct mp_writer *w, struct record_shape shape, unsigned part, const void *record);
+void record_write_part(struct mp_writer *w, struct record_shape shape, unsigned part,
+		       const void *record);
 /* Reads into `record` (which the caller zeroed); sets r->bad on any fault. */
 void record_read_clear(struct mp_reader *r, struct record_shape shape, void *record);
 void record_read_part(struct mp_reader *r, struct record_shape shape, unsigned part, void *record);
@@ -59,12 +61,13 @@ unsigned record_parts(struct record_shape shape);
 /* The subject of a part; the shape has that part. */
 struct id record_subject(struct record_shape shape, unsigned part, const void *record);
 
-/* One value in words, as an audit prints it, terminated and never longer than `size`: a number, hex, a
- * name with control characters escaped, "192.0.2.1:3478". "" for nil. Returns `out`. */
+/* One value in words, as an audit prints it, terminated and never longer than `size`: a number,
+ * hex, a name with control characters escaped, "192.0.2.1:3478". "" for nil. Returns `out`. */
 const char *field_print(char *out, size_t size, const struct field *field, const void *record);
 enum { FIELD_PRINT_MAX = 4 * NAME_BYTES_MAX + 1 };
 
-/* The FIELD_ADDRESS encoding by itself, for dumps. Reading leaves `address` alone (zeroed by the caller) at nil. */
+/* The FIELD_ADDRESS encoding by itself, for dumps. Reading leaves `address` alone (zeroed by the
+ * caller) at nil. */
 void address_write(struct mp_writer *w, const struct address *address);
 void address_read(struct mp_reader *r, struct address *address);
 

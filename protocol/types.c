@@ -65,7 +65,12 @@ static size_t
 utf8_scalar(const uint8_t *at, size_t left, uint32_t *out)
 {
 	static const uint32_t smallest[5] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const size_t count = at[0] < 0x80 ? 1 : at[0] < 0xC0 ? 0 : at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : at[0] < 0xF8 ? 4 : 0;
+	const size_t count = at[0] < 0x80   ? 1
+			     : at[0] < 0xC0 ? 0
+			     : at[0] < 0xE0 ? 2
+			     : at[0] < 0xF0 ? 3
+			     : at[0] < 0xF8 ? 4
+					    : 0;
 
 	if (count == 0 || count > left) {
 		return 0;
@@ -88,13 +93,13 @@ bool
 name_is_wellformed(const struct name *name)
 {
 	const uint8_t *at = (const uint8_t *)name->bytes;
-	size_t left	  = name->length;
+	size_t left = name->length;
 
 	if (left == 0 || left > NAME_BYTES_MAX) {
 		return false;
 	}
 	while (left > 0) {
-		uint32_t scalar	   = 0;
+		uint32_t scalar = 0;
 		const size_t count = utf8_scalar(at, left, &scalar);
 
 		if (count == 0 || scalar < 0x20 || (scalar >= 0x7F && scalar < 0xA0)) {
@@ -112,7 +117,7 @@ hex_write(char *out, const uint8_t *bytes, size_t count)
 	static const char digits[] = "0123456789abcdef";
 
 	for (size_t i = 0; i < count; i++) {
-		out[2 * i]     = digits[bytes[i] >> 4];
+		out[2 * i] = digits[bytes[i] >> 4];
 		out[2 * i + 1] = digits[bytes[i] & 15];
 	}
 	out[2 * count] = '\0';
@@ -138,7 +143,7 @@ hex_read(uint8_t *out, const char *digits, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		const int high = hex_value(digits[2 * i]);
-		const int low  = high < 0 ? -1 : hex_value(digits[2 * i + 1]);
+		const int low = high < 0 ? -1 : hex_value(digits[2 * i + 1]);
 
 		if (low < 0) {
 			return false;
@@ -152,7 +157,7 @@ uint64_t
 hash_bytes(uint64_t seed, const void *bytes, size_t count)
 {
 	const uint8_t *at = bytes;
-	uint64_t hash	  = seed ^ 0xCBF29CE484222325u;
+	uint64_t hash = seed ^ 0xCBF29CE484222325u;
 
 	for (size_t i = 0; i < count; i++) {
 		hash = (hash ^ at[i]) * 0x100000001B3u;

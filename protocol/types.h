@@ -42,7 +42,7 @@ struct text {
 
 /* A transport address, canonical: IPv4-in-IPv6 is IPv4. Port in host order. */
 struct address {
-	uint8_t family;	  /* ADDRESS_NONE, ADDRESS_IPV4, ADDRESS_IPV6 */
+	uint8_t family;    /* ADDRESS_NONE, ADDRESS_IPV4, ADDRESS_IPV6 */
 	uint8_t bytes[16]; /* network order; IPv4 uses the first four, the rest is zero */
 	uint16_t port;
 };
@@ -65,7 +65,8 @@ bool text_equal(const struct text *a, const char *word);
 bool name_set(struct name *out, const char *bytes, size_t count);
 bool text_set(struct text *out, const char *word);
 
-/* True if the name is 1 to NAME_BYTES_MAX bytes of valid UTF-8 without control characters (C0, DEL, C1). */
+/* True if the name is 1 to NAME_BYTES_MAX bytes of valid UTF-8 without control characters (C0, DEL,
+ * C1). */
 bool name_is_wellformed(const struct name *name);
 
 /* `count` bytes as 2*count lower-case hex digits and a NUL. */

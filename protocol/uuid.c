@@ -16,14 +16,14 @@ uuid_next(struct uuid_generator *generator, uint64_t now_ms)
 	} else {
 		generator->counter++;
 	}
-	const uint64_t ms      = generator->last_ms;
+	const uint64_t ms = generator->last_ms;
 	const uint32_t counter = generator->counter;
-	struct id id	       = { {
-		      (uint8_t)(ms >> 40), (uint8_t)(ms >> 32), (uint8_t)(ms >> 24), (uint8_t)(ms >> 16),
-		      (uint8_t)(ms >> 8), (uint8_t)ms,
-		      (uint8_t)(0x70 | counter >> 22), (uint8_t)(counter >> 14), /* version 7 */
-		      (uint8_t)(0x80 | (counter >> 8 & 0x3F)), (uint8_t)counter, /* variant 10 */
-	      } };
+	struct id id = { {
+		(uint8_t)(ms >> 40), (uint8_t)(ms >> 32), (uint8_t)(ms >> 24), (uint8_t)(ms >> 16),
+		(uint8_t)(ms >> 8), (uint8_t)ms, (uint8_t)(0x70 | counter >> 22),
+		(uint8_t)(counter >> 14),                                  /* version 7 */
+		(uint8_t)(0x80 | (counter >> 8 & 0x3F)), (uint8_t)counter, /* variant 10 */
+	} };
 
 	memcpy(id.bytes + 10, generator->tail, sizeof generator->tail);
 	return id;

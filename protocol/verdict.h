@@ -1,4 +1,5 @@
-/* What a decision answers. The table is verdict.def; a refusal is a value the caller must answer. */
+/* What a decision answers. The table is verdict.def; a refusal is a value the caller must answer.
+ */
 #ifndef IFSWARM_PROTOCOL_VERDICT_H
 #define IFSWARM_PROTOCOL_VERDICT_H
 

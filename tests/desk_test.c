@@ -1,4 +1,5 @@
-/* The desk before a toy actor: every request that a front may send wrong, and the order of durable things. */
+/* The desk before a toy actor: every request that a front may send wrong, and the order of durable
+ * things. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +12,8 @@
 
 enum { EPOCH = 5, NOW_US = 1000000, MEMORY = 1024 * 1024 };
 
-/* --- a toy actor: LEAVE is accepted with one event and told to gateway 2, all else is refused ------ */
+/* --- a toy actor: LEAVE is accepted with one event and told to gateway 2, all else is refused
+ * ------ */
 
 static struct fronts toy;
 
@@ -23,18 +25,22 @@ toy_decide(const void *state, const struct command *command, struct event_list *
 	(void)state;
 	if (command->type == COMMAND_ATTACH) {
 		if (!fronts_is_current(&toy, command->front, &command->attach.instance)) {
-			event = event_emit(out, EVENT_GATEWAY_ATTACHED, command->now_us, &command->command_id, &command->trace_id);
-			event->gateway_attached.gateway	 = command->front;
+			event = event_emit(out, EVENT_GATEWAY_ATTACHED, command->now_us,
+					   &command->command_id, &command->trace_id);
+			event->gateway_attached.gateway = command->front;
 			event->gateway_attached.instance = command->attach.instance;
 		}
 		return ACCEPTED;
 	}
 	if (command->type == COMMAND_LEAVE) {
-		event = event_emit(out, EVENT_AGENT_DISCONNECTED, command->now_us, &command->command_id, &command->trace_id);
+		event = event_emit(out, EVENT_AGENT_DISCONNECTED, command->now_us,
+				   &command->command_id, &command->trace_id);
 		event->agent_disconnected.gateway = command->front;
 		return ACCEPTED;
 	}
-	return command->type == COMMAND_SWEEP || command->type == COMMAND_CLOSE ? ACCEPTED : REFUSED_NOT_REGISTERED;
+	return command->type == COMMAND_SWEEP || command->type == COMMAND_CLOSE
+		       ? ACCEPTED
+		       : REFUSED_NOT_REGISTERED;
 }
 
 static void
@@ -42,7 +48,8 @@ toy_apply(void *state, const struct event *event)
 {
 	(void)state;
 	if (event->type == EVENT_GATEWAY_ATTACHED) {
-		fronts_attach(&toy, event->gateway_attached.gateway, &event->gateway_attached.instance);
+		fronts_attach(&toy, event->gateway_attached.gateway,
+			      &event->gateway_attached.instance);
 	} else {
 		fronts_note(&toy, event->agent_disconnected.gateway, &event->command_id);
 	}
@@ -65,7 +72,7 @@ toy_tell(const void *state, const struct command *command, struct span body, enu
 	(void)body;
 	(void)events;
 	if (command->type == COMMAND_LEAVE && verdict == ACCEPTED) {
-		outbox_post(outbox, 2, &left, (struct span) { 0 });
+		outbox_post(outbox, 2, &left, (struct span){ 0 });
 	}
 }
 
@@ -85,17 +92,18 @@ toy_dump(const void *state, struct mp_writer *w)
 }
 
 static const struct core core = {
-	.stream	       = STREAM_SESSION,
-	.decide	       = toy_decide,
-	.apply	       = toy_apply,
-	.repeats       = toy_repeats,
-	.tell	       = toy_tell,
-	.greet	       = toy_greet,
-	.dump	       = toy_dump,
+	.stream = STREAM_SESSION,
+	.decide = toy_decide,
+	.apply = toy_apply,
+	.repeats = toy_repeats,
+	.tell = toy_tell,
+	.greet = toy_greet,
+	.dump = toy_dump,
 	.dump_personal = toy_dump,
 };
 
-/* --- the scene --------------------------------------------------------------------------------------- */
+/* --- the scene
+ * --------------------------------------------------------------------------------------- */
 
 static struct desk *desk;
 static uint8_t memory[MEMORY];
@@ -111,7 +119,7 @@ given(void **unused)
 	(void)unused;
 	memset(&toy, 0, sizeof toy);
 	now_us = NOW_US;
-	desk   = calloc(1, sizeof *desk);
+	desk = calloc(1, sizeof *desk);
 	assert_true(desk_init(desk, &core, EPOCH, 0, 1000, tail));
 	return 0;
 }
@@ -128,14 +136,14 @@ afterwards(void **unused)
 static struct id
 instance(uint8_t number)
 {
-	return (struct id) { { number } };
+	return (struct id){ { number } };
 }
 
 static struct mp_writer
 request(enum request kind, size_t elements, uint64_t front, uint8_t of)
 {
-	struct mp_writer w	= mp_writer_of(memory, sizeof memory);
-	const struct id its	= instance(of);
+	struct mp_writer w = mp_writer_of(memory, sizeof memory);
+	const struct id its = instance(of);
 
 	mp_put_array(&w, elements);
 	mp_put_u64(&w, kind);
@@ -159,7 +167,7 @@ answered(uint64_t *ticket)
 	if (!desk_answer(desk, now_us, ticket, &w)) {
 		return -1;
 	}
-	answer_count	   = mp_written(&w).count;
+	answer_count = mp_written(&w).count;
 	struct mp_reader r = mp_reader_of(mp_written(&w));
 	mp_get_array(&r, 5);
 	return (int)mp_get_u64(&r);
@@ -170,7 +178,7 @@ make_durable(void)
 {
 	uint8_t reply[32];
 	struct mp_writer append = mp_writer_of(memory, sizeof memory);
-	struct mp_writer w	= mp_writer_of(reply, sizeof reply);
+	struct mp_writer w = mp_writer_of(reply, sizeof reply);
 
 	assert_true(desk_append(desk, &append));
 	mp_put_array(&w, 3);
@@ -183,7 +191,7 @@ make_durable(void)
 static void
 attach(uint64_t front, uint8_t of)
 {
-	uint64_t ticket	   = 0;
+	uint64_t ticket = 0;
 	struct mp_writer w = request(REQUEST_ATTACH, 3, front, of);
 
 	take(&w, 1);
@@ -196,12 +204,12 @@ static void
 send_leave(uint64_t front, uint8_t of, uint64_t epoch, uint64_t batch, uint8_t number)
 {
 	struct command command = { .type = COMMAND_LEAVE, .command_id = { { number } } };
-	struct mp_writer w     = request(REQUEST_COMMANDS, 6, front, of);
+	struct mp_writer w = request(REQUEST_COMMANDS, 6, front, of);
 
 	mp_put_u64(&w, epoch);
 	mp_put_u64(&w, batch);
 	mp_put_array(&w, 1);
-	command_write(&w, &command, (struct span) { 0 });
+	command_write(&w, &command, (struct span){ 0 });
 	take(&w, 2);
 }
 
@@ -219,7 +227,7 @@ poll_for(uint64_t front, uint8_t of, uint64_t acknowledged, uint64_t ticket)
 static size_t
 notices(void)
 {
-	struct mp_reader r = mp_reader_of((struct span) { answer, answer_count });
+	struct mp_reader r = mp_reader_of((struct span){ answer, answer_count });
 
 	assert_int_equal(mp_get_array(&r, 5), 5);
 	for (int i = 0; i < 4; i++) {
@@ -228,7 +236,8 @@ notices(void)
 	return mp_get_array(&r, NOTICES_PER_REPLY_MAX);
 }
 
-/* --- the tests ---------------------------------------------------------------------------------------- */
+/* --- the tests
+ * ---------------------------------------------------------------------------------------- */
 
 static void
 requests_that_cannot_be_read_are_refused(void **unused)
@@ -243,10 +252,15 @@ requests_that_cannot_be_read_are_refused(void **unused)
 		{ "an unknown request", { 0x91, 0x63 }, 2 },
 		{ "an attach that ends early", { 0x93, 0x01, 0x01 }, 3 },
 		{ "an attach without an instance", { 0x93, 0x01, 0x01, 0xC0 }, 4 },
-		{ "an attach of front 0", { 0x93, 0x01, 0x00, 0xC4, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7 }, 21 },
-		{ "an attach of front 99", { 0x93, 0x01, 99, 0xC4, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7 }, 21 },
+		{ "an attach of front 0",
+		  { 0x93, 0x01, 0x00, 0xC4, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7 },
+		  21 },
+		{ "an attach of front 99",
+		  { 0x93, 0x01, 99, 0xC4, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7 },
+		  21 },
 		{ "an attach with something behind it",
-		  { 0x93, 0x01, 1, 0xC4, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 0 }, 22 },
+		  { 0x93, 0x01, 1, 0xC4, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 0 },
+		  22 },
 		{ "commands without a front", { 0x92, 0x02, 0xC0 }, 3 },
 		{ "a poll without a front", { 0x92, 0x03, 0xC0 }, 3 },
 		{ "a length that is not the shortest", { 0x93, 0xCC, 0x01 }, 3 },
@@ -256,7 +270,7 @@ requests_that_cannot_be_read_are_refused(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		print_message("%s\n", rows[i].when);
-		desk_take(desk, (struct span) { rows[i].bytes, rows[i].count }, 77, now_us);
+		desk_take(desk, (struct span){ rows[i].bytes, rows[i].count }, 77, now_us);
 		assert_int_equal(answered(&ticket), REFUSED_MALFORMED);
 		assert_int_equal(ticket, 77);
 		assert_true(desk_is_idle(desk));
@@ -282,7 +296,7 @@ fronts_that_may_not_speak_are_refused(void **unused)
 static void
 a_front_cannot_give_the_actors_own_commands(void **unused)
 {
-	uint64_t ticket	       = 0;
+	uint64_t ticket = 0;
 	struct command command = { .type = COMMAND_CLOSE, .command_id = { { 1 } } };
 
 	(void)unused;
@@ -291,7 +305,7 @@ a_front_cannot_give_the_actors_own_commands(void **unused)
 	mp_put_u64(&w, EPOCH);
 	mp_put_u64(&w, 1);
 	mp_put_array(&w, 1);
-	command_write(&w, &command, (struct span) { 0 });
+	command_write(&w, &command, (struct span){ 0 });
 	take(&w, 2);
 	assert_int_equal(answered(&ticket), REFUSED_MALFORMED);
 }
@@ -384,13 +398,14 @@ static void
 an_append_that_is_refused_ends_the_actor(void **unused)
 {
 	const uint8_t refused[] = { 0x91, REFUSED_STALE_EPOCH };
-	struct mp_writer w	= request(REQUEST_ATTACH, 3, 1, 1);
+	struct mp_writer w = request(REQUEST_ATTACH, 3, 1, 1);
 
 	(void)unused;
 	take(&w, 1);
 	w = mp_writer_of(memory, sizeof memory);
 	assert_true(desk_append(desk, &w));
-	assert_int_equal(desk_appended(desk, (struct span) { refused, sizeof refused }), REFUSED_STALE_EPOCH);
+	assert_int_equal(desk_appended(desk, (struct span){ refused, sizeof refused }),
+			 REFUSED_STALE_EPOCH);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, given, afterwards)

@@ -1,4 +1,5 @@
-/* The mailbox over real sockets: what is not answered when a server dies is asked again of the next. */
+/* The mailbox over real sockets: what is not answered when a server dies is asked again of the
+ * next. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ static char url[MAILBOX_URL_MAX];
 static struct span
 span_of(const char *word)
 {
-	return (struct span) { (const uint8_t *)word, strlen(word) };
+	return (struct span){ (const uint8_t *)word, strlen(word) };
 }
 
 static struct mailbox_server *
@@ -44,8 +45,8 @@ wait_readable(int fd)
 	return poll(&waits, 1, PATIENCE_MS) == 1;
 }
 
-/* A server in a process of its own, which starts when `starts` can be read. It tells through the pipe that
- * it has taken a request, and answers it or waits for its end. */
+/* A server in a process of its own, which starts when `starts` can be read. It tells through the
+ * pipe that it has taken a request, and answers it or waits for its end. */
 static pid_t
 start_server(bool answers, int starts, int *told)
 {
@@ -63,8 +64,8 @@ start_server(bool answers, int starts, int *told)
 			_exit(1);
 		}
 		struct mailbox_server *server = mailbox_listen(url, 4, fault, sizeof fault);
-		if (server == NULL || !wait_readable(mailbox_server_fd(server))
-		    || !mailbox_take(server, &slot, &request) || write(ends[1], "x", 1) != 1) {
+		if (server == NULL || !wait_readable(mailbox_server_fd(server)) ||
+		    !mailbox_take(server, &slot, &request) || write(ends[1], "x", 1) != 1) {
 			_exit(1);
 		}
 		if (answers) {
@@ -92,7 +93,7 @@ given_a_server_killed_with_a_request_then_the_next_one_gets_it(void **unused)
 	(void)unused;
 	/* nng may not be forked once it runs, so both servers exist before the client does. */
 	assert_int_equal(pipe(starts), 0);
-	const pid_t first  = start_server(false, -1, &told[0]);
+	const pid_t first = start_server(false, -1, &told[0]);
 	const pid_t second = start_server(true, starts[0], &told[1]);
 	struct mailbox_client *client = mailbox_dial(url, 2, fault, sizeof fault);
 	assert_non_null(client);
@@ -153,7 +154,9 @@ given_nobody_listens_then_a_question_gets_no_reply(void **unused)
 	uint8_t reply[16];
 
 	(void)unused;
-	assert_int_equal(mailbox_ask("ipc:///tmp/ifswarm-nobody.ipc", span_of("x"), reply, sizeof reply, 100), 0);
+	assert_int_equal(mailbox_ask("ipc:///tmp/ifswarm-nobody.ipc", span_of("x"), reply,
+				     sizeof reply, 100),
+			 0);
 }
 
 static void

@@ -1,5 +1,6 @@
-/* What both simulators stand on: deciding actors with their desks, the witness and its log, and the lines to
- * the fronts, all in one process, on a network that loses, repeats and delays. One seed gives one history. */
+/* What both simulators stand on: deciding actors with their desks, the witness and its log, and the
+ * lines to the fronts, all in one process, on a network that loses, repeats and delays. One seed
+ * gives one history. */
 #ifndef IFSWARM_TESTS_SIMULATED_H
 #define IFSWARM_TESTS_SIMULATED_H
 
@@ -106,7 +107,8 @@ must(size_t size)
 	return memory;
 }
 
-/* --- the actor ------------------------------------------------------------------------------------- */
+/* --- the actor
+ * ------------------------------------------------------------------------------------- */
 
 static size_t
 sim_dump(const struct core *core, uint8_t *out)
@@ -135,7 +137,7 @@ static void
 sim_start_actor(void)
 {
 	struct sim_actor *actor = &sim.actor;
-	const uint8_t tail[6]	= { 1, 2, 3, 4, 5, (uint8_t)actor->epoch };
+	const uint8_t tail[6] = { 1, 2, 3, 4, 5, (uint8_t)actor->epoch };
 
 	actor->epoch++;
 	actor->core = actor->fresh(draw(UINT32_MAX));
@@ -145,7 +147,7 @@ sim_start_actor(void)
 	sim_check_equal("after a restart");
 	assert_true(desk_init(&actor->desk, &actor->core, actor->epoch, actor->logged, 500, tail));
 	actor->appending = false;
-	actor->appended	 = false;
+	actor->appended = false;
 }
 
 static void
@@ -163,7 +165,8 @@ sim_crash_actor(void)
 		for (size_t lane = 0; lane < LINK_LANES; lane++) {
 			struct wire *wire = &sim.fronts[f].wires[lane];
 			if (wire->state == WIRE_ASKED) {
-				wire->state = WIRE_REQUEST; /* nng sends it again to the next incarnation */
+				wire->state = WIRE_REQUEST; /* nng sends it again to the next
+							       incarnation */
 				wire->generation++;
 			}
 		}
@@ -175,17 +178,17 @@ static void
 sim_run_actor(void)
 {
 	struct sim_actor *actor = &sim.actor;
-	struct mp_writer w	= mp_writer_of(actor->append, DESK_APPEND_BYTES_MAX + 64);
-	uint64_t ticket		= 0;
+	struct mp_writer w = mp_writer_of(actor->append, DESK_APPEND_BYTES_MAX + 64);
+	uint64_t ticket = 0;
 
 	if (actor->appended) {
-		actor->appended		= false;
-		actor->appending	= false;
+		actor->appended = false;
+		actor->appending = false;
 		const struct span reply = { actor->append_reply, actor->append_reply_count };
 		assert_int_equal(desk_appended(&actor->desk, reply), ACCEPTED);
 	}
 	if (!actor->appending && desk_append(&actor->desk, &w)) {
-		actor->appending    = true;
+		actor->appending = true;
 		actor->append_count = mp_written(&w).count;
 	}
 	w = mp_writer_of(actor->scratch, MESSAGE_BYTES_MAX);
@@ -194,7 +197,7 @@ sim_run_actor(void)
 	while (desk_answer(&actor->desk, sim.now_us, &ticket, &w)) {
 		struct wire *wire = &sim.fronts[ticket >> 1 & 0x7F].wires[ticket & 1];
 		if (wire->state == WIRE_ASKED && wire->generation == ticket >> 8) {
-			wire->state	  = WIRE_REPLY;
+			wire->state = WIRE_REPLY;
 			wire->reply_count = mp_written(&w).count;
 			memcpy(wire->reply, actor->scratch, wire->reply_count);
 		}
@@ -205,7 +208,8 @@ sim_run_actor(void)
 	}
 }
 
-/* --- the witness ------------------------------------------------------------------------------------- */
+/* --- the witness
+ * ------------------------------------------------------------------------------------- */
 
 static void
 sim_make_durable(const struct witness_append *append)
@@ -215,7 +219,7 @@ sim_make_durable(const struct witness_append *append)
 	for (size_t i = 0; i < append->count; i++) {
 		assert_true(actor->logged < SIM_LOG_MAX);
 		struct logged *logged = &actor->log[actor->logged++];
-		logged->command_id    = append->events[i].command_id;
+		logged->command_id = append->events[i].command_id;
 		assert_true(event_from_wire(&append->events[i], &logged->event));
 		actor->shadow.apply(actor->shadow.state, &logged->event);
 	}
@@ -225,7 +229,7 @@ static bool
 sim_is_repeated(const struct witness_append *append)
 {
 	static struct id ids[EVENTS_PER_APPEND_MAX];
-	bool repeated			 = false;
+	bool repeated = false;
 	const struct witness_stream head = { sim.actor.logged, sim.actor.epoch };
 
 	assert_int_equal(witness_check(append, head, &repeated), ACCEPTED);
@@ -240,9 +244,9 @@ static void
 sim_run_witness(void)
 {
 	static struct event_wire wires[EVENTS_PER_APPEND_MAX];
-	struct sim_actor *actor	     = &sim.actor;
+	struct sim_actor *actor = &sim.actor;
 	struct witness_append append = { .events = wires };
-	struct mp_reader r	     = mp_reader_of((struct span) { actor->append, actor->append_count });
+	struct mp_reader r = mp_reader_of((struct span){ actor->append, actor->append_count });
 
 	if (!actor->appending || actor->appended) {
 		return;
@@ -265,7 +269,7 @@ sim_run_witness(void)
 	mp_put_u64(&w, actor->logged - 1);
 	mp_put_u64(&w, actor->logged);
 	actor->append_reply_count = mp_written(&w).count;
-	actor->appended		  = true;
+	actor->appended = true;
 }
 
 static bool
@@ -290,12 +294,13 @@ sim_count_logged(enum event_type type)
 	return count;
 }
 
-/* --- fronts and the network ----------------------------------------------------------------------------- */
+/* --- fronts and the network
+ * ----------------------------------------------------------------------------- */
 
 static void
 sim_start_front(size_t f)
 {
-	struct sim_front *front	 = &sim.fronts[f];
+	struct sim_front *front = &sim.fronts[f];
 	const struct id instance = draw_id();
 
 	link_init(&front->link, f + 1, &instance, front->memory);
@@ -320,8 +325,8 @@ static bool
 sim_run_wire(size_t f, size_t lane)
 {
 	struct sim_front *front = &sim.fronts[f];
-	struct wire *wire	= &front->wires[lane];
-	struct mp_writer w	= mp_writer_of(wire->bytes, MESSAGE_BYTES_MAX);
+	struct wire *wire = &front->wires[lane];
+	struct mp_writer w = mp_writer_of(wire->bytes, MESSAGE_BYTES_MAX);
 
 	switch (wire->state) {
 	case WIRE_FREE:
@@ -334,19 +339,20 @@ sim_run_wire(size_t f, size_t lane)
 		if (!desk_is_busy(&sim.actor.desk)) {
 			wire->state = WIRE_ASKED;
 			wire->generation++;
-			desk_take(&sim.actor.desk, (struct span) { wire->bytes, wire->count },
+			desk_take(&sim.actor.desk, (struct span){ wire->bytes, wire->count },
 				  (uint64_t)wire->generation << 8 | f << 1 | lane, sim.now_us);
 		}
 		return false;
 	case WIRE_ASKED:
 		if (draw(200) == 0) {
-			wire->state = WIRE_REQUEST; /* the connection broke: asked again, the answer is lost */
+			wire->state = WIRE_REQUEST; /* the connection broke: asked again, the answer
+						       is lost */
 			wire->generation++;
 		}
 		return false;
 	case WIRE_REPLY:
 		wire->state = WIRE_FREE;
-		link_reply(&front->link, lane, (struct span) { wire->reply, wire->reply_count });
+		link_reply(&front->link, lane, (struct span){ wire->reply, wire->reply_count });
 		assert_int_not_equal(front->link.state, LINK_LOST);
 		return true;
 	}
@@ -359,13 +365,13 @@ sim_begin(uint64_t seed, size_t fronts)
 {
 	struct sim_actor *actor = &sim.actor;
 
-	sim.seed	= seed;
-	sim.random	= seed * 2654435761u + 1;
-	sim.now_us	= (uint64_t)1800000000 * 1000 * 1000;
+	sim.seed = seed;
+	sim.random = seed * 2654435761u + 1;
+	sim.now_us = (uint64_t)1800000000 * 1000 * 1000;
 	sim.front_count = fronts;
-	actor->logged	= 0;
-	actor->epoch	= 0;
-	actor->shadow	= actor->fresh(1);
+	actor->logged = 0;
+	actor->epoch = 0;
+	actor->shadow = actor->fresh(1);
 	sim_start_actor();
 	for (size_t f = 0; f < fronts; f++) {
 		memset(&sim.fronts[f].ids, 0, sizeof sim.fronts[f].ids);
@@ -391,8 +397,8 @@ sim_end(void)
 static void
 sim_allocate(size_t fronts)
 {
-	sim.actor.log	  = must(SIM_LOG_MAX * sizeof *sim.actor.log);
-	sim.actor.append  = must(DESK_APPEND_BYTES_MAX + 64);
+	sim.actor.log = must(SIM_LOG_MAX * sizeof *sim.actor.log);
+	sim.actor.append = must(DESK_APPEND_BYTES_MAX + 64);
 	sim.actor.scratch = must(MESSAGE_BYTES_MAX);
 	for (size_t f = 0; f < fronts; f++) {
 		sim.fronts[f].memory = must(LINK_BYTES_MAX);

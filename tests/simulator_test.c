@@ -1,5 +1,5 @@
-/* The signaling simulator: session and its gateways under crashes. A failing seed is printed and can be given
- * as the argument.
+/* The signaling simulator: session and its gateways under crashes. A failing seed is printed and
+ * can be given as the argument.
  *
  * What must hold, whatever happens:
  *   - the state that the log gives equals the live one, always;
@@ -36,8 +36,10 @@ static struct world {
 static struct core
 fresh(uint64_t seed)
 {
-	const struct session_sizes sizes = { .agents = 64, .rooms = 16, .names = 64, .recent = 8192 };
-	struct session_state *state	 = session_new(&sizes, seed);
+	const struct session_sizes sizes = {
+		.agents = 64, .rooms = 16, .names = 64, .recent = 8192
+	};
+	struct session_state *state = session_new(&sizes, seed);
 
 	assert_non_null(state);
 	return session_core(state);
@@ -49,7 +51,8 @@ discard(struct core core)
 	session_free(core.state);
 }
 
-/* --- what agents do ------------------------------------------------------------------------------------- */
+/* --- what agents do
+ * ------------------------------------------------------------------------------------- */
 
 static void
 start_gateway(size_t g)
@@ -75,12 +78,12 @@ register_agent(size_t g, size_t a, struct command *command)
 {
 	struct gateway *gateway = &world.gateways[g];
 
-	gateway->connections[a]		   = ++gateway->next_connection * 100 + g;
-	gateway->sent[a]		   = 0;
-	command->type			   = COMMAND_REGISTER;
+	gateway->connections[a] = ++gateway->next_connection * 100 + g;
+	gateway->sent[a] = 0;
+	command->type = COMMAND_REGISTER;
 	command->register_agent.connection = gateway->connections[a];
-	command->register_agent.agent	   = draw_id();
-	command->register_agent.room	   = draw_id();
+	command->register_agent.agent = draw_id();
+	command->register_agent.room = draw_id();
 	agent_name(&command->register_agent.agent_name, g * AGENTS_PER_GATEWAY + a);
 	name_set(&command->register_agent.room_name, "default", 7);
 }
@@ -89,9 +92,9 @@ static void
 agent_acts(size_t g)
 {
 	struct gateway *gateway = &world.gateways[g];
-	const size_t a		= draw(AGENTS_PER_GATEWAY);
-	struct command command	= { .trace_id = draw_id() };
-	struct span body	= { 0 };
+	const size_t a = draw(AGENTS_PER_GATEWAY);
+	struct command command = { .trace_id = draw_id() };
+	struct span body = { 0 };
 	uint64_t numbers[2];
 
 	if (sim.fronts[g].link.count > LINK_BATCHES_MAX / 16) {
@@ -100,24 +103,25 @@ agent_acts(size_t g)
 	if (gateway->connections[a] == 0) {
 		register_agent(g, a, &command);
 	} else if (world.agents_may_leave && draw(30) == 0) {
-		command.type		 = COMMAND_LEAVE;
+		command.type = COMMAND_LEAVE;
 		command.leave.connection = gateway->connections[a];
-		command.leave.reason	 = LEAVE_CLOSED;
-		gateway->connections[a]	 = 0;
+		command.leave.reason = LEAVE_CLOSED;
+		gateway->connections[a] = 0;
 	} else {
-		command.type		  = COMMAND_SIGNAL;
+		command.type = COMMAND_SIGNAL;
 		command.signal.connection = gateway->connections[a];
-		command.signal.kind	  = SIGNAL_OFFER;
+		command.signal.kind = SIGNAL_OFFER;
 		agent_name(&command.signal.from, g * AGENTS_PER_GATEWAY + a);
 		agent_name(&command.signal.to, draw(GATEWAYS * AGENTS_PER_GATEWAY));
 		numbers[0] = gateway->connections[a];
 		numbers[1] = ++gateway->sent[a];
-		body	   = (struct span) { (const uint8_t *)numbers, sizeof numbers };
+		body = (struct span){ (const uint8_t *)numbers, sizeof numbers };
 	}
 	assert_true(sim_put(g, &command, body));
 }
 
-/* --- what gateways hear ---------------------------------------------------------------------------------- */
+/* --- what gateways hear
+ * ---------------------------------------------------------------------------------- */
 
 static struct heard *
 find_heard(uint64_t receiver, uint64_t sender)
@@ -128,7 +132,7 @@ find_heard(uint64_t receiver, uint64_t sender)
 		}
 	}
 	assert_true(world.heard_count < sizeof world.heard / sizeof world.heard[0]);
-	world.heard[world.heard_count] = (struct heard) { receiver, sender, 0 };
+	world.heard[world.heard_count] = (struct heard){ receiver, sender, 0 };
 	return &world.heard[world.heard_count++];
 }
 
@@ -150,7 +154,8 @@ check_delivery(uint64_t receiver, struct span body)
 static bool
 reveals_an_event(enum notice_type type)
 {
-	return type == NOTICE_DELIVER || type == NOTICE_JOINED || type == NOTICE_LEFT || type == NOTICE_REGISTERED;
+	return type == NOTICE_DELIVER || type == NOTICE_JOINED || type == NOTICE_LEFT ||
+	       type == NOTICE_REGISTERED;
 }
 
 static void
@@ -161,7 +166,8 @@ take_notices(size_t g)
 
 	while (link_notice(&sim.fronts[g].link, &notice, &body)) {
 		if (reveals_an_event(notice.type) && !sim_is_durable(&notice.command_id)) {
-			SIM_FAIL("a notice of type %d came before its event was durable", notice.type);
+			SIM_FAIL("a notice of type %d came before its event was durable",
+				 notice.type);
 		}
 		if (notice.type == NOTICE_DELIVER) {
 			check_delivery(notice.deliver.connection, body);
@@ -169,13 +175,14 @@ take_notices(size_t g)
 	}
 }
 
-/* --- histories -------------------------------------------------------------------------------------------- */
+/* --- histories
+ * -------------------------------------------------------------------------------------------- */
 
 static void
 step(bool busy)
 {
 	const uint64_t choice = draw(1000);
-	const size_t g	      = draw(GATEWAYS);
+	const size_t g = draw(GATEWAYS);
 
 	sim.now_us += draw(2000);
 	if (busy && choice < 300) {
@@ -200,7 +207,8 @@ step(bool busy)
 static void
 run_seed(uint64_t seed, bool gateways_may_die, bool agents_may_leave)
 {
-	world = (struct world) { .gateways_may_die = gateways_may_die, .agents_may_leave = agents_may_leave };
+	world = (struct world){ .gateways_may_die = gateways_may_die,
+				.agents_may_leave = agents_may_leave };
 	sim_begin(seed, GATEWAYS);
 	for (int i = 0; i < STEPS; i++) {
 		step(true);
@@ -210,7 +218,8 @@ run_seed(uint64_t seed, bool gateways_may_die, bool agents_may_leave)
 	}
 	const uint64_t signals = sim_count_logged(EVENT_SDP_OFFER_RELAYED);
 	assert_true(signals > 100);
-	/* What was logged for a receiver that left before it could be told again after a crash is not owed. */
+	/* What was logged for a receiver that left before it could be told again after a crash is
+	 * not owed. */
 	const bool all_stay = !gateways_may_die && !agents_may_leave;
 	if (world.delivered > signals || (all_stay && world.delivered != signals)) {
 		SIM_FAIL("%llu signals in the log, %llu delivered", (unsigned long long)signals,
@@ -259,7 +268,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(given_gateways_that_die_too_then_nothing_comes_twice_or_late),
 	};
 
-	sim.actor.fresh	  = fresh;
+	sim.actor.fresh = fresh;
 	sim.actor.discard = discard;
 	sim_allocate(GATEWAYS);
 	if (argc > 1) {

@@ -1,5 +1,6 @@
-/* The TURN simulator: the allocation actor and its relays under crashes, with clients that allocate, refresh,
- * permit, bind and send. A failing seed is printed and can be given as the argument.
+/* The TURN simulator: the allocation actor and its relays under crashes, with clients that
+ * allocate, refresh, permit, bind and send. A failing seed is printed and can be given as the
+ * argument.
  *
  * What must hold, whatever happens:
  *   - the state that the log gives equals the live one, always;
@@ -11,7 +12,7 @@
 #include "actors/relay.h"
 #include "protocol/turn.h"
 
-enum { RELAYS = 2, CLIENTS = 6, STEPS = 6000, SEEDS = 6, DATAGRAM = 1500 };
+enum { RELAYS = 2, CLIENTS = 6, STEPS = 6000, SEEDS = 30, DATAGRAM = 1500 };
 
 struct sim_relay {
 	struct relay *relay;
@@ -35,18 +36,18 @@ static struct world {
 static struct address
 address_v4(uint8_t a, uint8_t d, uint16_t port)
 {
-	return (struct address) { ADDRESS_IPV4, { a, 51, 100, d }, port };
+	return (struct address){ ADDRESS_IPV4, { a, 51, 100, d }, port };
 }
 
 static const struct allocation_limits *
 limits(void)
 {
 	static struct allocation_limits limits = { .allocations_max = 64,
-						   .peers_max	    = 512,
-						   .names_max	    = 64,
-						   .user_quota	    = 0,
-						   .lifetime_max_s  = 60,
-						   .seed	    = 1 };
+						   .peers_max = 512,
+						   .names_max = 64,
+						   .user_quota = 0,
+						   .lifetime_max_s = 60,
+						   .seed = 1 };
 	return &limits;
 }
 
@@ -65,14 +66,15 @@ discard(struct core core)
 	allocation_free(core.state);
 }
 
-/* --- a relay's worldly half, played ------------------------------------------------------------------------ */
+/* --- a relay's worldly half, played
+ * ------------------------------------------------------------------------ */
 
 static bool
 on_ask(void *context, struct command *command)
 {
 	struct sim_relay *relay = context;
 
-	return sim_put(relay->number, command, (struct span) { 0 });
+	return sim_put(relay->number, command, (struct span){ 0 });
 }
 
 /* A success of a request that changed something: some event must have made it so. */
@@ -86,9 +88,9 @@ check_reply(struct span bytes)
 		bool durable = false;
 		for (size_t i = 0; i < sim.actor.logged && !durable; i++) {
 			const struct event *event = &sim.actor.log[i].event;
-			durable = event->type == EVENT_TURN_ALLOCATION_CREATED
-				  && memcmp(&event->turn_allocation_created.transaction, &message.transaction,
-					    sizeof message.transaction) == 0;
+			durable = event->type == EVENT_TURN_ALLOCATION_CREATED &&
+				  memcmp(&event->turn_allocation_created.transaction,
+					 &message.transaction, sizeof message.transaction) == 0;
 		}
 		if (!durable) {
 			SIM_FAIL("an Allocate was answered before it was durable");
@@ -129,26 +131,26 @@ on_close(void *context, uint32_t socket)
 static void
 start_relay(size_t r)
 {
-	struct sim_relay *relay	    = &world.relays[r];
+	struct sim_relay *relay = &world.relays[r];
 	struct relay_config *config = &relay->config;
-	const uint16_t port	    = relay->next_port;
-	const struct nonce_key key  = { { 7 } };
+	const uint16_t port = relay->next_port;
+	const struct nonce_key key = { { 7 } };
 
 	relay_free(relay->relay);
-	*relay = (struct sim_relay) { .number = r, .next_port = port == 0 ? 50000 : port };
-	config->number		     = r + 1;
-	config->listener_count	     = 1;
-	config->listeners[0]	     = address_v4(192, (uint8_t)r, 3478);
-	config->serves_ipv4	     = true;
-	config->usage_interval_s     = 5;
+	*relay = (struct sim_relay){ .number = r, .next_port = port == 0 ? 50000 : port };
+	config->number = r + 1;
+	config->listener_count = 1;
+	config->listeners[0] = address_v4(192, (uint8_t)r, 3478);
+	config->serves_ipv4 = true;
+	config->usage_interval_s = 5;
 	config->unauthenticated_rate = 0;
-	config->limits		     = *limits();
-	config->seed[0]		     = (uint8_t)(1 + draw(200));
+	config->limits = *limits();
+	config->seed[0] = (uint8_t)(1 + draw(200));
 	assert_null(credentials_init(&config->credentials, "ifswarm", &key, 600));
 	config->credentials.open = true;
 	peer_policy_init(&config->policy, 49152, 65535);
 	assert_null(peer_policy_add_allow(&config->policy, "198.51.100.0/24"));
-	relay->sink  = (struct relay_sink) { relay, on_ask, on_reply, on_open, on_close };
+	relay->sink = (struct relay_sink){ relay, on_ask, on_reply, on_open, on_close };
 	relay->relay = relay_new(config, &relay->sink);
 	sim_start_front(r);
 }
@@ -161,23 +163,25 @@ take_notices(size_t r)
 
 	while (link_notice(&sim.fronts[r].link, &notice, &body)) {
 		/* With events, or without because they came before; a refusal has none. */
-		if (notice.type == NOTICE_DECIDED && notice.decided.verdict == ACCEPTED && body.count > 0
-		    && !sim_is_durable(&notice.command_id)) {
+		if (notice.type == NOTICE_DECIDED && notice.decided.verdict == ACCEPTED &&
+		    body.count > 0 && !sim_is_durable(&notice.command_id)) {
 			SIM_FAIL("a decision was told before it was durable");
 		}
 		relay_handle_notice(world.relays[r].relay, &notice, body, sim.now_us);
 	}
 }
 
-/* --- what clients do ------------------------------------------------------------------------------------------ */
+/* --- what clients do
+ * ------------------------------------------------------------------------------------------ */
 
 static void
 send_datagram(size_t r, size_t client, struct span datagram)
 {
-	struct sim_relay *relay	    = &world.relays[r];
+	struct sim_relay *relay = &world.relays[r];
 	const struct address source = address_v4(203, (uint8_t)client, (uint16_t)(1000 + r));
-	struct relay_answer answer  = relay_handle_client(relay->relay, 0, &source, datagram, sim.now_us);
-	struct address relayed	    = relay->config.listeners[0];
+	struct relay_answer answer =
+		relay_handle_client(relay->relay, 0, &source, datagram, sim.now_us);
+	struct address relayed = relay->config.listeners[0];
 
 	switch (answer.action) {
 	case RELAY_DROP:
@@ -195,7 +199,8 @@ send_datagram(size_t r, size_t client, struct span datagram)
 			relay->next_port = 50000;
 		}
 		relay->sockets_open++;
-		relay_bound(relay->relay, answer.pending, relay->next_socket++ % RELAY_SOCKETS_MAX, &relayed);
+		relay_bound(relay->relay, answer.pending, relay->next_socket++ % RELAY_SOCKETS_MAX,
+			    &relayed);
 		break;
 	}
 }
@@ -204,22 +209,24 @@ static void
 client_acts(size_t r)
 {
 	uint8_t memory[DATAGRAM];
-	static const uint16_t methods[] = { TURN_ALLOCATE, TURN_ALLOCATE, TURN_REFRESH, TURN_CREATE_PERMISSION,
+	static const uint16_t methods[] = { TURN_ALLOCATE,     TURN_ALLOCATE,
+					    TURN_REFRESH,      TURN_CREATE_PERMISSION,
 					    TURN_CHANNEL_BIND, TURN_CHANNEL_BIND };
-	const size_t client		= draw(CLIENTS);
-	const uint64_t choice		= draw(12);
-	const struct address peer	= address_v4(198, (uint8_t)draw(3), (uint16_t)(2000 + draw(2)));
-	struct transaction transaction	= { { 0 } };
+	const size_t client = draw(CLIENTS);
+	const uint64_t choice = draw(12);
+	const struct address peer = address_v4(198, (uint8_t)draw(3), (uint16_t)(2000 + draw(2)));
+	struct transaction transaction = { { 0 } };
 
 	if (choice >= sizeof methods / sizeof methods[0]) {
 		/* ChannelData on one of a few channels, bound or not. */
 		const uint8_t data[] = { 0x40, (uint8_t)draw(4), 0, 8, 1, 2, 3, 4, 5, 6, 7, 8 };
-		send_datagram(r, client, (struct span) { data, sizeof data });
+		send_datagram(r, client, (struct span){ data, sizeof data });
 		return;
 	}
 	world.transactions += draw(8) != 0; /* or the one before comes again */
 	memcpy(transaction.bytes, &world.transactions, sizeof world.transactions);
-	struct stun_writer w = stun_writer_of(memory, sizeof memory, methods[choice], STUN_REQUEST, &transaction);
+	struct stun_writer w =
+		stun_writer_of(memory, sizeof memory, methods[choice], STUN_REQUEST, &transaction);
 	if (methods[choice] == TURN_ALLOCATE) {
 		stun_put_u32(&w, STUN_REQUESTED_TRANSPORT, (uint32_t)TURN_TRANSPORT_UDP << 24);
 	} else if (methods[choice] == TURN_REFRESH) {
@@ -233,13 +240,15 @@ client_acts(size_t r)
 	send_datagram(r, client, stun_written(&w));
 }
 
-/* --- histories --------------------------------------------------------------------------------------------------- */
+/* --- histories
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void
 step(bool busy)
 {
 	const uint64_t choice = draw(1000);
-	const size_t r	      = draw(RELAYS);
+	const size_t r = draw(RELAYS);
 
 	sim.now_us += draw(4000);
 	if (busy && choice < 300) {
@@ -281,7 +290,7 @@ static void
 check_views(void)
 {
 	const struct allocation_state *state = sim.actor.core.state;
-	uint32_t seen			     = 0;
+	uint32_t seen = 0;
 
 	for (size_t r = 0; r < RELAYS; r++) {
 		const uint32_t held = relay_allocations(world.relays[r].relay);
@@ -292,7 +301,8 @@ check_views(void)
 		seen += held;
 	}
 	if (seen != state->table.rows_used) {
-		SIM_FAIL("the actor holds %u allocations, the relays %u", state->table.rows_used, seen);
+		SIM_FAIL("the actor holds %u allocations, the relays %u", state->table.rows_used,
+			 seen);
 	}
 }
 
@@ -302,7 +312,7 @@ run_seed(uint64_t seed, bool relays_may_die)
 	for (size_t r = 0; r < RELAYS; r++) {
 		relay_free(world.relays[r].relay);
 	}
-	world = (struct world) { .relays_may_die = relays_may_die };
+	world = (struct world){ .relays_may_die = relays_may_die };
 	sim_begin(seed, RELAYS);
 	for (size_t r = 0; r < RELAYS; r++) {
 		start_relay(r);
@@ -319,8 +329,8 @@ run_seed(uint64_t seed, bool relays_may_die)
 	assert_true(world.successes > 100);
 	assert_true(world.relayed_up > 100);
 	if (!relays_may_die && bytes_logged() != world.relayed_up) {
-		SIM_FAIL("%llu bytes relayed, %llu in the log", (unsigned long long)world.relayed_up,
-			 (unsigned long long)bytes_logged());
+		SIM_FAIL("%llu bytes relayed, %llu in the log",
+			 (unsigned long long)world.relayed_up, (unsigned long long)bytes_logged());
 	}
 	sim_end();
 }
@@ -349,11 +359,12 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(given_crashes_of_allocation_and_witness_then_every_byte_is_in_the_log),
+		cmocka_unit_test(
+			given_crashes_of_allocation_and_witness_then_every_byte_is_in_the_log),
 		cmocka_unit_test(given_relays_that_die_too_then_views_and_sockets_agree),
 	};
 
-	sim.actor.fresh	  = fresh;
+	sim.actor.fresh = fresh;
 	sim.actor.discard = discard;
 	sim_allocate(RELAYS);
 	if (argc > 1) {

@@ -13,15 +13,16 @@ joined(uint8_t command)
 {
 	struct event event = { .type = EVENT_GATEWAY_ATTACHED, .occurred_us = 5 };
 
-	event.command_id.bytes[0]	   = command;
-	event.gateway_attached.gateway	   = 1;
+	event.command_id.bytes[0] = command;
+	event.gateway_attached.gateway = 1;
 	event.gateway_attached.instance.bytes[0] = 7;
 	return event;
 }
 
 /* [stream, epoch, version, [event …]], as it follows REQUEST_APPEND. */
 static struct span
-encode(uint8_t *memory, size_t size, uint64_t stream, uint64_t version, const struct event *events, size_t count)
+encode(uint8_t *memory, size_t size, uint64_t stream, uint64_t version, const struct event *events,
+       size_t count)
 {
 	struct mp_writer w = mp_writer_of(memory, size);
 
@@ -39,13 +40,14 @@ encode(uint8_t *memory, size_t size, uint64_t stream, uint64_t version, const st
 static void
 appends_are_read_or_refused(void **unused)
 {
-	const struct event good	      = joined(1);
-	struct event nobodys	      = joined(0);
-	struct event other_stream     = { .type = EVENT_TURN_ALLOCATION_REFRESHED, .command_id = { { 1 } } };
+	const struct event good = joined(1);
+	struct event nobodys = joined(0);
+	struct event other_stream = { .type = EVENT_TURN_ALLOCATION_REFRESHED,
+				      .command_id = { { 1 } } };
 	static const struct {
 		const char *when;
 		uint64_t stream;
-		int event; /* 0 good, 1 nobody's, 2 of another stream, 3 none */
+		int event;  /* 0 good, 1 nobody's, 2 of another stream, 3 none */
 		size_t cut; /* bytes missing at the end */
 		enum verdict then;
 	} rows[] = {
@@ -63,8 +65,11 @@ appends_are_read_or_refused(void **unused)
 		uint8_t memory[1024];
 		struct event_wire wires[4];
 		struct witness_append append = { .events = wires };
-		const struct event *event = rows[i].event == 0 ? &good : rows[i].event == 1 ? &nobodys : &other_stream;
-		struct span bytes = encode(memory, sizeof memory, rows[i].stream, 0, event, rows[i].event != 3);
+		const struct event *event = rows[i].event == 0   ? &good
+					    : rows[i].event == 1 ? &nobodys
+								 : &other_stream;
+		struct span bytes =
+			encode(memory, sizeof memory, rows[i].stream, 0, event, rows[i].event != 3);
 		bytes.count -= rows[i].cut;
 		struct mp_reader r = mp_reader_of(bytes);
 		print_message("%s\n", rows[i].when);
@@ -76,8 +81,9 @@ static void
 an_unknown_event_type_is_refused(void **unused)
 {
 	/* [1, 3, 0, [[65535, 1, …]]] */
-	const uint8_t bytes[] = { 1, 3, 0, 0x91, 0x98, 0xCD, 0xFF, 0xFF, 1, 5, 0xC0, 0xC0, 0, 0x90, 0x90 };
-	struct mp_reader r    = mp_reader_of((struct span) { bytes, sizeof bytes });
+	const uint8_t bytes[] = { 1, 3, 0,    0x91, 0x98, 0xCD, 0xFF, 0xFF,
+				  1, 5, 0xC0, 0xC0, 0,    0x90, 0x90 };
+	struct mp_reader r = mp_reader_of((struct span){ bytes, sizeof bytes });
 	struct event_wire wires[4];
 	struct witness_append append = { .events = wires };
 
@@ -106,10 +112,13 @@ heads_decide_who_may_append(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		const struct witness_append append = { 1, rows[i].epoch, rows[i].version, rows[i].count, NULL };
-		bool repeated			   = false;
+		const struct witness_append append = { 1, rows[i].epoch, rows[i].version,
+						       rows[i].count, NULL };
+		bool repeated = false;
 		print_message("%s\n", rows[i].when);
-		assert_int_equal(witness_check(&append, (struct witness_stream) { .version = 10, .epoch = 4 }, &repeated),
+		assert_int_equal(witness_check(&append,
+					       (struct witness_stream){ .version = 10, .epoch = 4 },
+					       &repeated),
 				 rows[i].then);
 		assert_int_equal(repeated, rows[i].repeated);
 	}
@@ -118,9 +127,9 @@ heads_decide_who_may_append(void **unused)
 static void
 the_same_commands_are_recognised(void **unused)
 {
-	struct event_wire wires[2]	   = { { .command_id = { { 1 } } }, { .command_id = { { 2 } } } };
+	struct event_wire wires[2] = { { .command_id = { { 1 } } }, { .command_id = { { 2 } } } };
 	const struct witness_append append = { 1, 4, 7, 2, wires };
-	struct id logged[]		   = { { { 1 } }, { { 2 } }, { { 3 } } };
+	struct id logged[] = { { { 1 } }, { { 2 } }, { { 3 } } };
 
 	(void)unused;
 	assert_true(witness_same_commands(&append, logged, 3));

@@ -1,5 +1,6 @@
-/* What actors say to one another, as a hostile or broken front might say it: any bytes as a request, and any
- * bytes as the commands of a front that is attached. The allocation actor stands behind the desk. */
+/* What actors say to one another, as a hostile or broken front might say it: any bytes as a
+ * request, and any bytes as the commands of a front that is attached. The allocation actor stands
+ * behind the desk. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,11 @@ static void
 drain(uint64_t now_us)
 {
 	const uint8_t durable[] = { 0x93, ACCEPTED, 1, 2 };
-	struct mp_writer w	= mp_writer_of(out, MESSAGE_BYTES_MAX);
-	uint64_t ticket		= 0;
+	struct mp_writer w = mp_writer_of(out, MESSAGE_BYTES_MAX);
+	uint64_t ticket = 0;
 
-	if (desk_append(&desk, &w) && desk_appended(&desk, (struct span) { durable, sizeof durable }) != ACCEPTED) {
+	if (desk_append(&desk, &w) &&
+	    desk_appended(&desk, (struct span){ durable, sizeof durable }) != ACCEPTED) {
 		abort();
 	}
 	w = mp_writer_of(out, MESSAGE_BYTES_MAX);
@@ -48,11 +50,12 @@ request(enum request kind, size_t elements)
 static void
 take(struct span bytes)
 {
-	/* The desk borrows the request, and `out` is written while it is taken: give it memory of its own. */
+	/* The desk borrows the request, and `out` is written while it is taken: give it memory of
+	 * its own. */
 	uint8_t *copy = malloc(bytes.count + 1);
 
 	memcpy(copy, bytes.at, bytes.count);
-	desk_take(&desk, (struct span) { copy, bytes.count }, 1, NOW_US);
+	desk_take(&desk, (struct span){ copy, bytes.count }, 1, NOW_US);
 	free(copy);
 	drain(NOW_US);
 }
@@ -66,14 +69,15 @@ start(void)
 	const uint8_t tail[6] = { 1 };
 
 	if (state == NULL) {
-		out   = malloc(MESSAGE_BYTES_MAX);
+		out = malloc(MESSAGE_BYTES_MAX);
 		state = allocation_new(&limits);
-		core  = allocation_core(state);
+		core = allocation_core(state);
 		if (!desk_init(&desk, &core, EPOCH, 0, 4, tail)) {
 			abort();
 		}
 	}
-	/* An actor that has forgotten the front takes it for a new incarnation: the desk starts it over. */
+	/* An actor that has forgotten the front takes it for a new incarnation: the desk starts it
+	 * over. */
 	allocation_clear(state);
 	struct mp_writer w = request(REQUEST_ATTACH, 3);
 	take(mp_written(&w));
@@ -87,12 +91,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	start();
 	if (data[0] == 0) {
-		take((struct span) { data + 1, size - 1 });
+		take((struct span){ data + 1, size - 1 });
 	} else {
 		struct mp_writer w = request(REQUEST_COMMANDS, 6);
 		mp_put_u64(&w, EPOCH);
 		mp_put_u64(&w, 1);
-		mp_put_raw(&w, (struct span) { data + 1, size - 1 });
+		mp_put_raw(&w, (struct span){ data + 1, size - 1 });
 		take(mp_written(&w));
 	}
 	desk_tick(&desk, NOW_US + 1);
