@@ -111,7 +111,7 @@ write_file(const struct fixture *f, const char *name, const char *bytes, size_t 
 	assert_int_equal(fclose(file), 0);
 }
 
-/* Copies a file within the directory's parent, so that it can come back later. */
+/* Runs a command of /bin/sh beside the data directory. */
 static inline void
 shell(const struct fixture *f, const char *format)
 {
