@@ -13,9 +13,6 @@
 
 enum { FLIPS = 96 };
 
-static char base[] = "/tmp/ifswarm-bytes-XXXXXX";
-static char truth[128];
-
 static void
 count_finding(void *context, const struct finding *finding)
 {
@@ -116,13 +113,13 @@ enum flip { FLIP_REFUSED, FLIP_FOUND, FLIP_MATTERS_NOT, FLIP_MISSED };
 static enum flip
 judge(const struct digest *before)
 {
-	struct options options = { .ask = ASK_VERIFY, .data_dir = truth };
+	struct options options = { .ask = ASK_VERIFY, .data_dir = fixture_truth };
 	uint64_t findings = 0;
 	struct source source;
 	struct digest after;
 	char fault[512];
 
-	if (!source_open(&source, truth, fault, sizeof fault)) {
+	if (!source_open(&source, fixture_truth, fault, sizeof fault)) {
 		return FLIP_REFUSED;
 	}
 	verify_log(&options, &source, count_finding, &findings);
@@ -154,10 +151,10 @@ a_flipped_byte_is_found_or_does_not_matter(void **state)
 	char fault[512];
 
 	(void)state;
-	assert_true(source_open(&source, truth, fault, sizeof fault));
+	assert_true(source_open(&source, fixture_truth, fault, sizeof fault));
 	assert_true(read_contents(source.reader, &before));
 	source_close(&source);
-	snprintf(path, sizeof path, "%s/witness.db", truth);
+	snprintf(path, sizeof path, "%s/witness.db", fixture_truth);
 	const int file = open(path, O_RDWR);
 	assert_true(file >= 0);
 	const off_t size = lseek(file, 0, SEEK_END);
@@ -181,33 +178,11 @@ a_flipped_byte_is_found_or_does_not_matter(void **state)
 	assert_true(counts[FLIP_FOUND] > FLIPS / 2);
 }
 
-static int
-set_up(void **state)
-{
-	(void)state;
-	if (mkdtemp(base) == NULL) {
-		return 1;
-	}
-	snprintf(truth, sizeof truth, "%s/true", base);
-	fixture_make(truth);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	char line[256];
-
-	(void)state;
-	snprintf(line, sizeof line, "rm -rf %s", base);
-	return system(line);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(
 		a_flipped_byte_is_found_or_does_not_matter) };
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);
 }

@@ -13,8 +13,6 @@
 
 enum { OUTPUT_MAX = 1 << 20 };
 
-static char base[] = "/tmp/ifswarm-replay-XXXXXX";
-static char data[128];
 static char output[OUTPUT_MAX];
 
 static int
@@ -22,7 +20,7 @@ run(const char *arguments)
 {
 	char line[1024];
 
-	snprintf(line, sizeof line, "%s/ifreplay --data-dir %s %s 2>&1", IFSWARM_BIN, data,
+	snprintf(line, sizeof line, "%s/ifreplay --data-dir %s %s 2>&1", IFSWARM_BIN, fixture_truth,
 		 arguments);
 	FILE *pipe = popen(line, "r");
 	assert_non_null(pipe);
@@ -133,7 +131,8 @@ without_keys_handles_stand_for_names(void **state)
 	char line[512];
 
 	(void)state;
-	snprintf(line, sizeof line, "mv %s/private/wrap.key %s/wrap.key", data, base);
+	snprintf(line, sizeof line, "mv %s/private/wrap.key %s/wrap.key", fixture_truth,
+		 fixture_base);
 	assert_int_equal(system(line), 0);
 	assert_int_equal(run("log --type agent_registered"), 0);
 	assert_non_null(strstr(output, "agent=a0000000000000000000000000000001"));
@@ -144,7 +143,8 @@ without_keys_handles_stand_for_names(void **state)
 	assert_non_null(strstr(output, "registered in room b0000000000000000000000000000001"));
 	assert_int_equal(run("state"), 0);
 	assert_non_null(strstr(output, "reproduced"));
-	snprintf(line, sizeof line, "mv %s/wrap.key %s/private/wrap.key", base, data);
+	snprintf(line, sizeof line, "mv %s/wrap.key %s/private/wrap.key", fixture_base,
+		 fixture_truth);
 	assert_int_equal(system(line), 0);
 }
 
@@ -172,11 +172,11 @@ follow_shows_what_is_appended(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_open(&f, data);
+	fixture_open(&f, fixture_truth);
 	snprintf(line, sizeof line,
 		 "exec %s/ifreplay --data-dir %s follow --json --type turn_request_refused"
 		 " --from 0 & echo $!; wait",
-		 IFSWARM_BIN, data);
+		 IFSWARM_BIN, fixture_truth);
 	FILE *pipe = popen(line, "r");
 	assert_non_null(pipe);
 	read_line(pipe);
@@ -198,28 +198,6 @@ follow_shows_what_is_appended(void **state)
 	fixture_close(&f);
 }
 
-static int
-set_up(void **state)
-{
-	(void)state;
-	if (mkdtemp(base) == NULL) {
-		return 1;
-	}
-	snprintf(data, sizeof data, "%s/data", base);
-	fixture_make(data);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	char line[256];
-
-	(void)state;
-	snprintf(line, sizeof line, "rm -rf %s", base);
-	return system(line);
-}
-
 int
 main(void)
 {
@@ -230,5 +208,5 @@ main(void)
 		cmocka_unit_test(follow_shows_what_is_appended),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);
 }

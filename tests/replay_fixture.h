@@ -336,4 +336,30 @@ fixture_make(const char *directory)
 	fixture_close(&f);
 }
 
+/* A group of tests has the whole story in a directory of its own: give cmocka these two. */
+static char fixture_base[] = "/tmp/ifswarm-replay-XXXXXX";
+static char fixture_truth[sizeof fixture_base + sizeof "/true"];
+
+static inline int
+fixture_set_up(void **state)
+{
+	(void)state;
+	if (mkdtemp(fixture_base) == NULL) {
+		return 1;
+	}
+	snprintf(fixture_truth, sizeof fixture_truth, "%s/true", fixture_base);
+	fixture_make(fixture_truth);
+	return 0;
+}
+
+static inline int
+fixture_tear_down(void **state)
+{
+	char line[256];
+
+	(void)state;
+	snprintf(line, sizeof line, "rm -rf %s", fixture_base);
+	return system(line);
+}
+
 #endif

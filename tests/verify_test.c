@@ -11,8 +11,6 @@
 
 enum { SEEN_MAX = 64 };
 
-static char base[] = "/tmp/ifswarm-verify-XXXXXX";
-static char truth[128];
 static char other[128];
 static char copy[128];
 
@@ -50,7 +48,7 @@ tamper(const char *sql, const char *command)
 		 "rm -rf %s && cp -r %s %s && sqlite3 %s/witness.db \"SELECT 'DROP TRIGGER ' || "
 		 "name || ';' "
 		 "FROM sqlite_master WHERE type = 'trigger'\" | sqlite3 %s/witness.db",
-		 copy, truth, copy, copy, copy);
+		 copy, fixture_truth, copy, copy, copy);
 	shell(line);
 	if (*sql != '\0') {
 		snprintf(line, sizeof line, "sqlite3 -batch %s/witness.db \"%s\"", copy, sql);
@@ -286,7 +284,7 @@ a_clean_cut_needs_an_outside_checkpoint(void **state)
 	char outside[256];
 
 	(void)state;
-	snprintf(outside, sizeof outside, "%s/head", truth);
+	snprintf(outside, sizeof outside, "%s/head", fixture_truth);
 	tamper("DELETE FROM event WHERE seq >= 616; DELETE FROM sealed WHERE id >= 1232; DELETE "
 	       "FROM checkpoint WHERE size > 616; "
 	       "DELETE FROM snapshot; UPDATE stream_head SET version = 566, last_seq = 615 WHERE "
@@ -315,26 +313,13 @@ a_clean_cut_needs_an_outside_checkpoint(void **state)
 static int
 set_up(void **state)
 {
-	(void)state;
-	if (mkdtemp(base) == NULL) {
+	if (fixture_set_up(state) != 0) {
 		return 1;
 	}
-	snprintf(truth, sizeof truth, "%s/true", base);
-	snprintf(other, sizeof other, "%s/other", base);
-	snprintf(copy, sizeof copy, "%s/copy", base);
-	fixture_make(truth);
+	snprintf(other, sizeof other, "%s/other", fixture_base);
+	snprintf(copy, sizeof copy, "%s/copy", fixture_base);
 	fixture_make(other);
 	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	char line[256];
-
-	(void)state;
-	snprintf(line, sizeof line, "rm -rf %s", base);
-	return system(line);
 }
 
 int
@@ -347,5 +332,5 @@ main(void)
 		cmocka_unit_test(a_clean_cut_needs_an_outside_checkpoint),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, fixture_tear_down);
 }
