@@ -1,5 +1,6 @@
 #include "protocol/types.h"
 
+#include <assert.h>
 #include <string.h>
 
 bool
@@ -60,11 +61,12 @@ text_set(struct text *out, const char *word)
 	return true;
 }
 
-/* Decodes one scalar value; 0 when the bytes are not the shortest form of one (RFC 3629). */
-static size_t
+size_t
 utf8_scalar(const uint8_t *at, size_t left, uint32_t *out)
 {
 	static const uint32_t smallest[5] = { 0, 0, 0x80, 0x800, 0x10000 };
+
+	assert(left > 0);
 	const size_t count = at[0] < 0x80   ? 1
 			     : at[0] < 0xC0 ? 0
 			     : at[0] < 0xE0 ? 2

@@ -65,6 +65,10 @@ bool text_equal(const struct text *a, const char *word);
 bool name_set(struct name *out, const char *bytes, size_t count);
 bool text_set(struct text *out, const char *word);
 
+/* How many bytes the first scalar value of `left` > 0 bytes takes, and which it is; 0 (and `out` as
+ * it was) when they do not begin with the shortest form of one (RFC 3629). */
+size_t utf8_scalar(const uint8_t *at, size_t left, uint32_t *out);
+
 /* True if the name is 1 to NAME_BYTES_MAX bytes of valid UTF-8 without control characters (C0, DEL,
  * C1). */
 bool name_is_wellformed(const struct name *name);

@@ -5,36 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Decodes one scalar value (RFC 3629); 0 if the bytes are not its shortest form. */
-static size_t
-scalar_at(const uint8_t *at, size_t left, uint32_t *out)
-{
-	static const uint32_t smallest[5] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t count = 1;
-
-	if (at[0] >= 0x80) {
-		count = at[0] < 0xC0   ? 0
-			: at[0] < 0xE0 ? 2
-			: at[0] < 0xF0 ? 3
-			: at[0] < 0xF8 ? 4
-				       : 0;
-	}
-	if (count == 0 || count > left) {
-		return 0;
-	}
-	uint32_t value = count == 1 ? at[0] : at[0] & (0x7Fu >> count);
-	for (size_t i = 1; i < count; i++) {
-		if ((at[i] & 0xC0) != 0x80) {
-			return 0;
-		}
-		value = value << 6 | (at[i] & 0x3Fu);
-	}
-	if (value < smallest[count] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) {
-		return 0;
-	}
-	*out = value;
-	return count;
-}
+#include "protocol/types.h"
 
 static bool
 is_harmless(uint32_t scalar)
@@ -60,7 +31,7 @@ static size_t
 show_next(char shown[17], size_t *shown_count, const uint8_t *at, size_t left)
 {
 	uint32_t scalar = 0;
-	const size_t used = scalar_at(at, left, &scalar);
+	const size_t used = utf8_scalar(at, left, &scalar);
 
 	if (used > 0 && scalar != '\\' && is_harmless(scalar)) {
 		memcpy(shown, at, used);

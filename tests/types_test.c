@@ -57,6 +57,37 @@ names_are_wellformed_or_not(void **unused)
 }
 
 static void
+scalars_are_decoded(void **unused)
+{
+	static const struct {
+		const char *when;
+		const char *bytes;
+		size_t count;
+		size_t used;
+		uint32_t then;
+	} rows[] = {
+		{ "a letter, and more", "ab", 2, 1, 'a' },
+		{ "a control character", "\x1B", 1, 1, 0x1B },
+		{ "two bytes", "\xC3\xA4", 2, 2, 0xE4 },
+		{ "three bytes", "\xE3\x83\x9E", 3, 3, 0x30DE },
+		{ "four bytes", "\xF0\x9F\x90\x9D", 4, 4, 0x1F41D },
+		{ "bytes beyond the count", "\xC3\xA4", 1, 0, 77 },
+		{ "a surrogate", "\xED\xA0\x80", 3, 0, 77 },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		uint32_t scalar = 77;
+
+		print_message("  %s\n", rows[i].when);
+		assert_int_equal(
+			utf8_scalar((const uint8_t *)rows[i].bytes, rows[i].count, &scalar),
+			rows[i].used);
+		assert_int_equal(scalar, rows[i].then);
+	}
+}
+
+static void
 names_and_words_end_at_their_bound(void **unused)
 {
 	char bytes[NAME_BYTES_MAX + 2];
@@ -150,6 +181,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_wellformed_or_not),
+		cmocka_unit_test(scalars_are_decoded),
 		cmocka_unit_test(names_and_words_end_at_their_bound),
 		cmocka_unit_test(names_are_compared_whole),
 		cmocka_unit_test(hex_goes_both_ways),
