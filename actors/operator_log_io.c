@@ -21,6 +21,7 @@ struct operator_log {
 	struct uuid_generator ids;
 	enum progress progress;
 	uint64_t retry_us; /* after a refusal: not before */
+	enum verdict refusal; /* the last, until there is none */
 	uint64_t epoch;
 	uint64_t version; /* of the stream: what the next append expects */
 	size_t first;     /* the queue: a ring */
@@ -127,6 +128,17 @@ read_verdict(struct mp_reader *r, size_t elements)
 	return verdict;
 }
 
+/* Said once for each reason, tried again every second. */
+static void
+refused(struct operator_log *log, const char *what, enum verdict verdict)
+{
+	if (verdict != log->refusal) {
+		log_warning("the witness refuses %s: %s", what, verdict_text(verdict));
+	}
+	log->refusal = verdict;
+	log->retry_us = time_monotonic_us() + RETRY_US;
+}
+
 static void
 take_claim(struct operator_log *log, struct span reply)
 {
@@ -135,10 +147,10 @@ take_claim(struct operator_log *log, struct span reply)
 
 	log->progress = UNCLAIMED;
 	if (verdict != ACCEPTED) {
-		log_warning("the witness refuses the supervisor's stream: %s",
-			    verdict_text(verdict));
+		refused(log, "the supervisor's stream", verdict);
 		return;
 	}
+	log->refusal = ACCEPTED;
 	const uint64_t epoch = mp_get_u64(&r);
 	mp_get_u64(&r); /* the log's size */
 	const uint64_t version = mp_get_u64(&r);
@@ -162,8 +174,7 @@ take_append(struct operator_log *log, struct span reply)
 		log->count -= log->in_flight;
 		log->progress = IDLE;
 	} else {
-		log_warning("the witness refuses deployment events: %s", verdict_text(verdict));
-		log->retry_us = time_monotonic_us() + RETRY_US;
+		refused(log, "deployment events", verdict);
 		log->progress = UNCLAIMED;
 	}
 	log->in_flight = 0;

@@ -20,7 +20,6 @@ enum {
 	ANSWER_BYTES = 256,
 	PUBLISH_US = 1000 * 1000,
 	IDLE_MS = 100,
-	FULL_RETRY_US = 1000 * 1000,
 };
 
 /* The answer to one request of the current transaction; it leaves when that is durable. */
@@ -38,11 +37,31 @@ struct witness {
 	bool in_transaction;
 	bool failed;
 	uint64_t published_us;
-	uint64_t full_until_us;
+	bool full; /* and it was said */
 	struct event_wire events[EVENTS_PER_APPEND_MAX];
 	struct id ids[EVENTS_PER_APPEND_MAX];
 	uint64_t seqs[EVENTS_PER_APPEND_MAX];
 };
+
+/* Said once; evidence_io.h tells what happens meanwhile. */
+static void
+say_full(struct witness *w)
+{
+	if (!w->full) {
+		log_error("the disk is full: new work is refused, running calls go on: make room where "
+			  "the data directory lies");
+	}
+	w->full = true;
+}
+
+static void
+say_resumed(struct witness *w)
+{
+	if (w->full && !evidence_is_suspended(w->evidence)) {
+		log_info("there is room on the disk again: work goes on");
+		w->full = false;
+	}
+}
 
 static enum verdict
 verdict_of(struct witness *w, enum evidence_result result)
@@ -53,7 +72,7 @@ verdict_of(struct witness *w, enum evidence_result result)
 	case EVIDENCE_REFUSED:
 		return REFUSED_NOT_CANONICAL;
 	case EVIDENCE_FULL:
-		w->full_until_us = time_monotonic_us() + FULL_RETRY_US;
+		say_full(w);
 		return REFUSED_SUSPENDED;
 	case EVIDENCE_READ_ONLY:
 		return REFUSED_SUSPENDED;
@@ -221,6 +240,7 @@ commit_and_answer(struct witness *w)
 		if (verdict != ACCEPTED) {
 			refuse_all(w, verdict);
 		}
+		say_resumed(w);
 	}
 	/* After a fault of the disk nobody hears anything: whether it was written is not known. */
 	if (!w->failed) {
