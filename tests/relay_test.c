@@ -490,6 +490,31 @@ threat_C17_open_means_open(void **unused)
 	world_free(world);
 }
 
+static void
+threat_C16_words_without_a_key_change_nothing(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+	const struct transaction transaction = { { 77 } };
+	uint8_t memory[DATAGRAM_MAX];
+	struct stun_message message;
+	struct stun_writer w;
+
+	allocate(world, "ann", ANN);
+	w = stun_writer_of(memory, sizeof memory, TURN_REFRESH, STUN_REQUEST, &transaction);
+	stun_put_u32(&w, STUN_LIFETIME, 0);
+	stun_put(&w, STUN_USERNAME, "bob", 3);
+	stun_put(&w, STUN_REALM, "elsewhere", 9);
+	stun_put(&w, STUN_NONCE, world->nonce, world->nonce_bytes);
+	client_sends(world, ANN, stun_written(&w));
+	pump(world);
+	message = last_reply(world);
+	assert_int_equal(message.class, STUN_ERROR);
+	/* The allocation lives on, and it is still ann's. */
+	assert_int_equal(request(world, ANN, (struct ask){ REFRESH, .lifetime = 600 }), 0);
+	world_free(world);
+}
+
 int
 main(void)
 {
@@ -508,6 +533,7 @@ main(void)
 		cmocka_unit_test(threat_A1_to_A17_what_is_not_stun_is_dropped),
 		cmocka_unit_test(threat_C14_refusals_are_folded),
 		cmocka_unit_test(threat_C3_a_nonce_is_for_one_client_and_some_time),
+		cmocka_unit_test(threat_C16_words_without_a_key_change_nothing),
 		cmocka_unit_test(threat_C17_open_means_open),
 	};
 
