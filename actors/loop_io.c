@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "actors/desk.h"
 #include "actors/mailbox_io.h"
@@ -35,6 +36,7 @@ struct loop {
 	uint8_t *scratch; /* one message */
 	uint64_t ticked_us;
 	bool failed;
+	pid_t parent; /* the supervisor */
 };
 
 struct claim {
@@ -238,6 +240,11 @@ end_in_order(struct loop *loop)
 	const uint64_t deadline_us = time_monotonic_us() + CLOSE_WAIT_US;
 	bool closed = false;
 
+	if (getppid() != loop->parent) {
+		/* The supervisor was killed, and the witness went with it: a crash is a restart. */
+		log_warning("the supervisor is gone: stopped at once, the next start ends what is open");
+		return;
+	}
 	while (!loop->failed && time_monotonic_us() < deadline_us) {
 		closed = desk_close(&loop->desk, time_now_us());
 		if (closed && desk_is_idle(&loop->desk) &&
@@ -260,6 +267,7 @@ loop_run(const struct loop_options *options)
 		return 1;
 	}
 	loop->options = options;
+	loop->parent = getppid();
 	const bool opened = open_all(loop);
 	if (opened) {
 		while (!signals_stop() && !loop->failed) {
