@@ -10,13 +10,15 @@
 static EVP_MAC_CTX *
 hmac_open(const char *digest)
 {
-	char name[16];
+	char name[16] = "";
+
+	/* Before the parameter is made: its length is taken from the name there and then. */
+	assert(strlen(digest) < sizeof name);
+	strcpy(name, digest);
 	const OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
 		OSSL_PARAM_construct_end(),
 	};
-
-	strcpy(name, digest);
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	EVP_MAC_CTX *context = EVP_MAC_CTX_new(mac);
 	assert(context != NULL);
