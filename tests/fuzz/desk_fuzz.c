@@ -63,9 +63,11 @@ take(struct span bytes)
 static void
 start(void)
 {
-	const struct allocation_limits limits = {
-		.allocations_max = 64, .peers_max = 256, .user_quota = 8, .lifetime_max_s = 3600
-	};
+	const struct allocation_limits limits = { .allocations_max = 64,
+						  .peers_max = 256,
+						  .names_max = 64,
+						  .user_quota = 8,
+						  .lifetime_max_s = 3600 };
 	const uint8_t tail[6] = { 1 };
 
 	if (state == NULL) {
