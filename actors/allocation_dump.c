@@ -163,7 +163,11 @@ allocation_roster(const void *opaque, struct mp_writer *w)
 		const struct allocation *allocation = &state->table.rows[rows[i]];
 		mp_put_array(w, ROSTER_ELEMENTS);
 		mp_put_id(w, &allocation->id);
-		write_name(w, &allocation->user_name);
+		if (allocation->user_name.length == 0) {
+			mp_put_id(w, &allocation->user); /* sealed away: still told apart */
+		} else {
+			write_name(w, &allocation->user_name);
+		}
 		mp_put_u64(w, allocation->relay);
 		address_write(w, &allocation->client);
 		address_write(w, &allocation->relayed);

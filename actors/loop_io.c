@@ -169,6 +169,19 @@ take_requests(struct loop *loop)
 	}
 }
 
+/* A snapshot that was refused (the witness was restarted meanwhile, the disk is full) costs time at
+ * the next start and nothing else. */
+static void
+note_snapshot(struct span reply)
+{
+	struct mp_reader r = mp_reader_of(reply);
+
+	mp_get_array(&r, 1);
+	if (mp_get_u64(&r) != ACCEPTED || r.bad) {
+		log_warning("the snapshot was not kept: the next start reads more of the log");
+	}
+}
+
 static void
 take_replies(struct loop *loop)
 {
@@ -177,8 +190,8 @@ take_replies(struct loop *loop)
 
 	while (mailbox_reply(loop->witness, &lane, &reply)) {
 		if (lane == LANE_SNAPSHOT) {
-			continue; /* a snapshot that was refused costs time at the next start,
-				     nothing else */
+			note_snapshot(reply);
+			continue;
 		}
 		const enum verdict verdict = desk_appended(&loop->desk, reply);
 		if (verdict != ACCEPTED) {
@@ -242,7 +255,8 @@ end_in_order(struct loop *loop)
 
 	if (getppid() != loop->parent) {
 		/* The supervisor was killed, and the witness went with it: a crash is a restart. */
-		log_warning("the supervisor is gone: stopped at once, the next start ends what is open");
+		log_warning("the supervisor is gone: stopped at once, the next start ends what is "
+			    "open");
 		return;
 	}
 	while (!loop->failed && time_monotonic_us() < deadline_us) {

@@ -245,6 +245,17 @@ session_restore(void *state, struct span dump, struct span personal)
 	return mp_reader_is_done(&r) && (names == NULL || mp_reader_is_done(&p));
 }
 
+/* Whose name is sealed away is still told apart by the handle. */
+static void
+write_name_or_handle(struct mp_writer *w, const struct name *name, const struct id *handle)
+{
+	if (name->length == 0) {
+		mp_put_id(w, handle);
+	} else {
+		write_name(w, name);
+	}
+}
+
 void
 session_roster(const void *state, struct mp_writer *w)
 {
@@ -256,8 +267,9 @@ session_roster(const void *state, struct mp_writer *w)
 
 		if (agent->room != SLOT_NONE) {
 			mp_put_array(w, 3);
-			write_name(w, &s->rooms[agent->room].name);
-			write_name(w, &agent->name);
+			const struct room *room = &s->rooms[agent->room];
+			write_name_or_handle(w, &room->name, &room->room);
+			write_name_or_handle(w, &agent->name, &agent->agent);
 			mp_put_u64(w, agent->gateway);
 		}
 	}
