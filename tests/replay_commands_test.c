@@ -141,6 +141,9 @@ without_keys_handles_stand_for_names(void **state)
 	assert_non_null(strstr(output, "agent_name        (sealed)"));
 	assert_int_equal(run("agent a0000000000000000000000000000001"), 0);
 	assert_non_null(strstr(output, "registered in room b0000000000000000000000000000001"));
+	assert_int_equal(run("state --at 44 --json"), 0);
+	assert_non_null(strstr(output, "\"agent\":\"a0000000000000000000000000000001\""));
+	assert_non_null(strstr(output, "\"room\":\"b0000000000000000000000000000001\""));
 	assert_int_equal(run("state"), 0);
 	assert_non_null(strstr(output, "reproduced"));
 	snprintf(line, sizeof line, "mv %s/wrap.key %s/private/wrap.key", fixture_base,
