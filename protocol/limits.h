@@ -6,12 +6,13 @@ enum {
 	/* Names: agent ids, room names, user names (a TURN USERNAME is "expiry:agent"). */
 	NAME_BYTES_MAX = 256,
 	TEXT_BYTES_MAX = 64,
+	JSON_BYTES_MAX = 1024, /* the metadata of a claim */
 
 	/* Evidence (EVIDENCE section 1 and 3). */
 	ENTRY_BYTES_MAX	       = 65535,
 	ENTRY_ELEMENTS	       = 15,
 	SEALED_PARTS_MAX       = 2,
-	SEALED_BYTES_MAX       = 1024,
+	SEALED_BYTES_MAX       = 4096, /* a claim: five names, its metadata, an address */
 	TILE_HASHES	       = 256,
 	EVENTS_PER_COMMAND_MAX = 32,
 	EVENTS_PER_APPEND_MAX  = 4096,
@@ -64,6 +65,7 @@ enum {
 	MESSAGE_BYTES_MAX = 16 * 1024 * 1024,
 };
 
+_Static_assert(5 * (NAME_BYTES_MAX + 3) + JSON_BYTES_MAX + 3 + 21 <= SEALED_BYTES_MAX, "a claim fits one part");
 _Static_assert(CHANNEL_LIFETIME_S >= PERMISSION_LIFETIME_S, "a channel outlives its permission");
 _Static_assert(SESSION_NAMES_MAX <= KNOWN_NAMES_MAX, "a directory holds them");
 _Static_assert(PERMIT_PEERS_MAX <= EVENTS_PER_COMMAND_MAX, "one event for each peer");

@@ -51,6 +51,30 @@ address_read(struct mp_reader *r, struct address *address)
 }
 
 static void
+write_json(struct mp_writer *w, const struct json_text *json)
+{
+	if (json->length == 0) {
+		mp_put_nil(w);
+	} else {
+		mp_put_str(w, json->bytes, json->length);
+	}
+}
+
+static void
+read_json(struct mp_reader *r, struct json_text *out)
+{
+	if (mp_take_nil(r)) {
+		return;
+	}
+	const struct span bytes = mp_get_str(r, JSON_BYTES_MAX);
+	if (bytes.count == 0) {
+		r->bad = true;
+		return;
+	}
+	json_text_set(out, (const char *)bytes.at, bytes.count);
+}
+
+static void
 write_field(struct mp_writer *w, const struct field *field, const void *record)
 {
 	const void *value = (const uint8_t *)record + field->offset;
@@ -79,6 +103,9 @@ write_field(struct mp_writer *w, const struct field *field, const void *record)
 		break;
 	case FIELD_TEXT:
 		mp_put_str(w, text->bytes, text->length);
+		break;
+	case FIELD_JSON:
+		write_json(w, value);
 		break;
 	case FIELD_ADDRESS:
 		address_write(w, value);
@@ -134,6 +161,9 @@ read_field(struct mp_reader *r, const struct field *field, void *record)
 		break;
 	case FIELD_TEXT:
 		read_text(r, value);
+		break;
+	case FIELD_JSON:
+		read_json(r, value);
 		break;
 	case FIELD_ADDRESS:
 		address_read(r, value);
@@ -274,6 +304,7 @@ field_print(char *out, size_t size, const struct field *field, const void *recor
 	const void *value = (const uint8_t *)record + field->offset;
 	const struct name *name = value;
 	const struct text *text = value;
+	const struct json_text *json = value;
 
 	assert(size >= FIELD_PRINT_MAX);
 	out[0] = '\0';
@@ -297,6 +328,9 @@ field_print(char *out, size_t size, const struct field *field, const void *recor
 		break;
 	case FIELD_TEXT:
 		print_escaped(out, size, text->bytes, text->length);
+		break;
+	case FIELD_JSON:
+		print_escaped(out, size, json->bytes, json->length);
 		break;
 	case FIELD_ADDRESS:
 		address_print(out, size, value);

@@ -17,6 +17,7 @@ enum field_kind {
 	FIELD_TRANSACTION, /* bin12 */
 	FIELD_NAME,        /* str, nil when empty */
 	FIELD_TEXT,        /* str */
+	FIELD_JSON,        /* str, nil when empty */
 	FIELD_ADDRESS,     /* bin: 4 or 16 bytes of IP, 2 bytes of port, big-endian; nil for none */
 };
 
@@ -27,6 +28,7 @@ enum field_kind {
 #define FIELD_TYPE_TRANSACTION struct transaction
 #define FIELD_TYPE_NAME        struct name
 #define FIELD_TYPE_TEXT        struct text
+#define FIELD_TYPE_JSON        struct json_text
 #define FIELD_TYPE_ADDRESS     struct address
 
 enum field_place {
@@ -64,7 +66,7 @@ struct id record_subject(struct record_shape shape, unsigned part, const void *r
 /* One value in words, as an audit prints it, terminated and never longer than `size`: a number,
  * hex, a name with control characters escaped, "192.0.2.1:3478". "" for nil. Returns `out`. */
 const char *field_print(char *out, size_t size, const struct field *field, const void *record);
-enum { FIELD_PRINT_MAX = 4 * NAME_BYTES_MAX + 1 };
+enum { FIELD_PRINT_MAX = 4 * JSON_BYTES_MAX + 1 };
 
 /* The FIELD_ADDRESS encoding by itself, for dumps. Reading leaves `address` alone (zeroed by the
  * caller) at nil. */

@@ -48,6 +48,18 @@ name_set(struct name *out, const char *bytes, size_t count)
 }
 
 bool
+json_text_set(struct json_text *out, const char *bytes, size_t count)
+{
+	memset(out, 0, sizeof *out);
+	if (count > JSON_BYTES_MAX) {
+		return false;
+	}
+	memcpy(out->bytes, bytes, count);
+	out->length = (uint16_t)count;
+	return true;
+}
+
+bool
 text_set(struct text *out, const char *word)
 {
 	const size_t count = strlen(word);

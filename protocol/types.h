@@ -40,6 +40,12 @@ struct text {
 	char bytes[TEXT_BYTES_MAX];
 };
 
+/* What a stranger reports beside the name of an event: one compact JSON value; length 0 for none. */
+struct json_text {
+	uint16_t length;
+	char bytes[JSON_BYTES_MAX];
+};
+
 /* A transport address, canonical: IPv4-in-IPv6 is IPv4. Port in host order. */
 struct address {
 	uint8_t family;    /* ADDRESS_NONE, ADDRESS_IPV4, ADDRESS_IPV6 */
@@ -64,6 +70,7 @@ bool text_equal(const struct text *a, const char *word);
 /* From a terminated string; false (and `out` empty) when it is too long. */
 bool name_set(struct name *out, const char *bytes, size_t count);
 bool text_set(struct text *out, const char *word);
+bool json_text_set(struct json_text *out, const char *bytes, size_t count);
 
 /* How many bytes the first scalar value of `left` > 0 bytes takes, and which it is; 0 (and `out` as
  * it was) when they do not begin with the shortest form of one (RFC 3629). */

@@ -71,6 +71,8 @@ is_empty(const struct telling *t, const struct field *field)
 		return id_is_none(value);
 	case FIELD_NAME:
 		return ((const struct name *)value)->length == 0;
+	case FIELD_JSON:
+		return ((const struct json_text *)value)->length == 0;
 	case FIELD_ADDRESS:
 		return ((const struct address *)value)->family == ADDRESS_NONE;
 	case FIELD_U64:
@@ -141,6 +143,7 @@ add_value(struct paper *out, const struct telling *t, const struct field *field,
 	const void *value = value_of(t, field);
 	const struct name *name = value;
 	const struct text *text = value;
+	const struct json_text *json = value;
 	const struct name *known = known_name(t, field);
 	char shown[ADDRESS_PRINT_MAX];
 
@@ -168,6 +171,9 @@ add_value(struct paper *out, const struct telling *t, const struct field *field,
 		break;
 	case FIELD_TEXT:
 		paper_add_escaped(out, text->bytes, text->length);
+		break;
+	case FIELD_JSON:
+		paper_add_escaped(out, json->bytes, json->length);
 		break;
 	case FIELD_ADDRESS:
 		address_print(shown, sizeof shown, value);

@@ -65,6 +65,7 @@ field_json(const struct field *field, const void *record)
 	const void *value = (const uint8_t *)record + field->offset;
 	const struct name *name = value;
 	const struct text *text = value;
+	const struct json_text *json = value;
 
 	switch (field->kind) {
 	case FIELD_U64:
@@ -79,6 +80,8 @@ field_json(const struct field *field, const void *record)
 		return name->length == 0 ? json_null() : words(name->bytes, name->length);
 	case FIELD_TEXT:
 		return words(text->bytes, text->length);
+	case FIELD_JSON:
+		return json->length == 0 ? json_null() : words(json->bytes, json->length);
 	case FIELD_ADDRESS:
 		return address(value);
 	}

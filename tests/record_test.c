@@ -42,6 +42,9 @@ fill(void *record, const struct field *field, unsigned round)
 	case FIELD_TEXT:
 		text_set(value, "a word");
 		break;
+	case FIELD_JSON:
+		json_text_set(value, "{}", 2);
+		break;
 	case FIELD_ADDRESS:
 		*(struct address *)value = (struct address){
 			.family = round % 2 == 0 ? ADDRESS_IPV4 : ADDRESS_IPV6,

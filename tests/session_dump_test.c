@@ -33,9 +33,11 @@ forget_names(struct event *event)
 		uint8_t *at = (uint8_t *)event_fields(event) + field->offset;
 
 		if (field->place == PLACE_SEALED0 || field->place == PLACE_SEALED1) {
+			/* Empty is what has no length and no family. */
 			memset(at, 0,
-			       field->kind == FIELD_NAME ? sizeof(struct name)
-							 : sizeof(struct address));
+			       field->kind == FIELD_NAME   ? sizeof(struct name)
+			       : field->kind == FIELD_JSON ? sizeof(struct json_text)
+							   : sizeof(struct address));
 		}
 	}
 }
