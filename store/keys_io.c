@@ -23,7 +23,7 @@ struct keys {
 };
 
 /* "IFSK". */
-static const struct db_kind keys_kind = {
+const struct db_kind keys_kind = {
 	.name = "the key store",
 	.application_id = 0x4946534B,
 	.user_version = 1,

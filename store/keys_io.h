@@ -12,6 +12,8 @@
 #include "store/lookup_io.h"
 #include "store/seal.h"
 
+extern const struct db_kind keys_kind; /* keys.db */
+
 struct data_key {
 	struct id subject;
 	uint64_t month;
