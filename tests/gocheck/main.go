@@ -1,0 +1,383 @@
+// gocheck checks an export bundle with the code that Go's checksum database runs on: golang.org/x/mod/sumdb/note
+// for signatures, golang.org/x/mod/sumdb/tlog for the tree. Nothing of ours decides here but the reading of files.
+//
+//	gocheck [-log-key KEY] [-export-key KEY] FOLDER
+//
+// Built offline with Debian's golang-golang-x-mod-dev: GO111MODULE=off GOPATH=/usr/share/gocode go build main.go
+package main
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+type manifest struct {
+	Origin       string `json:"origin"`
+	LogKey       string `json:"log_key"`
+	ExportKey    string `json:"export_key"`
+	Size         int64  `json:"size"`
+	Root         string `json:"root"`
+	From         int64  `json:"from"`
+	End          int64  `json:"end"`
+	Disclosed    int64  `json:"disclosed"`
+	Omitted      int64  `json:"omitted"`
+	PreviousSize *int64 `json:"previous_size"`
+	PreviousRoot string `json:"previous_root"`
+	Sums         string `json:"sha256sums"`
+}
+
+type bundle struct {
+	folder string
+	m      manifest
+	log    note.Verifier
+	tree   tlog.Tree
+	leaves map[int64]tlog.Hash
+}
+
+var unlisted = map[string]bool{"SHA256SUMS": true, "manifest.json": true, "manifest.json.note": true,
+	"manifest.json.sig": true, "manifest.json.tsr": true, "custody.jsonl": true}
+
+func (b *bundle) read(name string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(b.folder, filepath.FromSlash(name)))
+}
+
+// checkSums: every file but the few that cannot be listed is the one that was exported, and there is no other.
+func (b *bundle) checkSums() error {
+	text, err := b.read("SHA256SUMS")
+	if err != nil {
+		return err
+	}
+	listed := map[string]string{}
+	for _, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
+		digest, name, ok := strings.Cut(line, "  ")
+		if _, twice := listed[name]; !ok || twice || unlisted[name] {
+			return fmt.Errorf("SHA256SUMS: line %q", line)
+		}
+		listed[name] = digest
+	}
+	err = filepath.WalkDir(b.folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, _ := filepath.Rel(b.folder, path)
+		if !entry.Type().IsRegular() {
+			return fmt.Errorf("%q is not a plain file", name)
+		}
+		if unlisted[name] {
+			return nil
+		}
+		data, err := b.read(name)
+		if err != nil {
+			return err
+		}
+		found := sha256.Sum256(data)
+		if listed[name] != hex.EncodeToString(found[:]) {
+			return fmt.Errorf("%q: expected %q, found %x", name, listed[name], found)
+		}
+		delete(listed, name)
+		return nil
+	})
+	for name := range listed {
+		if err == nil {
+			err = fmt.Errorf("%q is missing", name)
+		}
+	}
+	return err
+}
+
+// trusted gives the key that was handed in (itself, or a file that holds it), or else the stated one.
+func trusted(given, stated string) (string, error) {
+	if text, err := os.ReadFile(given); err == nil {
+		given = strings.TrimSpace(string(text))
+	}
+	if given != "" && given != stated {
+		return "", fmt.Errorf("expected %q, found %q", given, stated)
+	}
+	return stated, nil
+}
+
+func (b *bundle) checkManifest(logKey, exportKey string) error {
+	text, err := b.read("manifest.json")
+	if err != nil {
+		return err
+	}
+	if err = json.Unmarshal(text, &b.m); err != nil {
+		return err
+	}
+	if exportKey, err = trusted(exportKey, b.m.ExportKey); err != nil {
+		return fmt.Errorf("the export key: %v", err)
+	}
+	if logKey, err = trusted(logKey, b.m.LogKey); err != nil {
+		return fmt.Errorf("the log key: %v", err)
+	}
+	if b.log, err = note.NewVerifier(logKey); err != nil {
+		return err
+	}
+	exporter, err := note.NewVerifier(exportKey)
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(text)
+	if err = b.checkSignatures(text, exportKey, exporter, digest[:]); err != nil {
+		return err
+	}
+	sums, err := b.read("SHA256SUMS")
+	if found := sha256.Sum256(sums); err != nil || b.m.Sums != hex.EncodeToString(found[:]) {
+		return fmt.Errorf("SHA256SUMS: expected %q, found %x, %v", b.m.Sums, found, err)
+	}
+	return nil
+}
+
+func (b *bundle) checkSignatures(text []byte, key string, exporter note.Verifier, digest []byte) error {
+	data, err := b.read("manifest.json.note")
+	if err != nil {
+		return err
+	}
+	opened, err := note.Open(data, note.VerifierList(exporter))
+	if err != nil {
+		return fmt.Errorf("manifest.json.note: %v", err)
+	}
+	expected := fmt.Sprintf("ifswarm export manifest v1\n%s\n%s\n", b.m.Origin, base64.StdEncoding.EncodeToString(digest))
+	if opened.Text != expected {
+		return fmt.Errorf("manifest.json.note: expected %q, found %q", expected, opened.Text)
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.SplitN(key, "+", 3)[2])
+	signature, readErr := b.read("manifest.json.sig")
+	if err != nil || readErr != nil || !ed25519.Verify(raw[1:], text, signature) {
+		return fmt.Errorf("manifest.json.sig does not verify")
+	}
+	return nil
+}
+
+// checkpoint reads a note of this log.
+func (b *bundle) checkpoint(data []byte) (tree tlog.Tree, err error) {
+	opened, err := note.Open(data, note.VerifierList(b.log))
+	if err != nil {
+		return tree, err
+	}
+	lines := strings.Split(opened.Text, "\n")
+	if len(lines) != 4 || lines[0] != b.log.Name() || lines[0] != b.m.Origin {
+		return tree, fmt.Errorf("%q is no checkpoint of %s", opened.Text, b.m.Origin)
+	}
+	if tree.N, err = strconv.ParseInt(lines[1], 10, 64); err != nil {
+		return tree, err
+	}
+	tree.Hash, err = tlog.ParseHash(lines[2])
+	return tree, err
+}
+
+func (b *bundle) checkCheckpoint() error {
+	data, err := b.read("log/checkpoint")
+	if err != nil {
+		return err
+	}
+	if b.tree, err = b.checkpoint(data); err != nil {
+		return fmt.Errorf("log/checkpoint: %v", err)
+	}
+	if b.m.Size != b.tree.N || b.m.Root != b.tree.Hash.String() || b.m.From < 0 || b.m.From >= b.m.End || b.m.End > b.m.Size {
+		return fmt.Errorf("manifest.json: expected size %d and root %s, found %d and %s", b.tree.N, b.tree.Hash, b.m.Size, b.m.Root)
+	}
+	return nil
+}
+
+func (b *bundle) addLeaf(seq int64, leaf tlog.Hash) error {
+	if _, twice := b.leaves[seq]; twice || seq < b.m.From || seq >= b.m.End {
+		return fmt.Errorf("seq %d is outside the range or there twice", seq)
+	}
+	b.leaves[seq] = leaf
+	return nil
+}
+
+type row struct {
+	Seq   int64  `json:"seq"`
+	Leaf  string `json:"leaf_hash"`
+	Entry []byte `json:"entry_b64"`
+}
+
+func (b *bundle) eachRow(name string, visit func(row) error) (count int64, err error) {
+	data, err := b.read(name)
+	if err != nil {
+		return 0, err
+	}
+	for _, line := range bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n")) {
+		var r row
+		if len(line) == 0 {
+			continue
+		}
+		if err = json.Unmarshal(line, &r); err == nil {
+			err = visit(r)
+		}
+		if err != nil {
+			return count, fmt.Errorf("%s line %d: %v", name, count+1, err)
+		}
+		count++
+	}
+	return count, nil
+}
+
+func (b *bundle) readLeaves() error {
+	b.leaves = map[int64]tlog.Hash{}
+	disclosed, err := b.eachRow("data/events.jsonl", func(r row) error {
+		leaf := tlog.RecordHash(r.Entry)
+		if hex.EncodeToString(leaf[:]) != r.Leaf {
+			return fmt.Errorf("leaf hash: expected %s, found %x", r.Leaf, leaf)
+		}
+		return b.addLeaf(r.Seq, leaf)
+	})
+	if err != nil {
+		return err
+	}
+	omitted, err := b.eachRow("data/omissions.jsonl", func(r row) error {
+		var leaf tlog.Hash
+		if count, err := hex.Decode(leaf[:], []byte(r.Leaf)); err != nil || count != tlog.HashSize {
+			return fmt.Errorf("leaf hash %q", r.Leaf)
+		}
+		return b.addLeaf(r.Seq, leaf)
+	})
+	if err == nil && (disclosed != b.m.Disclosed || omitted != b.m.Omitted || disclosed+omitted != b.m.End-b.m.From) {
+		err = fmt.Errorf("expected %d disclosed and %d omitted of %d, found %d and %d", b.m.Disclosed, b.m.Omitted,
+			b.m.End-b.m.From, disclosed, omitted)
+	}
+	return err
+}
+
+// tiles gives tlog the tiles of the bundle. C2SP's paths are Go's without the height.
+type tiles struct{ b *bundle }
+
+func (t tiles) Height() int                     { return 8 }
+func (t tiles) SaveTiles([]tlog.Tile, [][]byte) {}
+func (t tiles) ReadTiles(list []tlog.Tile) (all [][]byte, err error) {
+	for _, tile := range list {
+		data, err := t.b.read("log/tile/" + strings.TrimPrefix(tile.Path(), "tile/8/"))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, data)
+	}
+	return all, nil
+}
+
+// checkLeaves: tlog authenticates each tile against the signed root before it gives a hash of it.
+func (b *bundle) checkLeaves() error {
+	var places []int64
+	var seqs []int64
+	for seq := b.m.From; seq < b.m.End; seq++ {
+		places = append(places, tlog.StoredHashIndex(0, seq))
+		seqs = append(seqs, seq)
+	}
+	hashes, err := tlog.TileHashReader(b.tree, tiles{b}).ReadHashes(places)
+	if err != nil {
+		return err
+	}
+	for n, seq := range seqs {
+		if b.leaves[seq] != hashes[n] {
+			return fmt.Errorf("seq %d: expected %s, found %s", seq, hashes[n], b.leaves[seq])
+		}
+	}
+	return nil
+}
+
+// proof reads one of our two kinds of proof files.
+func (b *bundle) proof(name, first, word string) (number int64, hashes []tlog.Hash, tree tlog.Tree, err error) {
+	data, err := b.read(name)
+	if err != nil {
+		return
+	}
+	head, signed, _ := strings.Cut(string(data), "\n\n")
+	lines := strings.Split(head, "\n")
+	if len(lines) < 2 || lines[0] != first || !strings.HasPrefix(lines[1], word+" ") {
+		err = fmt.Errorf("not a proof of this kind")
+		return
+	}
+	if number, err = strconv.ParseInt(lines[1][len(word)+1:], 10, 64); err != nil {
+		return
+	}
+	for _, line := range lines[2:] {
+		hash, parseErr := tlog.ParseHash(line)
+		if parseErr != nil {
+			return 0, nil, tree, parseErr
+		}
+		hashes = append(hashes, hash)
+	}
+	tree, err = b.checkpoint([]byte(signed))
+	return
+}
+
+func (b *bundle) checkInclusion() error {
+	names, err := filepath.Glob(filepath.Join(b.folder, "proofs", "*.tlog-proof"))
+	sort.Strings(names)
+	for _, path := range names {
+		name := "proofs/" + filepath.Base(path)
+		seq, hashes, tree, err := b.proof(name, "c2sp.org/tlog-proof@v1", "index")
+		if err == nil && name != fmt.Sprintf("proofs/%d.tlog-proof", seq) {
+			err = fmt.Errorf("it is of seq %d", seq)
+		}
+		if err == nil {
+			err = tlog.CheckRecord(hashes, tree.N, tree.Hash, seq, b.leaves[seq])
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %v", name, err)
+		}
+	}
+	return err
+}
+
+func (b *bundle) checkConsistency() error {
+	if b.m.PreviousSize == nil {
+		return nil
+	}
+	number, hashes, old, err := b.proof("proofs/consistency.txt", "ifswarm.local/consistency@v1", "old")
+	if err != nil {
+		return fmt.Errorf("proofs/consistency.txt: %v", err)
+	}
+	if number != old.N || old.N != *b.m.PreviousSize || old.Hash.String() != b.m.PreviousRoot {
+		return fmt.Errorf("proofs/consistency.txt: expected size %d, root %s, found %d, %s", *b.m.PreviousSize, b.m.PreviousRoot, old.N, old.Hash)
+	}
+	return tlog.CheckTree(hashes, b.tree.N, b.tree.Hash, old.N, old.Hash)
+}
+
+func main() {
+	logKey := flag.String("log-key", "", "the log's verifier `key`, or a file that holds it")
+	exportKey := flag.String("export-key", "", "the export `key`, the same way")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	b := &bundle{folder: flag.Arg(0)}
+	steps := []struct {
+		name string
+		run  func() error
+	}{
+		{"every file is that of SHA256SUMS", b.checkSums},
+		{"the manifest is signed by the export key", func() error { return b.checkManifest(*logKey, *exportKey) }},
+		{"the checkpoint is signed by the log's key", b.checkCheckpoint},
+		{"every seq of the range is disclosed or named as omitted", b.readLeaves},
+		{"every leaf is under the signed root", b.checkLeaves},
+		{"inclusion proofs lead to the root", b.checkInclusion},
+		{"the previous export's log is a prefix", b.checkConsistency},
+	}
+	for _, step := range steps {
+		if err := step.run(); err != nil {
+			fmt.Printf("DOES NOT HOLD: not true that %s: %q\n", step.name, err.Error())
+			os.Exit(1)
+		}
+		fmt.Println("ok", step.name)
+	}
+	fmt.Println("HOLDS")
+}
