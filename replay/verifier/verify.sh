@@ -1,0 +1,510 @@
+#!/bin/sh
+# Checks an export bundle of an ifswarm log with what every Debian has: a POSIX shell, openssl, coreutils (base64,
+# basenc, comm, cut, dd, head, od, paste, sha256sum, sort, split, tail, tr, wc), sed, grep, find and xargs.
+#
+#   verify.sh [--log-key KEY] [--export-key KEY] [FOLDER]
+#
+# FOLDER: where the bundle was unpacked (tar xf; default: the folder above this file). KEY: a verifier key, or a file
+# that holds it. The log's key decides: have it from elsewhere, not from the bundle. Every break is a line BREAK with
+# what, where, expected, found; the last line is HOLDS or DOES NOT HOLD; exit code 0 or 1, 2 when called wrongly.
+#
+# A tree is hashed level by level: all nodes of a level are written into one stream, cut into files of 65 bytes, and
+# hashed by one sha256sum. So the number of processes grows with the tree's height, not with its leaves.
+set -u
+LC_ALL=C
+export LC_ALL
+umask 077
+
+usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '$d'; }
+given_log='' given_export=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--log-key) given_log=${2-} && shift ;;
+	--export-key) given_export=${2-} && shift ;;
+	-h | --help) usage && exit 0 ;;
+	-*) usage >&2 && exit 2 ;;
+	*) break ;;
+	esac
+	shift
+done
+[ ! -f "$given_log" ] || given_log=$(cat "$given_log")
+[ ! -f "$given_export" ] || given_export=$(cat "$given_export")
+cd "${1:-$(dirname "$0")/..}" || exit 2
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+trap 'exit 2' HUP INT TERM
+
+breaks=0 first=''
+printable() { printf '%s' "$1" | head -c 200 | tr -c ' -~' '?'; }
+say() { # WHAT WHERE EXPECTED FOUND
+	line="$1, $(printable "$2"), expected $(printable "$3"), found $(printable "$4")"
+	[ "$breaks" -gt 0 ] || first=$line
+	breaks=$((breaks + 1))
+	echo "BREAK $line"
+}
+same() { [ "$3" = "$4" ] || say "$@"; } # WHAT WHERE EXPECTED FOUND
+before=0
+ok() { [ "$breaks" -ne "$before" ] || echo "ok $*"; before=$breaks; }
+finish() {
+	[ "$breaks" -gt 0 ] || { echo HOLDS && exit 0; }
+	echo "DOES NOT HOLD: $first ($breaks breaks in all)"
+	exit 1
+}
+is_number() { case $1 in '' | *[!0-9]* | 0?* | ???????????????????*) return 1 ;; esac; }
+
+# --- Bytes and hashes ----------------------------------------------------------------------------------------
+to_hex() { basenc --base16 -w64 | tr A-F a-f; }
+from_hex() { tr a-f A-F | tr -d '\n' | basenc -d --base16; }
+sum() { sha256sum "$@" | cut -c1-64; }
+# Cuts a stream into pieces of this many bytes, and gives the hash of each.
+sum_pieces() {
+	rm -rf "$work/pieces" && mkdir "$work/pieces"
+	split -a 5 -b "$1" - "$work/pieces/"
+	(cd "$work/pieces" && printf '%s\n' * | xargs sha256sum) | cut -c1-64
+}
+# Lines of hashes become lines of half as many.
+pairs() { paste -d '\0' - - | sed 's/^/01/' | from_hex | sum_pieces 65; }
+# The root over $1 hashes, a power of two, for each $1 lines.
+fold() {
+	fold_width=$1
+	cat >"$work/fold"
+	while [ "$fold_width" -gt 1 ]; do
+		pairs <"$work/fold" >"$work/fold.next" && mv "$work/fold.next" "$work/fold"
+		fold_width=$((fold_width / 2))
+	done
+	cat "$work/fold"
+}
+node() { printf '01%s%s' "$1" "$2" | from_hex | sum; }
+
+# --- Keys and signed notes -----------------------------------------------------------------------------------
+# NAME KEY: a verifier key of C2SP signed-note becomes a DER file.
+take_key() {
+	printf '%s' "$2" | cut -d+ -f3- | base64 -d >"$work/raw" 2>/dev/null
+	key_id=$({ printf '%s\n' "$2" | cut -d+ -f1 && cat "$work/raw"; } | sum | cut -c1-8)
+	if [ "$(wc -c <"$work/raw")" -ne 33 ] || [ "$(head -c 1 "$work/raw" | to_hex)" != 01 ] ||
+		[ "$(printf '%s' "$2" | cut -d+ -f2)" != "$key_id" ]; then
+		say 'a verifier key cannot be read' manifest.json 'name+hash+base64' "$2"
+		finish
+	fi
+	# The 12 bytes that RFC 8410 puts before an Ed25519 public key.
+	{ printf '\060\052\060\005\006\003\053\145\160\003\041\000' && tail -c 32 "$work/raw"; } >"$work/$1.der"
+	printf '%s' "$key_id" >"$work/$1.id"
+	printf '%s' "$2" | cut -d+ -f1 >"$work/$1.name"
+}
+# KEY TEXT SIGNATURE
+signed() {
+	[ "$(wc -c <"$3")" -eq 64 ] && openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/$1.der" -rawin -in "$2" \
+		-sigfile "$3" >/dev/null 2>&1
+}
+# KEY FILE WHERE: a note over three lines; they are left in $work/text.
+note() {
+	head -n 3 "$2" >"$work/text"
+	sed -n "5,\$p" "$2" >"$work/signatures"
+	if [ "$(sed -n 4p "$2")" != '' ] || grep -Eqv '^— [^ ]+ [A-Za-z0-9+/]+=*$' "$work/signatures"; then
+		say 'not a signed note' "$3" 'three lines, an empty one, signatures' "$(head -n 5 "$2")"
+		return 1
+	fi
+	grep -F "— $(cat "$work/$1.name") " "$work/signatures" | cut -d' ' -f3 >"$work/lines"
+	while read -r line; do
+		printf '%s' "$line" | base64 -d >"$work/blob" 2>/dev/null
+		[ "$(head -c 4 "$work/blob" | to_hex)" = "$(cat "$work/$1.id")" ] || continue
+		tail -c +5 "$work/blob" >"$work/sig"
+		signed "$1" "$work/text" "$work/sig" && return 0
+		break
+	done <"$work/lines"
+	say 'a signature does not hold' "$3" "Ed25519 by $(cat "$work/$1.name")" 'none that verifies'
+	return 1
+}
+# A value of the manifest or the range proof: on a line of its own, once.
+value() { sed -n "s/^ \"$2\": \"\{0,1\}\([^\"]*[^\",]\)\"\{0,1\},\{0,1\}\$/\1/p" "$1"; }
+
+# --- The files -----------------------------------------------------------------------------------------------
+check_files() {
+	find . ! -type d ! -type f >"$work/odd"
+	[ ! -s "$work/odd" ] || say 'not a plain file' "$(head -n 1 "$work/odd")" 'files and folders only' 'a link, device or pipe'
+	find . -type f | sed 's|^\./||' | sort >"$work/names"
+	if grep -Evq '^[A-Za-z0-9._/-]+$' "$work/names"; then
+		say 'a name that no file of a bundle has' folder 'letters, digits, ._-/' "$(grep -Ev '^[A-Za-z0-9._/-]+$' "$work/names" | head -n 1)"
+		finish
+	fi
+	grep -Evx 'SHA256SUMS|manifest\.json(\.note|\.sig|\.tsr)?|custody\.jsonl' "$work/names" >"$work/listed"
+	for name in SHA256SUMS manifest.json manifest.json.note manifest.json.sig log/checkpoint proofs/range.json data/events.jsonl data/omissions.jsonl; do
+		[ -f "$name" ] || { say 'a file is missing' "$name" 'a file' none && finish; }
+	done
+	xargs sha256sum <"$work/listed" | sort >"$work/sums"
+	sort SHA256SUMS >"$work/stated"
+	comm -3 "$work/stated" "$work/sums" | sed 's/^\t\(.\{64\}\)  \(.*\)/found \1 \2/; s/^\([0-9a-f]\{64\}\)  \(.*\)/expected \1 \2/' >"$work/other"
+	while read -r kind digest name; do
+		case $kind in
+		expected) say 'a file is missing or not the one that was exported' "$name" "$digest" "$(grep -F "  $name" "$work/sums" | cut -c1-64)" ;;
+		found) grep -qF "  $name" SHA256SUMS || say 'a file that SHA256SUMS does not list' "$name" 'no such file' "$digest" ;;
+		*) say 'a line of SHA256SUMS' SHA256SUMS 'hash and name' "$kind $digest" ;;
+		esac
+	done <"$work/other"
+	ok "$(wc -l <"$work/listed") files are those of SHA256SUMS"
+}
+
+check_manifest() {
+	for name in size from end disclosed omitted; do
+		is_number "$(value manifest.json $name)" || { say 'the manifest cannot be read' manifest.json "$name, a number, once" "$(value manifest.json $name)" && finish; }
+	done
+	origin=$(value manifest.json origin) size=$(value manifest.json size) root=$(value manifest.json root)
+	from=$(value manifest.json from) end=$(value manifest.json end)
+	disclosed=$(value manifest.json disclosed) omitted=$(value manifest.json omitted)
+	log_key=$(value manifest.json log_key) export_key=$(value manifest.json export_key)
+	same 'the log key is not the one you gave' manifest.json "${given_log:-$log_key}" "$log_key"
+	same 'the export key is not the one you gave' manifest.json "${given_export:-$export_key}" "$export_key"
+	take_key log "${given_log:-$log_key}"
+	take_key export "${given_export:-$export_key}"
+	signed export manifest.json manifest.json.sig || say "the manifest's signature does not verify" manifest.json.sig "Ed25519 by $(cat "$work/export.name")" another
+	digest=$(sum manifest.json)
+	if note export manifest.json.note manifest.json.note; then
+		printf 'ifswarm export manifest v1\n%s\n%s\n' "$origin" "$(printf '%s' "$digest" | from_hex | base64)" >"$work/expected"
+		same 'the note is over another manifest' manifest.json.note "$(cat "$work/expected")" "$(cat "$work/text")"
+	fi
+	same 'the manifest names other sums' SHA256SUMS "$(value manifest.json sha256sums)" "$(sum SHA256SUMS)"
+	same 'the counts do not fill the range' manifest.json "$((end - from))" "$((disclosed + omitted))"
+	ok "the manifest is signed by $(cat "$work/export.name")"
+}
+
+check_checkpoint() {
+	note log log/checkpoint log/checkpoint || finish
+	same 'the checkpoint is of another log' log/checkpoint "$origin" "$(sed -n 1p "$work/text")"
+	same 'the key is of another log' manifest.json "$origin" "$(cat "$work/log.name")"
+	same 'the manifest names another size' manifest.json "$(sed -n 2p "$work/text")" "$size"
+	same 'the manifest names another root' manifest.json "$(sed -n 3p "$work/text")" "$root"
+	[ "$from" -lt "$end" ] && [ "$end" -le "$size" ] || { say 'a range outside the log' manifest.json "below $size" "$from to $end" && finish; }
+	[ "$breaks" -eq "$before" ] || finish
+	root=$(printf '%s' "$root" | base64 -d | to_hex)
+	ok "the checkpoint of $origin, size $size, is signed by the log's key"
+}
+
+# --- The tree ------------------------------------------------------------------------------------------------
+tile_path() { # LEVEL INDEX WIDTH
+	tile_digits=$(printf '%03d' $(($2 % 1000)))
+	tile_rest=$(($2 / 1000))
+	while [ $tile_rest -gt 0 ]; do
+		tile_digits=$(printf 'x%03d' $((tile_rest % 1000)))/$tile_digits
+		tile_rest=$((tile_rest / 1000))
+	done
+	[ "$3" -eq 256 ] && echo "log/tile/$1/$tile_digits" || echo "log/tile/$1/$tile_digits.p/$3"
+}
+# LEVEL FIRST-TILE END-TILE COUNT: the hashes of these tiles, one a line, of a level that has COUNT.
+read_tiles() {
+	tile_at=$2
+	while [ "$tile_at" -lt "$3" ]; do
+		tile_width=$(($4 - tile_at * 256))
+		[ $tile_width -le 256 ] || tile_width=256
+		tile_name=$(tile_path "$1" "$tile_at" $tile_width)
+		if [ ! -f "$tile_name" ] || [ "$(wc -c <"$tile_name")" -ne $((tile_width * 32)) ]; then
+			say 'a tile is missing or has another length' "$tile_name" "$((tile_width * 32)) bytes" "$(wc -c 2>/dev/null <"$tile_name")" >&2
+			return 1
+		fi
+		cat "$tile_name"
+		tile_at=$((tile_at + 1))
+	done | to_hex
+}
+# Every level's hashes into $work/level.N; level 0 begins at leaf $base.
+read_levels() {
+	level=0
+	base=$((from / 256 * 256))
+	while [ $((size >> 8 * level)) -gt 0 ]; do
+		count=$((size >> 8 * level))
+		first_tile=0 end_tile=$(((count + 255) / 256))
+		[ $level -gt 0 ] || { first_tile=$((base / 256)) && end_tile=$(((end + 255) / 256)); }
+		read_tiles $level $first_tile $end_tile $count >"$work/level.$level" 2>"$work/trouble"
+		[ ! -s "$work/trouble" ] || { say 'a tile is missing or has another length' "$(cut -d, -f2 "$work/trouble")" 'whole tiles' "$(cut -d, -f4- "$work/trouble")" && finish; }
+		level=$((level + 1))
+	done
+	levels=$level
+}
+# Each full tile's root stands in the level above it.
+check_parents() {
+	level=0
+	while [ $((level + 1)) -lt "$levels" ]; do
+		skip=0
+		[ $level -gt 0 ] || skip=$((base / 256))
+		full=$(($(wc -l <"$work/level.$level") / 256))
+		if [ $full -gt 0 ]; then
+			head -n $((full * 256)) "$work/level.$level" | fold 256 >"$work/roots"
+			tail -n +$((skip + 1)) "$work/level.$((level + 1))" | head -n $full | paste -d' ' - "$work/roots" | grep -nEv '^([0-9a-f]{64}) \1$' >"$work/other"
+			while IFS=': ' read -r line expected found; do
+				say 'a tile is not under its parent' "$(tile_path $level $((skip + line - 1)) 256)" "$expected" "$found"
+			done <"$work/other"
+		fi
+		level=$((level + 1))
+	done
+}
+# The complete subtrees of the partial tile of a level, largest first.
+peaks() { # LEVEL
+	rest=$(((size >> 8 * $1) % 256)) at=0 bit=128
+	[ "$rest" -gt 0 ] || return 0
+	if [ "$1" -eq 0 ]; then
+		read_tiles 0 $((size / 256)) $((size / 256 + 1)) "$size"
+	else
+		tail -n $rest "$work/level.$1"
+	fi >"$work/partial"
+	while [ $bit -gt 0 ]; do
+		if [ $((rest & bit)) -ne 0 ]; then
+			tail -n +$((at + 1)) "$work/partial" | head -n $bit | fold $bit
+			at=$((at + bit))
+		fi
+		bit=$((bit / 2))
+	done
+}
+check_root() {
+	level=0
+	: >"$work/peaks"
+	while [ $level -lt "$levels" ]; do
+		peaks $level >"$work/more" 2>"$work/trouble"
+		[ ! -s "$work/trouble" ] || say 'a tile is missing or has another length' "log/tile/$level" 'the rightmost tile' 'none, or another'
+		cat "$work/peaks" >>"$work/more" && mv "$work/more" "$work/peaks"
+		level=$((level + 1))
+	done
+	total=''
+	sed '1!G;h;$!d' "$work/peaks" >"$work/more"
+	while read -r peak; do
+		if [ -z "$total" ]; then total=$peak; else total=$(node "$peak" "$total"); fi
+	done <"$work/more"
+	same 'the tiles do not give the signed root' log/tile "$root" "$total"
+	ok 'the tiles give the signed root'
+}
+
+# --- The leaves ----------------------------------------------------------------------------------------------
+# Entries of one length are hashed together: 0x00 and the entry, for each.
+hash_entries() {
+	rm -rf "$work/lengths" && mkdir "$work/lengths"
+	while read -r seq leaf text; do
+		pad=${text##*[!=]}
+		echo "$seq $leaf $text" >>"$work/lengths/$((${#text} / 4 * 3 - ${#pad}))"
+	done
+	for file in "$work"/lengths/*; do
+		[ -f "$file" ] || continue
+		cut -d' ' -f3 "$file" | sed 's/^/AA==/' | base64 -d | sum_pieces $((${file##*/} + 1)) >"$work/hashes"
+		cut -d' ' -f1,2 "$file" | paste -d' ' - "$work/hashes"
+	done | sort -n
+}
+# FILE EXPRESSION: the rows as `sed` takes them apart; every line must be one.
+rows() {
+	sed -n "s/^{\"seq\":\([0-9][0-9]*\),\"leaf_hash\":\"\([0-9a-f]\{64\}\)\",$2/p" "$1"
+	same 'lines that cannot be read' "$1" "$(wc -l <"$1") lines" "$(sed -n "/^{\"seq\":[0-9][0-9]*,\"leaf_hash\":\"[0-9a-f]\{64\}\",/p" "$1" | wc -l) lines" >&2
+}
+check_leaves() {
+	rows data/events.jsonl '"entry_b64":"\([A-Za-z0-9+\/]*=*\)".*}$/\1 \2 \3' >"$work/events" 2>"$work/trouble"
+	rows data/omissions.jsonl '"reason":".*}$/\1 \2' >"$work/omissions" 2>>"$work/trouble"
+	[ ! -s "$work/trouble" ] || say 'lines that cannot be read' "$(cut -d, -f2 "$work/trouble" | head -n 1)" 'lines as docs/bundle.md says' 'others'
+	for file in events omissions; do
+		cut -d' ' -f1 "$work/$file" >"$work/order"
+		sort -nuc "$work/order" 2>/dev/null || say 'rows are not in order, or twice' "data/$file.jsonl" 'each seq once' "$(sort -n "$work/order" | uniq -d | head -n 1)"
+	done
+	same 'the manifest counts other disclosed events' data/events.jsonl "$disclosed" "$(wc -l <"$work/events")"
+	same 'the manifest counts other omissions' data/omissions.jsonl "$omitted" "$(wc -l <"$work/omissions")"
+	hash_entries <"$work/events" >"$work/hashed"
+	grep -Ev '^[0-9]+ ([0-9a-f]{64}) \1$' "$work/hashed" >"$work/other"
+	while read -r seq expected found; do
+		say 'an entry is not the one that was hashed' "seq $seq" "$expected" "$found"
+	done <"$work/other"
+	{ cut -d' ' -f1,3 "$work/hashed" && cat "$work/omissions"; } | sort >"$work/found"
+	seq -f %.0f "$from" $((end - 1)) >"$work/order"
+	tail -n +$((from - base + 1)) "$work/level.0" | head -n $((end - from)) | paste -d' ' "$work/order" - | sort >"$work/expected"
+	comm -3 "$work/expected" "$work/found" >"$work/other"
+	sed -n 's/^\([0-9]\)/\1/p' "$work/other" >"$work/missing"
+	while read -r seq leaf; do
+		say 'a leaf of the tree is not in the bundle' "seq $seq" "$leaf" "$(grep "^$seq " "$work/found" | cut -d' ' -f2)"
+	done <"$work/missing"
+	sed -n 's/^\t//p' "$work/other" >"$work/more"
+	while read -r seq leaf; do
+		grep -q "^$seq " "$work/missing" || say 'an event outside the range, or twice' "seq $seq" "each of $from to $((end - 1)) once" "$leaf"
+	done <"$work/more"
+	ok "$((end - from)) leaves, seq $from to $((end - 1)), are under the root, each disclosed or named as omitted"
+}
+# TILE-INDEX FILE: the lengths first, from its bytes as numbers; then each entry behind 0x00 into a file of its own.
+check_entry_bundle() {
+	bundle_index=$1 bundle_name=$2
+	set -- $(od -An -v -tu1 "$2")
+	while [ $# -ge 2 ] && [ $# -ge $(($1 * 256 + $2 + 2)) ]; do
+		length=$(($1 * 256 + $2))
+		echo $length
+		shift $((length + 2))
+	done >"$work/order"
+	[ $# -eq 0 ] || say 'an entry bundle breaks off' "$bundle_name" 'whole entries' "$# bytes too many"
+	rm -rf "$work/pieces" && mkdir "$work/pieces"
+	place=100000
+	while read -r length <&3; do
+		place=$((place + 1))
+		{ printf '\000' && [ "$length" -gt 0 ] && dd bs="$length" count=1 skip=2 iflag=skip_bytes 2>/dev/null; } >"$work/pieces/$place"
+	done 3<"$work/order" <"$bundle_name"
+	(cd "$work/pieces" && printf '%s\n' * | xargs sha256sum) | cut -c1-64 >"$work/hashes"
+	tail -n +$((bundle_index * 256 - base + 1)) "$work/level.0" | head -n 256 | paste -d' ' - "$work/hashes" | grep -nEv '^([0-9a-f]{64}) \1$' >"$work/other"
+	while IFS=': ' read -r line expected found; do
+		say 'an entry is not the one in the tree' "$bundle_name entry $line" "$expected" "$found"
+	done <"$work/other"
+}
+check_entry_bundles() {
+	index=$((base / 256))
+	while [ $((index * 256)) -lt "$end" ]; do
+		width=$((size - index * 256))
+		[ $width -le 256 ] || width=256
+		name=$(tile_path entries $index $width)
+		if [ -f "$name" ]; then
+			check_entry_bundle $index "$name"
+		elif [ "$omitted" -eq 0 ]; then
+			say 'an entry bundle is missing' "$name" 'a file' none
+		fi
+		index=$((index + 1))
+	done
+	ok 'the entry bundles, where they are there, hold the entries of the tree'
+}
+
+# --- Proofs --------------------------------------------------------------------------------------------------
+# FILE FIRST-LINE WORD: its number, its hashes (in $work/proof) and its note (in $work/note).
+read_proof() {
+	number=$(sed -n "2s/^$3 //p" "$1")
+	if [ "$(sed -n 1p "$1")" != "$2" ] || ! is_number "$number"; then
+		say 'a proof cannot be read' "$1" "$2" "$(sed -n 1,2p "$1")"
+		return 1
+	fi
+	sed -n '3,/^$/p' "$1" | sed '$d' >"$work/base64"
+	sed '1,/^$/d' "$1" >"$work/note"
+	if grep -Eqv '^[A-Za-z0-9+/]{43}=$' "$work/base64"; then
+		say 'a proof cannot be read' "$1" 'hashes of 32 bytes' "$(grep -Ev '^[A-Za-z0-9+/]{43}=$' "$work/base64" | head -n 1)"
+		return 1
+	fi
+	base64 -d "$work/base64" | to_hex >"$work/proof"
+	note log "$work/note" "$1" || return 1
+	same 'a proof is of another log' "$1" "$origin" "$(sed -n 1p "$work/text")"
+	note_size=$(sed -n 2p "$work/text")
+	note_root=$(sed -n 3p "$work/text" | base64 -d 2>/dev/null | to_hex)
+	is_number "$note_size"
+}
+# RFC 9162 section 2.1.3.2.
+check_inclusion() { # FILE
+	read_proof "$1" 'c2sp.org/tlog-proof@v1' index || return 0
+	same 'a proof is of another event than its name says' "$1" "proofs/$number.tlog-proof" "$1"
+	place=$number last=$((note_size - 1))
+	hash=$(grep "^$number " "$work/found" | cut -d' ' -f2)
+	if [ -z "$hash" ] || [ "$place" -gt "$last" ]; then
+		say 'a proof of an event that is not here' "$1" "a seq of the range" "$number"
+		return 0
+	fi
+	while read -r sibling; do
+		if [ $last -eq 0 ]; then break; fi
+		if [ $((place & 1)) -eq 1 ] || [ $place -eq $last ]; then
+			hash=$(node "$sibling" "$hash")
+			while [ $((place & 1)) -eq 0 ] && [ $place -gt 0 ]; do place=$((place >> 1)) last=$((last >> 1)); done
+		else
+			hash=$(node "$hash" "$sibling")
+		fi
+		place=$((place >> 1)) last=$((last >> 1)) sibling=''
+	done <"$work/proof"
+	[ $last -eq 0 ] && [ -z "${sibling:-}" ] || hash='another number of hashes than the tree is high'
+	same 'an inclusion proof does not lead to the root' "$1" "$note_root" "$hash"
+}
+check_inclusions() {
+	count=0
+	for file in proofs/*.tlog-proof; do
+		[ -f "$file" ] || continue
+		check_inclusion "$file"
+		count=$((count + 1))
+	done
+	ok "$count inclusion proofs lead to signed roots"
+}
+# RFC 9162 section 2.1.4.2.
+follow_consistency() {
+	proof_place=$((number - 1)) proof_last=$((size - 1))
+	[ $((number & (number - 1))) -ne 0 ] || { echo "$note_root" && cat "$work/proof"; } >"$work/more"
+	[ $((number & (number - 1))) -eq 0 ] || cp "$work/proof" "$work/more"
+	while [ $((proof_place & 1)) -eq 1 ]; do proof_place=$((proof_place >> 1)) proof_last=$((proof_last >> 1)); done
+	old_hash=$(head -n 1 "$work/more") new_hash=$old_hash
+	tail -n +2 "$work/more" >"$work/proof"
+	while read -r sibling; do
+		if [ $proof_last -eq 0 ]; then new_hash='too many hashes' && break; fi
+		if [ $((proof_place & 1)) -eq 1 ] || [ $proof_place -eq $proof_last ]; then
+			old_hash=$(node "$sibling" "$old_hash") new_hash=$(node "$sibling" "$new_hash")
+			while [ $((proof_place & 1)) -eq 0 ] && [ $proof_place -gt 0 ]; do proof_place=$((proof_place >> 1)) proof_last=$((proof_last >> 1)); done
+		else
+			new_hash=$(node "$new_hash" "$sibling")
+		fi
+		proof_place=$((proof_place >> 1)) proof_last=$((proof_last >> 1))
+	done <"$work/proof"
+	[ $proof_last -eq 0 ] || new_hash='too few hashes'
+}
+check_consistency() {
+	previous=$(value manifest.json previous_size)
+	if [ "$previous" = null ]; then
+		[ ! -e proofs/consistency.txt ] || say 'a consistency proof without a previous export' proofs/consistency.txt 'no such file' 'a file'
+		ok 'no previous export is named'
+		return 0
+	fi
+	[ -f proofs/consistency.txt ] || { say 'a file is missing' proofs/consistency.txt 'a file' none && return 0; }
+	read_proof proofs/consistency.txt 'ifswarm.local/consistency@v1' old || return 0
+	same 'the consistency proof is from another size' proofs/consistency.txt "$previous" "$number"
+	same 'the previous checkpoint has another size' proofs/consistency.txt "$previous" "$note_size"
+	same 'the previous checkpoint has another root' proofs/consistency.txt "$(value manifest.json previous_root)" "$(sed -n 3p "$work/text")"
+	[ "$number" -gt 0 ] && [ "$number" -le "$size" ] || { say 'the previous export is larger' proofs/consistency.txt "up to $size" "$number" && return 0; }
+	old_hash=$note_root new_hash=$note_root
+	if [ "$number" -lt "$size" ]; then
+		follow_consistency
+	elif [ -s "$work/proof" ]; then
+		new_hash='hashes where none are needed'
+	fi
+	same 'the proof does not lead to the previous root' proofs/consistency.txt "$note_root" "$old_hash"
+	same 'the proof does not lead to the root' proofs/consistency.txt "$root" "$new_hash"
+	ok "the log of the previous export, size $previous, is a prefix of this one"
+}
+
+# LOW HIGH: the hash of a subtree, from the tiles that were found under the root.
+subtree() (
+	width=$(($2 - $1)) level=0 half=1
+	while [ $((half * 2)) -lt $width ]; do half=$((half * 2)); done
+	if [ $width -gt 1 ] && [ $((half * 2)) -ne $width ]; then
+		node "$(subtree "$1" $(($1 + half)))" "$(subtree $(($1 + half)) "$2")"
+		return
+	fi
+	while [ $width -ge 256 ] || { [ $level -eq 0 ] && [ $width -gt 1 ] && [ $((width >> 8)) -gt 0 ]; }; do
+		level=$((level + 1)) width=$((width >> 8))
+	done
+	at=$(($1 >> 8 * level))
+	if [ $level -gt 0 ]; then
+		tail -n +$((at + 1)) "$work/level.$level" | head -n $width
+	elif [ "$at" -ge $((base + $(wc -l <"$work/level.0"))) ]; then
+		read_tiles 0 $((size / 256)) $((size / 256 + 1)) "$size" | tail -n +$((at % 256 + 1)) | head -n $width
+	else
+		tail -n +$((at - base + 1)) "$work/level.0" | head -n $width
+	fi | fold $width
+)
+# The subtrees of [LOW, HIGH) outside the range, in order.
+outside() (
+	if [ "$2" -le "$from" ] || [ "$1" -ge "$end" ]; then
+		subtree "$1" "$2"
+		return
+	fi
+	[ "$1" -lt "$from" ] || [ "$2" -gt "$end" ] || return 0
+	half=1
+	while [ $((half * 2)) -lt $(($2 - $1)) ]; do half=$((half * 2)); done
+	outside "$1" $(($1 + half))
+	outside $(($1 + half)) "$2"
+)
+check_range() {
+	for name in from end size root; do
+		same "range.json names another $name" proofs/range.json "$(value manifest.json $name)" "$(value proofs/range.json $name)"
+	done
+	sed -n 's/^  "\([A-Za-z0-9+/]*=\)",\{0,1\}$/\1/p' proofs/range.json | base64 -d 2>/dev/null | to_hex >"$work/stated"
+	outside 0 "$size" >"$work/expected"
+	same 'the range proof has other hashes than the tree' proofs/range.json "$(sum "$work/expected")" "$(sum "$work/stated")"
+	ok 'the range proof leads to the root'
+}
+
+check_files
+check_manifest
+check_checkpoint
+read_levels
+check_parents
+check_root
+check_leaves
+check_entry_bundles
+check_inclusions
+check_consistency
+check_range
+[ -n "$given_log" ] || echo "note: the log key is the one the bundle names; hand in yours with --log-key"
+finish
