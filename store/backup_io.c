@@ -149,8 +149,7 @@ check_places(const struct copying *c)
 
 /* VACUUM INTO copies what is there and nothing else: no free page with deleted rows comes along. */
 static bool
-copy_database(const struct copying *c, const char *from, const char *to,
-	      const struct db_kind *kind)
+copy_database(const struct copying *c, const char *from, const char *to, const struct db_kind *kind)
 {
 	sqlite3 *db = NULL;
 	sqlite3_stmt *statement = NULL;
@@ -216,8 +215,8 @@ is_copied(const char *name, unsigned depth, bool with_tiles)
 	if (name[0] == '.' || (count > 4 && strcmp(name + count - 4, ".new") == 0)) {
 		return false;
 	}
-	if (depth == 0 && (strcmp(name, "checkpoint") == 0 ||
-			   (strcmp(name, "tile") == 0 && !with_tiles))) {
+	if (depth == 0 &&
+	    (strcmp(name, "checkpoint") == 0 || (strcmp(name, "tile") == 0 && !with_tiles))) {
 		return false;
 	}
 	return count < 2 || strcmp(name + count - 2, ".p") != 0;

@@ -36,16 +36,16 @@ struct repair_gap {
 };
 
 struct repair_done {
-	uint64_t size;             /* events in the new file */
-	struct checkpoint anchor;  /* the largest checkpoint by this key that any source has */
-	uint64_t entries;          /* that did not come from the first source */
-	uint64_t parts;            /* likewise, sealed parts */
-	uint64_t tiles;            /* full tiles that the first source had wrong or not at all */
-	uint64_t parts_absent;     /* that no source has, and no erasure explains */
-	uint64_t absent_first;     /* seqs of the first and after the last of them */
+	uint64_t size;            /* events in the new file */
+	struct checkpoint anchor; /* the largest checkpoint by this key that any source has */
+	uint64_t entries;         /* that did not come from the first source's own log */
+	uint64_t parts;           /* likewise, sealed parts */
+	uint64_t tiles;           /* full tiles that the first source had wrong or not at all */
+	uint64_t parts_absent;    /* that no source has, and no erasure explains */
+	uint64_t absent_first;    /* seqs of the first and after the last of them */
 	uint64_t absent_end;
-	uint64_t erasures;         /* subjects, parts and months that the log says are erased */
-	uint64_t gap_count;        /* ranges that no source can prove; all of them counted */
+	uint64_t erasures;  /* subjects, parts and months that the log says are erased */
+	uint64_t gap_count; /* ranges that no source can prove; all of them counted */
 	struct repair_gap gaps[REPAIR_GAPS_MAX];
 };
 

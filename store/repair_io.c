@@ -1,0 +1,489 @@
+#include "store/repair_io.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/keys_io.h"
+#include "store/log_io.h"
+#include "store/merkle.h"
+#include "store/repair_state_io.h"
+#include "store/seal.h"
+
+enum { EVENTS_PER_COMMIT = 8192 };
+
+struct rebuild {
+	const struct repair_plan *plan;
+	struct repair_done *done;
+	struct repair_copy copies[REPAIR_SOURCES_MAX];
+	unsigned count;
+
+	struct merkle *frontier; /* of the anchor, proven */
+	struct {
+		bool is_known;
+		uint64_t index;
+		struct digest hashes[TILE_HASHES];
+	} tiles[MERKLE_LEVELS];
+
+	struct log log;
+	struct merkle *tree; /* of the new file */
+	struct stream_head heads[STREAMS];
+	uint64_t recorded_us;
+	uint8_t memory[ENTRY_BYTES_MAX];
+	char *fault;
+	size_t fault_size;
+};
+
+/* --- the anchor and its tiles, from the root downwards -----------------------------------------
+ */
+
+struct preference {
+	struct rebuild *r;
+	unsigned first; /* this copy is asked before the others */
+};
+
+static bool
+fetch_any(void *context, unsigned level, uint64_t index, uint32_t count, struct digest *hashes)
+{
+	const struct preference *p = context;
+
+	for (unsigned i = 0; i < p->r->count; i++) {
+		struct repair_copy *copy = &p->r->copies[(p->first + i) % p->r->count];
+		if (repair_copy_tile(copy, level, index, count, hashes) ||
+		    repair_copy_compute(copy, level, index, count, hashes)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The unfinished tiles of all levels are proven together, by the root that was signed. */
+static bool
+prove_frontier(struct rebuild *r)
+{
+	const struct checkpoint *anchor = &r->done->anchor;
+	struct digest root;
+
+	for (unsigned i = 0; i < r->count; i++) {
+		struct preference p = { r, i };
+		merkle_init(r->frontier);
+		if (merkle_resume(r->frontier, anchor->size, fetch_any, &p)) {
+			merkle_root(r->frontier, &root);
+			if (digest_equal(&root, &anchor->root)) {
+				return true;
+			}
+		}
+	}
+	snprintf(r->fault, r->fault_size,
+		 "the root signed over %" PRIu64
+		 " events cannot be reached: no copy holds the hashes at the end of the tree; "
+		 "events 0 to %" PRIu64 " need a copy (or its pub/) that was taken after them",
+		 anchor->size, anchor->size - 1);
+	return false;
+}
+
+/* A full tile that gives this root, from any copy, as it is stored or as its entries say. */
+static bool
+find_tile(struct rebuild *r, unsigned level, uint64_t index, const struct digest *root,
+	  struct digest *hashes)
+{
+	struct digest found;
+
+	for (unsigned way = 0; way < 2 * r->count; way++) {
+		struct repair_copy *copy = &r->copies[way / 2];
+		const bool is_there =
+			way % 2 == 0 ? repair_copy_tile(copy, level, index, TILE_HASHES, hashes)
+				     : repair_copy_compute(copy, level, index, TILE_HASHES, hashes);
+		if (is_there) {
+			merkle_hashes_root(hashes, TILE_HASHES, &found);
+			if (digest_equal(&found, root)) {
+				r->done->tiles += way > 0 ? 1 : 0;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* The proven hashes of a tile; NULL if no copy proves. */
+static const struct digest *
+proven_tile(struct rebuild *r, unsigned level, uint64_t index)
+{
+	const uint64_t complete = level < MERKLE_LEVELS ? r->done->anchor.size >> (8 * level) : 0;
+
+	if (index == complete / TILE_HASHES) {
+		return r->frontier->level[level].hashes;
+	}
+	if (r->tiles[level].is_known && r->tiles[level].index == index) {
+		return r->tiles[level].hashes;
+	}
+	const struct digest *above = proven_tile(r, level + 1, index / TILE_HASHES);
+	r->tiles[level].is_known =
+		above != NULL &&
+		find_tile(r, level, index, &above[index % TILE_HASHES], r->tiles[level].hashes);
+	r->tiles[level].index = index;
+	return r->tiles[level].is_known ? r->tiles[level].hashes : NULL;
+}
+
+/* --- rows --------------------------------------------------------------------------------------
+ */
+
+static void
+note_gap(struct repair_done *done, uint64_t seq)
+{
+	struct repair_gap *last = done->gap_count == 0 || done->gap_count > REPAIR_GAPS_MAX
+					  ? NULL
+					  : &done->gaps[done->gap_count - 1];
+
+	if (last != NULL && last->end == seq) {
+		last->end++;
+		return;
+	}
+	if (done->gap_count < REPAIR_GAPS_MAX) {
+		done->gaps[done->gap_count] = (struct repair_gap){ seq, seq + 1 };
+	}
+	done->gap_count++;
+}
+
+static bool
+find_entry(struct rebuild *r, uint64_t seq, struct span *out)
+{
+	const struct digest *tile = proven_tile(r, 0, seq / TILE_HASHES);
+	struct digest leaf;
+
+	for (unsigned way = 0; way < 2 * r->count && tile != NULL; way++) {
+		struct repair_copy *copy = &r->copies[way / 2];
+		const bool is_there = way % 2 == 0
+					      ? repair_copy_row(copy, seq, r->memory, out)
+					      : repair_copy_published(copy, seq, r->memory, out);
+		if (!is_there) {
+			continue;
+		}
+		merkle_leaf_hash(*out, &leaf);
+		if (digest_equal(&leaf, &tile[seq % TILE_HASHES])) {
+			r->done->entries += way > 0 ? 1 : 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Not signed yet, so only our own files are asked, and only for what goes on where we are. */
+static bool
+find_tail(struct rebuild *r, uint64_t seq, struct span *out)
+{
+	struct entry entry;
+
+	for (unsigned i = 0; i < r->count; i++) {
+		if (!r->plan->sources[i].is_own ||
+		    !repair_copy_entry(&r->copies[i], seq, r->memory, out) ||
+		    !entry_read(*out, &entry) || entry.seq != seq || entry.stream == 0 ||
+		    entry.stream >= STREAMS) {
+			continue;
+		}
+		const struct stream_head *head = &r->heads[entry.stream];
+		if (entry.stream_version == head->version && entry.epoch >= head->epoch &&
+		    entry.recorded_us >= r->recorded_us) {
+			r->done->entries += i > 0 ? 1 : 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum db_result
+put_parts(struct rebuild *r, const struct entry *entry)
+{
+	enum db_result result = DB_OK;
+
+	for (unsigned part = 0; part < entry->parts && result == DB_OK; part++) {
+		struct span salt, body;
+		unsigned i = 0;
+
+		while (i < r->count &&
+		       !repair_copy_part(&r->copies[i], entry, part, &salt, &body)) {
+			i++;
+		}
+		if (i == r->count) {
+			r->done->absent_first =
+				r->done->parts_absent == 0 ? entry->seq : r->done->absent_first;
+			r->done->absent_end = entry->seq + 1;
+			r->done->parts_absent++;
+			continue;
+		}
+		r->done->parts += i > 0 ? 1 : 0;
+		result = log_put_sealed(&r->log, entry->seq, part, salt, body);
+	}
+	return result;
+}
+
+static bool
+put_tile(void *context, unsigned level, uint64_t index, const struct digest *hashes)
+{
+	struct rebuild *r = context;
+
+	return log_put_tile(&r->log, level, index, hashes) == DB_OK;
+}
+
+static enum db_result
+put_declared(struct rebuild *r, const struct entry *entry)
+{
+	struct event event;
+
+	if (entry->type != EVENT_TYPE_DECLARED ||
+	    entry_to_event(entry, NULL, &event) != ENTRY_KNOWN ||
+	    log_is_declared(&r->log, event.type_declared.number, event.type_declared.version)) {
+		return DB_OK;
+	}
+	return log_put_declared(&r->log, event.type_declared.number, event.type_declared.version,
+				entry->seq);
+}
+
+static void
+follow_heads(struct rebuild *r, const struct entry *entry)
+{
+	struct stream_head *head = &r->heads[entry->stream];
+	struct event event;
+
+	*head = (struct stream_head){ entry->stream_version + 1, entry->epoch, entry->seq };
+	if (entry->type == EVENT_STREAM_CLAIMED &&
+	    entry_to_event(entry, NULL, &event) == ENTRY_KNOWN && event.stream_claimed.stream > 0 &&
+	    event.stream_claimed.stream < STREAMS) {
+		r->heads[event.stream_claimed.stream].epoch = event.stream_claimed.epoch;
+	}
+	r->recorded_us = entry->recorded_us;
+}
+
+/* A checkpoint is kept if this log signed it over just this tree. */
+static enum db_result
+put_checkpoint(struct rebuild *r)
+{
+	for (unsigned i = 0; i < r->count; i++) {
+		char note[CHECKPOINT_NOTE_MAX];
+		struct span bytes = { (const uint8_t *)note, 0 };
+		struct checkpoint checkpoint;
+		struct digest root;
+
+		if (!repair_copy_note(&r->copies[i], r->tree->size, note, &bytes.count) ||
+		    checkpoint_verify(bytes, &r->plan->verifier, &checkpoint) != CHECKPOINT_HOLDS ||
+		    checkpoint.size != r->tree->size) {
+			continue;
+		}
+		merkle_root(r->tree, &root);
+		if (digest_equal(&root, &checkpoint.root)) {
+			return log_put_checkpoint(&r->log, checkpoint.size, bytes);
+		}
+	}
+	return DB_OK;
+}
+
+static enum db_result
+put_row(struct rebuild *r, struct span bytes)
+{
+	struct digest leaf;
+	struct entry entry;
+
+	if (!entry_read(bytes, &entry) || entry.stream == 0 || entry.stream >= STREAMS) {
+		return DB_FAILED;
+	}
+	merkle_leaf_hash(bytes, &leaf);
+	enum db_result result = log_put_event(&r->log, &entry, bytes);
+	result = result == DB_OK ? put_parts(r, &entry) : result;
+	result = result == DB_OK ? put_declared(r, &entry) : result;
+	if (result == DB_OK && !merkle_append(r->tree, &leaf, put_tile, r)) {
+		result = DB_FAILED;
+	}
+	follow_heads(r, &entry);
+	return result == DB_OK ? put_checkpoint(r) : result;
+}
+
+static bool
+say_database(struct rebuild *r)
+{
+	snprintf(r->fault, r->fault_size, "%s: cannot be written at event %" PRIu64 ": %s",
+		 r->plan->path, r->tree->size, sqlite3_errmsg(r->log.db));
+	return false;
+}
+
+static bool
+put_rows(struct rebuild *r)
+{
+	const uint64_t signed_size = r->done->anchor.size;
+	struct span bytes;
+	bool goes_on = true;
+
+	for (uint64_t seq = 0; goes_on; seq++) {
+		if (seq < signed_size && !find_entry(r, seq, &bytes)) {
+			note_gap(r->done, seq);
+		} else if (seq >= signed_size && !find_tail(r, seq, &bytes)) {
+			goes_on = false;
+		} else if (r->done->gap_count == 0 && put_row(r, bytes) != DB_OK) {
+			return say_database(r);
+		}
+		if (seq >= signed_size && r->done->gap_count > 0) {
+			goes_on = false;
+		}
+		if (seq % EVENTS_PER_COMMIT == EVENTS_PER_COMMIT - 1 &&
+		    (log_commit(&r->log) != DB_OK || log_begin(&r->log) != DB_OK)) {
+			return say_database(r);
+		}
+	}
+	if (r->done->gap_count > 0) {
+		snprintf(r->fault, r->fault_size,
+			 "%" PRIu64
+			 " ranges cannot be proven from any copy, the first of them events "
+			 "%" PRIu64 " to %" PRIu64
+			 ": give a copy (a backup, or anybody's pub/) that "
+			 "holds them",
+			 r->done->gap_count, r->done->gaps[0].first, r->done->gaps[0].end - 1);
+	}
+	return r->done->gap_count == 0;
+}
+
+static bool
+put_heads(struct rebuild *r)
+{
+	enum db_result result = DB_OK;
+
+	for (uint64_t stream = 1; stream < STREAMS && result == DB_OK; stream++) {
+		if (r->heads[stream].version > 0 || r->heads[stream].epoch > 0) {
+			result = log_put_head(&r->log, stream, &r->heads[stream]);
+		}
+	}
+	return (result == DB_OK && log_commit(&r->log) == DB_OK) || say_database(r);
+}
+
+/* --- the whole ---------------------------------------------------------------------------------
+ */
+
+static bool
+find_anchor(struct rebuild *r)
+{
+	struct checkpoint found;
+	char note[CHECKPOINT_NOTE_MAX];
+	size_t count;
+
+	for (unsigned i = 0; i < r->count; i++) {
+		if (repair_anchor(r->plan->sources[i].directory, &r->plan->verifier, &found, note,
+				  &count) &&
+		    found.size > r->done->anchor.size) {
+			r->done->anchor = found;
+		}
+	}
+	if (r->done->anchor.size == 0) {
+		snprintf(
+			r->fault, r->fault_size,
+			"no checkpoint signed by this log's key was found: without one nothing can "
+			"be proven; give a copy that has head or pub/checkpoint");
+	}
+	return r->done->anchor.size > 0;
+}
+
+static void
+remove_database(const char *path)
+{
+	static const char *const ends[] = { "", "-wal", "-shm" };
+	char name[FILE_PATH_MAX + 8];
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(name, sizeof name, "%s%s", path, ends[i]);
+		unlink(name);
+	}
+}
+
+/* Every checkpoint that a copy shows must be over a prefix of the new log: else the key has signed
+ * two histories, and neither may silently take the place of the other. */
+static bool
+check_no_fork(struct rebuild *r)
+{
+	bool ok = true;
+
+	for (unsigned i = 0; i < r->count && ok; i++) {
+		struct checkpoint found;
+		struct digest root;
+		char note[CHECKPOINT_NOTE_MAX];
+		size_t count;
+
+		if (!repair_anchor(r->plan->sources[i].directory, &r->plan->verifier, &found, note,
+				   &count)) {
+			continue;
+		}
+		merkle_init(r->frontier);
+		ok = merkle_resume(r->frontier, found.size, lookup_hashes, &r->log.lookup);
+		merkle_root(r->frontier, &root);
+		ok = ok && digest_equal(&root, &found.root);
+		if (!ok) {
+			snprintf(r->fault, r->fault_size,
+				 "%s shows a checkpoint of this log's key over %" PRIu64
+				 " other events: two histories were signed; keep both, and find "
+				 "out who "
+				 "wrote which",
+				 r->plan->sources[i].directory, found.size);
+		}
+	}
+	return ok;
+}
+
+static bool
+write_new(struct rebuild *r)
+{
+	if (file_exists(r->plan->path)) {
+		snprintf(r->fault, r->fault_size, "%s: left by an attempt that failed: remove it",
+			 r->plan->path);
+		return false;
+	}
+	if (!log_open(&r->log, r->plan->path, r->fault, r->fault_size)) {
+		return false;
+	}
+	bool ok = (log_begin(&r->log) == DB_OK || say_database(r)) && put_rows(r) && put_heads(r);
+	if (!ok) {
+		log_rollback(&r->log);
+	}
+	ok = ok && check_no_fork(r);
+	ok = ok && repair_drop_erased(&r->log, &r->done->erasures, r->fault, r->fault_size);
+	/* One file alone, so that it can be renamed. */
+	ok = ok &&
+	     (db_run(r->log.db, "PRAGMA wal_checkpoint(TRUNCATE)") == DB_OK || say_database(r));
+	log_close(&r->log);
+	if (!ok) {
+		remove_database(r->plan->path);
+	}
+	return ok && (chmod(r->plan->path, 0600) == 0);
+}
+
+bool
+repair_rebuild(const struct repair_plan *plan, struct repair_done *out, char *fault,
+	       size_t fault_size)
+{
+	struct rebuild *r = calloc(1, sizeof *r);
+
+	assert(r != NULL);
+	assert(plan->source_count <= REPAIR_SOURCES_MAX);
+	*out = (struct repair_done){ 0 };
+	r->plan = plan;
+	r->done = out;
+	r->fault = fault;
+	r->fault_size = fault_size;
+	r->count = plan->source_count;
+	r->frontier = calloc(1, sizeof *r->frontier);
+	r->tree = calloc(1, sizeof *r->tree);
+	assert(r->frontier != NULL && r->tree != NULL);
+	merkle_init(r->tree);
+	for (unsigned i = 0; i < r->count; i++) {
+		repair_copy_open(&r->copies[i], plan->sources[i].directory);
+	}
+	const bool ok = find_anchor(r) && prove_frontier(r) && write_new(r);
+	out->size = r->tree->size;
+	for (unsigned i = 0; i < r->count; i++) {
+		repair_copy_close(&r->copies[i]);
+	}
+	free(r->frontier);
+	free(r->tree);
+	free(r);
+	return ok;
+}
