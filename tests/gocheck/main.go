@@ -292,6 +292,54 @@ func (b *bundle) checkLeaves() error {
 	return nil
 }
 
+// checkEntries: where entry bundles are there, they hold the entries of the tree.
+func (b *bundle) checkEntries() error {
+	for first := b.m.From / 256 * 256; first < b.m.End; first += 256 {
+		tile := tlog.Tile{H: 8, L: -1, N: first / 256, W: int(min(256, b.tree.N-first))}
+		name := "log/tile/entries/" + strings.TrimPrefix(tile.Path(), "tile/8/data/")
+		data, err := b.read(name)
+		if os.IsNotExist(err) && b.m.Omitted > 0 {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err = b.checkEntryBundle(data, first, int64(tile.W)); err != nil {
+			return fmt.Errorf("%s: %v", name, err)
+		}
+	}
+	return nil
+}
+
+func (b *bundle) checkEntryBundle(data []byte, first, width int64) error {
+	reader := tlog.TileHashReader(b.tree, tiles{b})
+	for seq := first; seq < first+width; seq++ {
+		if len(data) < 2 || len(data) < 2+int(data[0])<<8+int(data[1]) {
+			return fmt.Errorf("it breaks off at seq %d", seq)
+		}
+		length := int(data[0])<<8 + int(data[1])
+		hashes, err := reader.ReadHashes([]int64{tlog.StoredHashIndex(0, seq)})
+		if err != nil {
+			return err
+		}
+		if leaf := tlog.RecordHash(data[2 : 2+length]); leaf != hashes[0] {
+			return fmt.Errorf("seq %d: expected %s, found %s", seq, hashes[0], leaf)
+		}
+		data = data[2+length:]
+	}
+	if len(data) > 0 {
+		return fmt.Errorf("%d bytes too many", len(data))
+	}
+	return nil
+}
+
+func min(a, b int64) int64 {
+	if a < b {
+		return a
+	}
+	return b
+}
+
 // proof reads one of our two kinds of proof files.
 func (b *bundle) proof(name, first, word string) (number int64, hashes []tlog.Hash, tree tlog.Tree, err error) {
 	data, err := b.read(name)
@@ -369,6 +417,7 @@ func main() {
 		{"the checkpoint is signed by the log's key", b.checkCheckpoint},
 		{"every seq of the range is disclosed or named as omitted", b.readLeaves},
 		{"every leaf is under the signed root", b.checkLeaves},
+		{"entry bundles hold the entries of the tree", b.checkEntries},
 		{"inclusion proofs lead to the root", b.checkInclusion},
 		{"the previous export's log is a prefix", b.checkConsistency},
 	}
