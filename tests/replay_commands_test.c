@@ -18,10 +18,10 @@ static char output[OUTPUT_MAX];
 static int
 run(const char *arguments)
 {
-	char line[1024];
+	char line[FIXTURE_TEXT_MAX + 256];
 
 	snprintf(line, sizeof line, "%s/ifreplay --data-dir %s %s 2>&1", IFSWARM_BIN, fixture_truth,
-		 arguments);
+		 fixture_text(arguments));
 	FILE *pipe = popen(line, "r");
 	assert_non_null(pipe);
 	const size_t count = fread(output, 1, sizeof output - 1, pipe);
@@ -58,23 +58,23 @@ static const struct {
 	{ "log --agent nobody", 0, "SEQ", "alice", 1 },
 	{ "log --room lobby --type agent_disconnected", 0, "reason=closed", NULL, 2 },
 	{ "log --room lobby --limit 2", 0, "agent_disconnected", "turn_", 3 },
-	{ "log --from 44 --to 44", 0, "agent=alice", "bob", 2 },
+	{ "log --from <44> --to <44>", 0, "agent=alice", "bob", 2 },
 	{ "log --from 2026-09-21T14:13:20.575Z", 0, "witness_stopped", "agent_disconnected", 3 },
 	{ "log --to 1970-01-01T00:00:00Z", 0, "SEQ", "log_created", 1 },
 	{ "log --type turn_request_refused", 0, "verdict=REFUSED_FORBIDDEN", NULL, 2 },
 	{ "log --limit 1 --json", 0, "\"event\":\"witness_stopped\"", "SEQ", 1 },
-	{ "show 44", 0, "client            192.0.2.1:5000", "\x1b", 0 },
-	{ "show 44 --json", 0, "\"entry_b64\":\"", NULL, 1 },
+	{ "show <44>", 0, "client            192.0.2.1:5000", "\x1b", 0 },
+	{ "show <44> --json", 0, "\"entry_b64\":\"", NULL, 1 },
 	{ "show 9999", 1, "no entry 9999", NULL, 1 },
 	{ "agent alice", 0, "was given the relay 192.0.2.250:49152", NULL, 0 },
 	{ "agent alice", 0, "was refused 5 times: REFUSED_FORBIDDEN", NULL, 0 },
 	{ "agent alice", 0, "bob                              ", NULL, 0 },
 	{ "agent bob", 0, "alice sent it an offer", "relay 192", 0 },
-	{ "agent alice --from 616 --json", 0, "\"kind\":\"ended\"", "\"kind\":\"offer\"", 2 },
+	{ "agent alice --from <616> --json", 0, "\"kind\":\"ended\"", "\"kind\":\"offer\"", 2 },
 	{ "agent nobody", 1, "the log says nothing about 'nobody'", NULL, 1 },
 	{ "state", 0, "agents: 1", "allocations: 1", 0 },
-	{ "state --at 60", 0, "allocations: 1", NULL, 0 },
-	{ "state --at 60", 0, "agents: 2", NULL, 0 },
+	{ "state --at <60>", 0, "allocations: 1", NULL, 0 },
+	{ "state --at <60>", 0, "agents: 2", NULL, 0 },
 	{ "state --at 0", 0, "the log has none up to here", NULL, 0 },
 	{ "state --json", 0, "\"holds\":true", "\"holds\":false", 0 },
 	{ "verify", 0, "it holds", "BREAK", 0 },
@@ -110,7 +110,7 @@ commands_answer(void **state)
 static void
 every_line_of_json_is_an_object(void **state)
 {
-	static const char *const commands[] = { "log --json", "show 50 --json",
+	static const char *const commands[] = { "log --json", "show <50> --json",
 						"agent alice --json", "state --json",
 						"verify --json" };
 
@@ -137,11 +137,11 @@ without_keys_handles_stand_for_names(void **state)
 	assert_int_equal(run("log --type agent_registered"), 0);
 	assert_non_null(strstr(output, "agent=a0000000000000000000000000000001"));
 	assert_null(strstr(output, "alice"));
-	assert_int_equal(run("show 44"), 0);
+	assert_int_equal(run("show <44>"), 0);
 	assert_non_null(strstr(output, "agent_name        (sealed)"));
 	assert_int_equal(run("agent a0000000000000000000000000000001"), 0);
 	assert_non_null(strstr(output, "registered in room b0000000000000000000000000000001"));
-	assert_int_equal(run("state --at 44 --json"), 0);
+	assert_int_equal(run("state --at <44> --json"), 0);
 	assert_non_null(strstr(output, "\"agent\":\"a0000000000000000000000000000001\""));
 	assert_non_null(strstr(output, "\"room\":\"b0000000000000000000000000000001\""));
 	assert_int_equal(run("state"), 0);
@@ -186,7 +186,7 @@ follow_shows_what_is_appended(void **state)
 	const pid_t follower = (pid_t)atoi(output);
 	assert_true(follower > 1);
 	read_line(pipe); /* the one that was there */
-	assert_non_null(strstr(output, "\"seq\":54"));
+	assert_non_null(strstr(output, fixture_text("\"seq\":<54>")));
 	fixture_begin(&f);
 	fixture_refuse(&f);
 	assert_int_equal(evidence_commit(f.evidence), EVIDENCE_OK);

@@ -337,6 +337,34 @@ fixture_make(const char *directory)
 }
 
 /* A group of tests has the whole story in a directory of its own: give cmocka these two. */
+/* Seqs of the fixture move when the catalog grows, because every type is declared at the beginning.
+ * A text says them as they are with FIXTURE_TYPES types: "<44>" becomes that seq in this log,
+ * "<44*2>" twice that. */
+enum { FIXTURE_TYPES = 36, FIXTURE_TEXT_MAX = 4096 };
+
+static inline const char *
+fixture_text(const char *text)
+{
+	static char out[FIXTURE_TEXT_MAX];
+	size_t at = 0;
+
+	while (*text != '\0' && at + 24 < sizeof out) {
+		const size_t digits = *text == '<' ? strspn(text + 1, "0123456789") : 0;
+		const char *end = text + 1 + digits;
+		const bool is_twice = digits > 0 && strncmp(end, "*2>", 3) == 0;
+
+		if (digits == 0 || (*end != '>' && !is_twice)) {
+			out[at++] = *text++;
+			continue;
+		}
+		const size_t seq = strtoul(text + 1, NULL, 10) - FIXTURE_TYPES + event_types();
+		at += (size_t)snprintf(out + at, sizeof out - at, "%zu", is_twice ? 2 * seq : seq);
+		text = end + (is_twice ? 3 : 1);
+	}
+	out[at] = '\0';
+	return out;
+}
+
 static char fixture_base[] = "/tmp/ifswarm-replay-XXXXXX";
 static char fixture_truth[sizeof fixture_base + sizeof "/true"];
 

@@ -121,7 +121,7 @@ static const struct {
 	{ "an entry in the tile that is not full",
 	  "UPDATE event SET entry = CAST(substr(entry, 1, length(entry) - 1) || x'00' AS BLOB) "
 	  "WHERE seq = 600",
-	  "", "the root over the entries is not the signed one", "checkpoint of size 616", 0 },
+	  "", "the root over the entries is not the signed one", "checkpoint of size <616>", 0 },
 	{ "an entry that is not msgpack", "UPDATE event SET entry = x'C1' WHERE seq = 100", "",
 	  "the entry cannot be read", "seq 100", 0 },
 	{ "a row deleted", "DELETE FROM event WHERE seq = 100", "", "entries are missing",
@@ -134,9 +134,9 @@ static const struct {
 	  "DELETE FROM event WHERE seq > 600; DELETE FROM checkpoint WHERE size > 600", "",
 	  "stream_head does not describe the end of the log", "stream_head", 0 },
 	{ "a row put in at the end",
-	  "INSERT INTO event SELECT 621, recorded_us, stream, type, entry FROM event WHERE seq = "
-	  "620",
-	  "", "the seq column is not the entry's seq", "seq 621", 0 },
+	  "INSERT INTO event SELECT <621>, recorded_us, stream, type, entry FROM event WHERE seq = "
+	  "<620>",
+	  "", "the seq column is not the entry's seq", "seq <621>", 0 },
 	{ "two rows swapped",
 	  "CREATE TEMP TABLE t AS SELECT seq, entry FROM event WHERE seq IN (100, 101); UPDATE "
 	  "event SET "
@@ -150,20 +150,20 @@ static const struct {
 	  "the type column is not the entry's", "seq 100", 1 },
 	{ "a sealed body changed",
 	  "UPDATE sealed SET body = CAST(CASE substr(body, 1, 1) WHEN x'00' THEN x'01' ELSE x'00' "
-	  "END || substr(body, 2) AS BLOB) WHERE id = 88",
-	  "", "a sealed part is not the one that the entry names", "seq 44 sealed part 0", 1 },
-	{ "a salt changed", "UPDATE sealed SET salt = zeroblob(32) WHERE id = 89", "",
-	  "a sealed part is not the one that the entry names", "seq 44 sealed part 1", 1 },
-	{ "a sealed part deleted", "DELETE FROM sealed WHERE id = 88", "",
-	  "a sealed part is missing", "seq 44 sealed part 0", 1 },
+	  "END || substr(body, 2) AS BLOB) WHERE id = <44*2>",
+	  "", "a sealed part is not the one that the entry names", "seq <44> sealed part 0", 1 },
+	{ "a salt changed", "UPDATE sealed SET salt = zeroblob(32) WHERE id = <44*2> + 1", "",
+	  "a sealed part is not the one that the entry names", "seq <44> sealed part 1", 1 },
+	{ "a sealed part deleted", "DELETE FROM sealed WHERE id = <44*2>", "",
+	  "a sealed part is missing", "seq <44> sealed part 0", 1 },
 	{ "a sealed part cut",
-	  "UPDATE sealed SET body = CAST(substr(body, 1, 20) AS BLOB) WHERE id = 88", "",
-	  "a sealed part has another length", "seq 44 sealed part 0", 2 },
+	  "UPDATE sealed SET body = CAST(substr(body, 1, 20) AS BLOB) WHERE id = <44*2>", "",
+	  "a sealed part has another length", "seq <44> sealed part 0", 2 },
 	{ "a sealed row of an entry that has none",
-	  "INSERT INTO sealed SELECT 94, salt, body FROM sealed WHERE id = 88", "",
-	  "a sealed row that the entry does not know", "seq 47", 1 },
+	  "INSERT INTO sealed SELECT <47*2>, salt, body FROM sealed WHERE id = <44*2>", "",
+	  "a sealed row that the entry does not know", "seq <47>", 1 },
 	{ "a sealed row of no entry",
-	  "INSERT INTO sealed SELECT 2000, salt, body FROM sealed WHERE id = 88", "",
+	  "INSERT INTO sealed SELECT 2000, salt, body FROM sealed WHERE id = <44*2>", "",
 	  "a sealed row without an entry", "seq 1000", 1 },
 	{ "a tile's hash changed",
 	  "UPDATE tile SET hashes = CAST(zeroblob(32) || substr(hashes, 33) AS BLOB) WHERE id = 1",
@@ -178,10 +178,11 @@ static const struct {
 	{ "a checkpoint's signature forged",
 	  "UPDATE checkpoint SET note = CAST(substr(note, 1, length(note) - 12) || CASE "
 	  "substr(note, length(note) - 11, 1) WHEN x'41' THEN 'B' ELSE 'A' END || "
-	  "substr(note, -11) AS BLOB) WHERE size = 616",
-	  "", "a checkpoint's signature does not hold", "checkpoint of size 616", 1 },
-	{ "a checkpoint under another size", "UPDATE checkpoint SET size = 617 WHERE size = 616",
-	  "", "a checkpoint stands under another size", "checkpoint of size 617", 1 },
+	  "substr(note, -11) AS BLOB) WHERE size = <616>",
+	  "", "a checkpoint's signature does not hold", "checkpoint of size <616>", 1 },
+	{ "a checkpoint under another size",
+	  "UPDATE checkpoint SET size = <617> WHERE size = <616>", "",
+	  "a checkpoint stands under another size", "checkpoint of size <617>", 1 },
 	{ "a stream's version", "UPDATE stream_head SET version = version - 1 WHERE stream = 1", "",
 	  "the version column is not what the entries say", "stream_head of stream 1", 1 },
 	{ "a stream's epoch", "UPDATE stream_head SET epoch = 9 WHERE stream = 2", "",
@@ -192,7 +193,7 @@ static const struct {
 	  "a snapshot is not the state that was logged", "snapshot of stream 1 version 5", 1 },
 	{ "a snapshot's version", "UPDATE snapshot SET version = 4", "",
 	  "a snapshot stands under another version", "snapshot of stream 1 version 4", 1 },
-	{ "a snapshot's event", "UPDATE snapshot SET seq = 44", "",
+	{ "a snapshot's event", "UPDATE snapshot SET seq = <44>", "",
 	  "a snapshot that the log does not vouch for", "snapshot of stream 1 version 5", 1 },
 	{ "the head forged", "", FORGE_ROOT "head", "a checkpoint's signature does not hold",
 	  "head", 1 },
@@ -209,12 +210,12 @@ static const struct {
 	  "", "the entry is not the one whose hash was recorded", "seq 300", 0 },
 	{ "two keys exchanged", "",
 	  "sqlite3 keys.db 'UPDATE data_key SET wrapped = (SELECT wrapped FROM data_key WHERE "
-	  "created_seq = 45) "
-	  "WHERE created_seq = 42'",
-	  "a key is not the one that the log committed to", "seq 44", 0 },
+	  "created_seq = <45>) "
+	  "WHERE created_seq = <42>'",
+	  "a key is not the one that the log committed to", "seq <44>", 0 },
 	{ "another log's keys", "",
 	  "cp ../other/keys.db ../other/private/wrap.key . && mv wrap.key private/",
-	  "sealed parts do not open with the keys that are here", "10 parts, the first at seq 44",
+	  "sealed parts do not open with the keys that are here", "10 parts, the first at seq <44>",
 	  1 },
 };
 
@@ -226,19 +227,21 @@ every_break_is_named(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct seen seen;
-		char line[2048];
+		char line[FIXTURE_TEXT_MAX];
 
 		/* ATTACH wants a path. */
-		snprintf(line, sizeof line, "%s", rows[i].sql);
+		snprintf(line, sizeof line, "%s", fixture_text(rows[i].sql));
 		char *at = strstr(line, "../other");
 		if (at != NULL) {
-			char rest[2048];
+			char rest[FIXTURE_TEXT_MAX];
 			snprintf(rest, sizeof rest, "%s", at + strlen("../other"));
 			snprintf(at, sizeof line - (size_t)(at - line), "%s%s", other, rest);
 		}
-		tamper(line, rows[i].command);
+		char command[FIXTURE_TEXT_MAX];
+		snprintf(command, sizeof command, "%s", fixture_text(rows[i].command));
+		tamper(line, command);
 		check(&seen, NULL);
-		if (!is_named(&seen, rows[i].what, rows[i].where) ||
+		if (!is_named(&seen, rows[i].what, fixture_text(rows[i].where)) ||
 		    (rows[i].most > 0 && seen.count > rows[i].most)) {
 			print_message("NOT AS EXPECTED: %s (%llu findings)\n", rows[i].name,
 				      (unsigned long long)seen.count);
@@ -290,23 +293,34 @@ a_clean_cut_needs_an_outside_checkpoint(void **state)
 
 	(void)state;
 	snprintf(outside, sizeof outside, "%s/head", fixture_truth);
-	tamper("DELETE FROM event WHERE seq >= 616; DELETE FROM sealed WHERE id >= 1232; DELETE "
-	       "FROM checkpoint WHERE size > 616; "
-	       "DELETE FROM snapshot; UPDATE stream_head SET version = 566, last_seq = 615 WHERE "
-	       "stream = 1; "
-	       "UPDATE stream_head SET version = (SELECT count(*) FROM event WHERE stream = 2), "
-	       "last_seq = "
-	       "(SELECT max(seq) FROM event WHERE stream = 2) WHERE stream = 2; UPDATE stream_head "
-	       "SET version = "
-	       "(SELECT count(*) FROM event WHERE stream = 3), last_seq = (SELECT max(seq) FROM "
-	       "event WHERE "
-	       "stream = 3) WHERE stream = 3; UPDATE stream_head SET version = (SELECT count(*) "
-	       "FROM event "
-	       "WHERE stream = 1), last_seq = (SELECT max(seq) FROM event WHERE stream = 1) WHERE "
-	       "stream = 1",
-	       "sqlite3 witness.db 'SELECT writefile(\"head\", CAST(note AS BLOB)) FROM checkpoint "
-	       "WHERE size = 616' "
-	       "> /dev/null && cp head pub/checkpoint");
+	char sql[FIXTURE_TEXT_MAX];
+
+	snprintf(sql, sizeof sql, "%s",
+		 fixture_text("DELETE FROM event WHERE seq >= <616>; DELETE FROM sealed WHERE id "
+			      ">= <616*2>; DELETE "
+			      "FROM checkpoint WHERE size > <616>; "
+			      "DELETE FROM snapshot; UPDATE stream_head SET version = 566, "
+			      "last_seq = <615> WHERE "
+			      "stream = 1; "
+			      "UPDATE stream_head SET version = (SELECT count(*) FROM event WHERE "
+			      "stream = 2), "
+			      "last_seq = "
+			      "(SELECT max(seq) FROM event WHERE stream = 2) WHERE stream = 2; "
+			      "UPDATE stream_head "
+			      "SET version = "
+			      "(SELECT count(*) FROM event WHERE stream = 3), last_seq = (SELECT "
+			      "max(seq) FROM "
+			      "event WHERE "
+			      "stream = 3) WHERE stream = 3; UPDATE stream_head SET version = "
+			      "(SELECT count(*) "
+			      "FROM event "
+			      "WHERE stream = 1), last_seq = (SELECT max(seq) FROM event WHERE "
+			      "stream = 1) WHERE "
+			      "stream = 1"));
+	tamper(sql, fixture_text("sqlite3 witness.db 'SELECT writefile(\"head\", CAST(note AS "
+				 "BLOB)) FROM checkpoint "
+				 "WHERE size = <616>' "
+				 "> /dev/null && cp head pub/checkpoint"));
 	check(&seen, NULL);
 	print_seen(&seen);
 	assert_int_equal(seen.count, 0);
