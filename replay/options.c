@@ -14,10 +14,15 @@ enum {
 	FOR_STATE = 1 << ASK_STATE,
 	FOR_VERIFY = 1 << ASK_VERIFY,
 	FOR_FOLLOW = 1 << ASK_FOLLOW,
-	FOR_ALL = FOR_LOG | FOR_SHOW | FOR_AGENT | FOR_STATE | FOR_VERIFY | FOR_FOLLOW,
+	FOR_BACKUP = 1 << ASK_BACKUP,
+	FOR_RESTORE = 1 << ASK_RESTORE,
+	FOR_REPAIR = 1 << ASK_REPAIR,
+	FOR_DOCTOR = 1 << ASK_DOCTOR,
+	FOR_ALL = FOR_LOG | FOR_SHOW | FOR_AGENT | FOR_STATE | FOR_VERIFY | FOR_FOLLOW |
+		  FOR_BACKUP | FOR_RESTORE | FOR_REPAIR | FOR_DOCTOR,
 };
 
-enum operand { OPERAND_NONE, OPERAND_SEQ, OPERAND_AGENT };
+enum operand { OPERAND_NONE, OPERAND_SEQ, OPERAND_AGENT, OPERAND_COPY };
 
 static const struct {
 	const char *name;
@@ -27,6 +32,8 @@ static const struct {
 	{ "log", ASK_LOG, OPERAND_NONE },       { "show", ASK_SHOW, OPERAND_SEQ },
 	{ "agent", ASK_AGENT, OPERAND_AGENT },  { "state", ASK_STATE, OPERAND_NONE },
 	{ "verify", ASK_VERIFY, OPERAND_NONE }, { "follow", ASK_FOLLOW, OPERAND_NONE },
+	{ "backup", ASK_BACKUP, OPERAND_COPY }, { "restore", ASK_RESTORE, OPERAND_COPY },
+	{ "repair", ASK_REPAIR, OPERAND_NONE }, { "doctor", ASK_DOCTOR, OPERAND_NONE },
 };
 
 enum option_kind {
@@ -41,7 +48,9 @@ enum option_kind {
 	OPTION_AT,
 	OPTION_LIMIT,
 	OPTION_CHECKPOINT,
-	OPTION_VKEY
+	OPTION_VKEY,
+	OPTION_KEYS,
+	OPTION_DISCARD
 };
 
 static const struct option_row {
@@ -56,18 +65,20 @@ static const struct option_row {
 	{ "--room", OPTION_ROOM, true, FOR_LOG | FOR_FOLLOW },
 	{ "--type", OPTION_TYPE, true, FOR_LOG | FOR_FOLLOW },
 	{ "--stream", OPTION_STREAM, true, FOR_LOG | FOR_FOLLOW },
-	{ "--from", OPTION_FROM, true, FOR_LOG | FOR_AGENT | FOR_FOLLOW },
+	{ "--from", OPTION_FROM, true, FOR_LOG | FOR_AGENT | FOR_FOLLOW | FOR_REPAIR },
 	{ "--to", OPTION_TO, true, FOR_LOG | FOR_AGENT },
 	{ "--at", OPTION_AT, true, FOR_STATE },
 	{ "--limit", OPTION_LIMIT, true, FOR_LOG },
 	{ "--checkpoint", OPTION_CHECKPOINT, true, FOR_VERIFY },
 	{ "--vkey", OPTION_VKEY, true, FOR_VERIFY },
+	{ "--keys", OPTION_KEYS, true, FOR_BACKUP | FOR_RESTORE },
+	{ "--discard", OPTION_DISCARD, false, FOR_RESTORE },
 };
 
 const char *
 options_help(void)
 {
-	return "ifreplay " IFSWARM_VERSION ": reads the evidence log; changes nothing.\n"
+	return "ifreplay " IFSWARM_VERSION ": reads the evidence log, and looks after it.\n"
 	       "\n"
 	       "  ifreplay log [filters]      events, the newest last\n"
 	       "  ifreplay show SEQ           everything about one entry\n"
@@ -76,6 +87,11 @@ options_help(void)
 	       "  ifreplay state [--at WHEN]  who was registered, which relays were allocated\n"
 	       "  ifreplay verify             checks everything, names every break\n"
 	       "  ifreplay follow [filters]   events as they are recorded, until interrupted\n"
+	       "  ifreplay backup DIR         a verified copy, beside a running cluster; --keys "
+	       "DIR2\n"
+	       "  ifreplay restore BACKUP     puts it back, never forks; --keys DIR2, --discard\n"
+	       "  ifreplay repair --from COPY  takes from any copy only what proves\n"
+	       "  ifreplay doctor             what is wrong here, and what to do\n"
 	       "\n"
 	       "Filters (log, follow; agent knows --from and --to)\n"
 	       "  --agent NAME    an agent's or TURN user's name, or a handle of 32 hex digits\n"
@@ -164,6 +180,10 @@ take_value(struct options *out, const struct option_row *row, const char *value,
 		       refuse(fault, "no stream", value,
 			      "one of session, allocation, witness, operator, claimed");
 	case OPTION_FROM:
+		if (out->ask == ASK_REPAIR) {
+			out->copy = value;
+			return *value != '\0' || refuse(fault, "--from", value, "give a copy");
+		}
 		return moment_parse(value, &out->from) ||
 		       refuse(fault, "--from", value, bad_moment);
 	case OPTION_TO:
@@ -176,6 +196,12 @@ take_value(struct options *out, const struct option_row *row, const char *value,
 	case OPTION_CHECKPOINT:
 		out->checkpoint = value;
 		return *value != '\0' || refuse(fault, "--checkpoint", value, "give a file");
+	case OPTION_KEYS:
+		out->keys = value;
+		return *value != '\0' || refuse(fault, "--keys", value, "give a directory");
+	case OPTION_DISCARD:
+		out->discard = true;
+		return true;
 	case OPTION_VKEY:
 		out->vkey = value;
 		return *value != '\0' || refuse(fault, "--vkey", value, "give a file");
@@ -249,6 +275,9 @@ take_operand(const char *word, struct options *out, enum operand *operand,
 	case OPERAND_SEQ:
 		return take_number(word, &out->seq) ||
 		       refuse(fault, "not a seq:", word, "give the number of an entry");
+	case OPERAND_COPY:
+		out->copy = word;
+		return *word != '\0' || refuse(fault, "no directory", word, "name one");
 	case OPERAND_AGENT:
 		out->agent = word;
 		return *word != '\0' || refuse(fault, "no agent", word, "give a name or handle");
@@ -267,6 +296,15 @@ check_whole(const struct options *out, enum operand missing, unsigned used,
 	if (missing == OPERAND_SEQ) {
 		return refuse(fault, "a seq is missing after", "show",
 			      "for example: ifreplay show 0");
+	}
+	if (missing == OPERAND_COPY) {
+		return refuse(fault, "a directory is missing after",
+			      out->ask == ASK_BACKUP ? "backup" : "restore",
+			      "name the backup's directory");
+	}
+	if (out->ask == ASK_REPAIR && out->copy == NULL) {
+		return refuse(fault, "a copy is missing after", "repair",
+			      "for example: ifreplay repair --from /backup/monday");
 	}
 	if (missing == OPERAND_AGENT) {
 		return refuse(fault, "a name is missing after", "agent",

@@ -17,6 +17,11 @@ enum ask {
 	ASK_STATE,
 	ASK_VERIFY,
 	ASK_FOLLOW,
+	/* From here on no log needs to open first. */
+	ASK_BACKUP,
+	ASK_RESTORE,
+	ASK_REPAIR,
+	ASK_DOCTOR,
 };
 
 /* Strings are borrowed from the command line. */
@@ -34,6 +39,9 @@ struct options {
 	uint64_t limit;         /* 0 no limit */
 	uint64_t seq;           /* of show */
 	const char *checkpoint; /* a file with a checkpoint of one's own; NULL none */
+	const char *copy;       /* DIR of backup, BACKUP of restore, COPY of repair */
+	const char *keys;       /* of backup, restore: the keys' own place; NULL none */
+	bool discard;           /* of restore: keep no old files */
 	const char *vkey;       /* a file with the log's key of one's own; NULL: DATA/log.vkey */
 };
 

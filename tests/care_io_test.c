@@ -6,8 +6,10 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/wait.h>
 
 #include "replay/care_io.h"
+#include "replay/doctor_io.h"
 #include "store/backup_io.h"
 #include "store/read_io.h"
 #include "tests/replay_fixture.h"
@@ -289,8 +291,14 @@ a_restore_brings_no_erased_person_back(void **state)
 	sqlite3 *db = NULL;
 	sqlite3_stmt *statement = NULL;
 	assert_int_equal(sqlite3_open(at("data/witness.db"), &db), SQLITE_OK);
-	sqlite3_prepare_v2(db, "SELECT count(*) FROM sealed WHERE seq = 44 AND part = 0", -1,
-			   &statement, NULL);
+	/* The first sealed part of all was about the one who is erased. */
+	char attach[512];
+	snprintf(attach, sizeof attach, "ATTACH '%s' AS before", at("backup/witness.db"));
+	assert_int_equal(sqlite3_exec(db, attach, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_prepare_v2(db,
+			   "SELECT count(*) FROM main.sealed WHERE id ="
+			   " (SELECT min(id) FROM before.sealed)",
+			   -1, &statement, NULL);
 	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
 	assert_int_equal(sqlite3_column_int64(statement, 0), 0);
 	sqlite3_finalize(statement);
@@ -351,6 +359,60 @@ repair_takes_what_proves(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* What the built program says about a directory that was harmed. */
+static const struct {
+	const char *what;
+	const char *script;
+	int code;
+	const char *has;
+} visits[] = {
+	{ "a healthy one", "true", 0, "well; the cluster does not run" },
+	{ "nothing there", "rm -rf data", 1, "not a directory" },
+	{ "no log", "rm data/witness.db*", 1, "witness.db is missing" },
+	{ "a log of other bytes", "cp data/log.vkey data/witness.db", 1, "the log does not open" },
+	{ "a truncated log", "truncate -s 4096 data/witness.db", 1, "LOST" },
+	{ "an empty log", ": >data/witness.db", 1, "witness.db is empty" },
+	{ "no keys", "rm data/keys.db*", 1, "keys.db is missing" },
+	{ "no signing key", "rm data/private/log.key", 1, "private/log.key is missing" },
+	{ "a signing key that is none", "echo no >data/private/log.key", 1, "64 hex digits" },
+	{ "an open directory", "chmod 755 data", 1, "open to others (mode 0755)" },
+	{ "keys that others can write", "chmod 666 data/keys.db", 1,
+	  "keys.db can be reached by others" },
+	{ "no head", "rm data/head", 1, "head is missing" },
+	{ "no checkpoint at all", "rm data/head data/pub/checkpoint", 1, "neither head nor" },
+	{ "another log's key", "sed -i s,ifswarm.local/test,ifswarm.local/other, data/log.vkey", 1,
+	  "log.vkey" },
+	{ "an old log under a newer head", "cp backup/witness.db data/; rm -f data/witness.db-*", 1,
+	  "were published and are missing" },
+	{ "remains", "mkdir data/before-repair-20260101T000000Z", 0, "keeps the files of before" },
+};
+
+static void
+doctor_says_what_is_wrong(void **state)
+{
+	size_t failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof visits / sizeof visits[0]; i++) {
+		char line[1024];
+		char said[8192];
+
+		make_backup();
+		assert_int_equal(sh(visits[i].script), 0);
+		snprintf(line, sizeof line, "%s/ifreplay doctor --data-dir %s", IFSWARM_BIN,
+			 at("data"));
+		FILE *pipe = popen(line, "r");
+		assert_non_null(pipe);
+		said[fread(said, 1, sizeof said - 1, pipe)] = '\0';
+		const int code = WEXITSTATUS(pclose(pipe));
+		if (code != visits[i].code || strstr(said, visits[i].has) == NULL) {
+			print_message("NOT AS EXPECTED: %s: %d\n%s\n", visits[i].what, code, said);
+			failures++;
+		}
+	}
+	assert_int_equal(failures, 0);
+}
+
 int
 main(void)
 {
@@ -365,6 +427,7 @@ main(void)
 		cmocka_unit_test(restore_refuses_what_is_no_whole_backup),
 		cmocka_unit_test(a_restore_brings_no_erased_person_back),
 		cmocka_unit_test(repair_takes_what_proves),
+		cmocka_unit_test(doctor_says_what_is_wrong),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);
