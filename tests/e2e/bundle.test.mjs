@@ -5,7 +5,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Bundle, Log, makeEntry, sha256, signer, tar, tarMember } from './lib/bundle.mjs';
-import { bin, run, source, temporary } from './lib/cluster.mjs';
+import { join, offer } from './lib/agent.mjs';
+import { bin, run, source, start, temporary } from './lib/cluster.mjs';
 
 const ORIGIN = 'ifswarm.local/node1';
 // Small, and yet with two levels of tiles, a partial one, and subtrees on both sides of the range.
@@ -190,6 +191,24 @@ describe('bundle', () => {
 				}
 			});
 		}
+	});
+
+	it('holds for every checker over the log of a live cluster, by its own checkpoint', async () => {
+		const cluster = await start('bundle');
+		const agents = await Promise.all(['alice', 'bob'].map((name) => join(cluster.url, name)));
+		for (let n = 0; n < 20; n++) agents[0].send(offer('alice', 'bob', `sdp ${n}`));
+		for (let n = 0; n < 20; n++) await agents[1].next('offer');
+		await Promise.all(agents.map((agent) => agent.close()));
+		await cluster.stop();
+		const { out } = await run('sqlite3', [path.join(cluster.data, 'witness.db'), 'select hex(entry) from event order by seq']);
+		const live = out.trim().split('\n').map((hex) => Buffer.from(hex, 'hex'));
+		const note = fs.readFileSync(path.join(cluster.data, 'pub/checkpoint'), 'utf8');
+		const vkey = fs.readFileSync(path.join(cluster.data, 'log.vkey'), 'utf8').trim();
+		await cluster.close();
+		const [origin, size] = note.split('\n');
+		assert.equal(Number(size), live.length);
+		const bundle = new Bundle(new Log(live, origin, { vkey, note: () => note }), { size: live.length, from: 5, end: live.length - 3, omit: [6], exporter });
+		for (const [name, { code, text }] of await verdicts(place(bundle), ['--log-key', vkey])) assert.equal(code, 0, `${name}\n${text}`);
 	});
 
 	async function refused(at, keys = []) {
