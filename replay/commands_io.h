@@ -10,6 +10,7 @@ int log_command(const struct options *options, struct source *source);
 int show_command(const struct options *options, struct source *source);
 int agent_command(const struct options *options, struct source *source);
 int state_command(const struct options *options, struct source *source);
+int prove_command(const struct options *options, struct source *source);
 int verify_command(const struct options *options, struct source *source);
 /* Until the output is closed or the process is ended. */
 int follow_command(const struct options *options, struct source *source);

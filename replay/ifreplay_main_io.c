@@ -21,6 +21,8 @@ run(const struct options *options, struct source *source)
 		return agent_command(options, source);
 	case ASK_STATE:
 		return state_command(options, source);
+	case ASK_PROVE:
+		return prove_command(options, source);
 	case ASK_VERIFY:
 		return verify_command(options, source);
 	case ASK_FOLLOW:

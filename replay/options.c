@@ -18,11 +18,12 @@ enum {
 	FOR_RESTORE = 1 << ASK_RESTORE,
 	FOR_REPAIR = 1 << ASK_REPAIR,
 	FOR_DOCTOR = 1 << ASK_DOCTOR,
+	FOR_PROVE = 1 << ASK_PROVE,
 	FOR_ALL = FOR_LOG | FOR_SHOW | FOR_AGENT | FOR_STATE | FOR_VERIFY | FOR_FOLLOW |
-		  FOR_BACKUP | FOR_RESTORE | FOR_REPAIR | FOR_DOCTOR,
+		  FOR_BACKUP | FOR_RESTORE | FOR_REPAIR | FOR_DOCTOR | FOR_PROVE,
 };
 
-enum operand { OPERAND_NONE, OPERAND_SEQ, OPERAND_AGENT, OPERAND_COPY };
+enum operand { OPERAND_NONE, OPERAND_SEQ, OPERAND_PROOF, OPERAND_AGENT, OPERAND_COPY };
 
 static const struct {
 	const char *name;
@@ -34,6 +35,7 @@ static const struct {
 	{ "verify", ASK_VERIFY, OPERAND_NONE }, { "follow", ASK_FOLLOW, OPERAND_NONE },
 	{ "backup", ASK_BACKUP, OPERAND_COPY }, { "restore", ASK_RESTORE, OPERAND_COPY },
 	{ "repair", ASK_REPAIR, OPERAND_NONE }, { "doctor", ASK_DOCTOR, OPERAND_NONE },
+	{ "prove", ASK_PROVE, OPERAND_PROOF },
 };
 
 enum option_kind {
@@ -50,7 +52,9 @@ enum option_kind {
 	OPTION_CHECKPOINT,
 	OPTION_VKEY,
 	OPTION_KEYS,
-	OPTION_DISCARD
+	OPTION_DISCARD,
+	OPTION_RANGE,
+	OPTION_FROM_CHECKPOINT
 };
 
 static const struct option_row {
@@ -70,7 +74,9 @@ static const struct option_row {
 	{ "--at", OPTION_AT, true, FOR_STATE },
 	{ "--limit", OPTION_LIMIT, true, FOR_LOG },
 	{ "--checkpoint", OPTION_CHECKPOINT, true, FOR_VERIFY },
-	{ "--vkey", OPTION_VKEY, true, FOR_VERIFY },
+	{ "--vkey", OPTION_VKEY, true, FOR_VERIFY | FOR_PROVE },
+	{ "--range", OPTION_RANGE, true, FOR_PROVE },
+	{ "--from-checkpoint", OPTION_FROM_CHECKPOINT, true, FOR_PROVE },
 	{ "--keys", OPTION_KEYS, true, FOR_BACKUP | FOR_RESTORE },
 	{ "--discard", OPTION_DISCARD, false, FOR_RESTORE },
 };
@@ -86,6 +92,8 @@ options_help(void)
 	       "refusals\n"
 	       "  ifreplay state [--at WHEN]  who was registered, which relays were allocated\n"
 	       "  ifreplay verify             checks everything, names every break\n"
+	       "  ifreplay prove SEQ          a C2SP tlog-proof that the entry is in the signed log\n"
+	       "    or --range FIRST LAST (nothing left out), or --from-checkpoint FILE (it grew)\n"
 	       "  ifreplay follow [filters]   events as they are recorded, until interrupted\n"
 	       "  ifreplay backup DIR         a verified copy, beside a running cluster; --keys "
 	       "DIR2\n"
@@ -102,8 +110,7 @@ options_help(void)
 	       "  --to WHEN       that entry and earlier (not for follow)\n"
 	       "  --limit N       the last N that fit (log)\n"
 	       "\n"
-	       "verify also takes what you were given from elsewhere:\n"
-	       "  --checkpoint FILE, --vkey FILE\n"
+	       "Given from elsewhere: --checkpoint FILE (verify), --vkey FILE (verify, prove)\n"
 	       "\n"
 	       "Everywhere\n"
 	       "  --data-dir DIR  the data directory, or a copy of one; default $IFSWARM_DATA or "
@@ -202,6 +209,12 @@ take_value(struct options *out, const struct option_row *row, const char *value,
 	case OPTION_DISCARD:
 		out->discard = true;
 		return true;
+	case OPTION_RANGE:
+		return (moment_parse(value, &out->range_from) && !out->range_from.is_time) ||
+		       refuse(fault, "--range", value, "give the first and the last seq");
+	case OPTION_FROM_CHECKPOINT:
+		out->from_checkpoint = value;
+		return *value != '\0' || refuse(fault, "--from-checkpoint", value, "give a file");
 	case OPTION_VKEY:
 		out->vkey = value;
 		return *value != '\0' || refuse(fault, "--vkey", value, "give a file");
@@ -273,6 +286,7 @@ take_operand(const char *word, struct options *out, enum operand *operand,
 	case OPERAND_NONE:
 		return refuse(fault, "nothing is asked with", word, "see ifreplay --help");
 	case OPERAND_SEQ:
+	case OPERAND_PROOF:
 		return take_number(word, &out->seq) ||
 		       refuse(fault, "not a seq:", word, "give the number of an entry");
 	case OPERAND_COPY:
@@ -296,6 +310,10 @@ check_whole(const struct options *out, enum operand missing, unsigned used,
 	if (missing == OPERAND_SEQ) {
 		return refuse(fault, "a seq is missing after", "show",
 			      "for example: ifreplay show 0");
+	}
+	if (missing == OPERAND_PROOF && out->from_checkpoint == NULL) {
+		return refuse(fault, "a seq is missing after", "prove",
+			      "for example: ifreplay prove 0");
 	}
 	if (missing == OPERAND_COPY) {
 		return refuse(fault, "a directory is missing after",

@@ -17,6 +17,7 @@ enum ask {
 	ASK_STATE,
 	ASK_VERIFY,
 	ASK_FOLLOW,
+	ASK_PROVE,
 	/* From here on no log needs to open first. */
 	ASK_BACKUP,
 	ASK_RESTORE,
@@ -37,7 +38,9 @@ struct options {
 	struct moment to;
 	struct moment at;
 	uint64_t limit;         /* 0 no limit */
-	uint64_t seq;           /* of show */
+	uint64_t seq;           /* of show, prove; the last one of a range */
+	struct moment range_from;    /* of prove: the first seq of a range */
+	const char *from_checkpoint; /* of prove: a file; NULL none */
 	const char *checkpoint; /* a file with a checkpoint of one's own; NULL none */
 	const char *copy;       /* DIR of backup, BACKUP of restore, COPY of repair */
 	const char *keys;       /* of backup, restore: the keys' own place; NULL none */
