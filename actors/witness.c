@@ -73,3 +73,25 @@ witness_same_commands(const struct witness_append *append, const struct id *logg
 	}
 	return true;
 }
+
+/* What people do to the log, and nothing that it says of itself. */
+static bool
+is_act(enum event_type type)
+{
+	return type == EVENT_BACKUP_MADE;
+}
+
+enum verdict
+witness_read_act(struct mp_reader *r, struct event_wire *out)
+{
+	event_wire_read(r, out);
+	if (r->bad) {
+		return out->description == NULL ? REFUSED_UNKNOWN_TYPE : REFUSED_NOT_CANONICAL;
+	}
+	if (!is_act(out->description->type)) {
+		return REFUSED_WRONG_STREAM;
+	}
+	return mp_reader_is_done(r) && out->cause_back == 0 && !id_is_none(&out->command_id)
+		       ? ACCEPTED
+		       : REFUSED_MALFORMED;
+}

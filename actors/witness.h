@@ -34,6 +34,10 @@ enum verdict witness_check(const struct witness_append *append, struct witness_s
 bool witness_same_commands(const struct witness_append *append, const struct id *logged,
 			   size_t count);
 
+/* An ACT request, after [ACT, …: one event of the witness's own stream that a person may cause.
+ * Anything else is refused. */
+enum verdict witness_read_act(struct mp_reader *r, struct event_wire *out);
+
 /* A stream that an actor may claim and append to: all but the witness's own. */
 bool witness_stream_is_open(uint64_t stream);
 

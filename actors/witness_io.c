@@ -20,6 +20,7 @@ enum {
 	ANSWER_BYTES = 256,
 	PUBLISH_US = 1000 * 1000,
 	IDLE_MS = 100,
+	ACTS_RECALLED = 64,
 };
 
 /* The answer to one request of the current transaction; it leaves when that is durable. */
@@ -221,6 +222,54 @@ take_append(struct witness *w, struct mp_reader *r, uint32_t slot)
 	hold(w, slot, ACCEPTED, numbers, 2);
 }
 
+/* nng sends an act again when the witness dies before it answers: the newest of our own events tell
+ * whether it was logged. */
+static bool
+act_was_logged(struct witness *w, const struct id *command_id, uint64_t *seq)
+{
+	const uint64_t version = evidence_stream_head(w->evidence, STREAM_WITNESS).version;
+	const uint64_t first = version > ACTS_RECALLED ? version - ACTS_RECALLED : 0;
+	const size_t count = evidence_recall(w->evidence, STREAM_WITNESS, first, w->ids, w->seqs,
+					     ACTS_RECALLED);
+
+	for (size_t i = 0; i < count; i++) {
+		if (id_equal(&w->ids[i], command_id)) {
+			*seq = w->seqs[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+take_act(struct witness *w, struct mp_reader *r, uint32_t slot)
+{
+	const uint64_t epoch = evidence_stream_head(w->evidence, STREAM_WITNESS).epoch;
+	struct event_wire act = { 0 };
+	uint64_t seq = 0;
+	enum verdict verdict = witness_read_act(r, &act);
+
+	if (verdict != ACCEPTED) {
+		refuse(w, slot, verdict);
+		return;
+	}
+	if (!act_was_logged(w, &act.command_id, &seq)) {
+		verdict = begin(w);
+		if (verdict == ACCEPTED) {
+			verdict = verdict_of(w, evidence_append(w->evidence, STREAM_WITNESS, epoch,
+								&act, time_now_us(), &seq));
+		}
+	}
+	if (verdict != ACCEPTED) {
+		w->in_transaction = false;
+		refuse_all(w, REFUSED_SUSPENDED);
+		refuse(w, slot, verdict);
+		return;
+	}
+	const uint64_t numbers[] = { seq, evidence_size(w->evidence) };
+	hold(w, slot, ACCEPTED, numbers, 2);
+}
+
 static void
 send_held(struct witness *w)
 {
@@ -311,6 +360,9 @@ take(struct witness *w, uint32_t slot, struct span request)
 		break;
 	case REQUEST_APPEND:
 		take_append(w, &r, slot);
+		break;
+	case REQUEST_ACT:
+		take_act(w, &r, slot);
 		break;
 	case REQUEST_SNAPSHOT:
 		take_snapshot(w, &r, slot);

@@ -16,6 +16,7 @@
  * writer]                              [verdict, epoch, size, version] [APPEND, stream, epoch,
  * version, [event]]            [verdict, last seq, size] [SNAPSHOT, stream, epoch, version, dump,
  * annex]      [verdict] [LOG_STATUS]                                         [verdict, size, root]
+ *   [ACT, event]  (witness, from ifreplay)                         [verdict, seq, size]
  *   [STATUS]  (supervisor)                               [verdict, [[name, pid, state, epoch,
  * restarts], ...]]
  *
@@ -43,6 +44,7 @@ enum request {
 	REQUEST_SNAPSHOT = 12,
 	REQUEST_LOG_STATUS = 13,
 	REQUEST_STATUS = 14,
+	REQUEST_ACT = 15,
 };
 
 enum signal_kind { SIGNAL_OFFER = 1, SIGNAL_ANSWER = 2, SIGNAL_CANDIDATE = 3 };

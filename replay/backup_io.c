@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "actors/act_io.h"
 #include "replay/care_io.h"
 #include "replay/print_io.h"
 #include "store/read_io.h"
@@ -50,23 +51,24 @@ print_made(const struct care *care, const struct backup_made *made, const char *
 	}
 }
 
-/* With a stopped cluster the log is opened for this one event. */
+/* Through the witness of a running cluster; else the log is opened for this one event. NULL: it is
+ * in the log. */
 static const char *
 log_backup(const struct care *care, const struct backup_made *made, char fault[CARE_FAULT_MAX])
 {
-	struct event event = { .type = EVENT_BACKUP_MADE,
-			       .backup_made = { made->size, made->manifest } };
+	const struct event event = { .type = EVENT_BACKUP_MADE,
+				     .backup_made = { made->size, made->manifest } };
 	struct log_reader *reader = NULL;
 	char origin[ORIGIN_BYTES_MAX + 1];
-	const int lock = care_lock(care->data);
 
-	if (lock < 0) {
-		snprintf(fault, CARE_FAULT_MAX,
-			 "the witness runs, and is not asked for this event yet");
+	switch (act_log(care->data, &event, fault, CARE_FAULT_MAX)) {
+	case ACT_LOGGED:
+		return NULL;
+	case ACT_REFUSED:
 		return fault;
+	case ACT_NOT_RUNNING:
+		break;
 	}
-	/* Given back at once: the evidence takes it itself. */
-	care_unlock(lock);
 	if (!log_reader_open(care->data, &reader, fault, CARE_FAULT_MAX)) {
 		return fault;
 	}

@@ -138,6 +138,42 @@ the_same_commands_are_recognised(void **unused)
 	assert_false(witness_same_commands(&append, logged, 3));
 }
 
+static void
+only_acts_of_people_are_taken(void **unused)
+{
+	const struct event act = { .type = EVENT_BACKUP_MADE, .command_id = { { 1 } } };
+	const struct event nobodys = { .type = EVENT_BACKUP_MADE };
+	const struct event its_own = { .type = EVENT_WITNESS_STARTED, .command_id = { { 1 } } };
+	const struct event of_session = joined(1);
+	const struct {
+		const char *when;
+		const struct event *event;
+		size_t cut;
+		enum verdict then;
+	} rows[] = {
+		{ "a backup was made", &act, 0, ACCEPTED },
+		{ "an act without a command", &nobodys, 0, REFUSED_MALFORMED },
+		{ "what the witness says of itself", &its_own, 0, REFUSED_WRONG_STREAM },
+		{ "an event of session", &of_session, 0, REFUSED_WRONG_STREAM },
+		{ "a message that ends early", &act, 1, REFUSED_NOT_CANONICAL },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		uint8_t memory[1024];
+		struct mp_writer w = mp_writer_of(memory, sizeof memory);
+		struct event_wire read = { 0 };
+
+		event_write(&w, rows[i].event);
+		struct span bytes = mp_written(&w);
+		bytes.count -= rows[i].cut;
+		struct mp_reader r = mp_reader_of(bytes);
+		if (witness_read_act(&r, &read) != rows[i].then) {
+			fail_msg("%s", rows[i].when);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -146,6 +182,7 @@ main(void)
 		cmocka_unit_test(an_unknown_event_type_is_refused),
 		cmocka_unit_test(heads_decide_who_may_append),
 		cmocka_unit_test(the_same_commands_are_recognised),
+		cmocka_unit_test(only_acts_of_people_are_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,32 @@ describe('evidence', () => {
 		assert.equal(code, 0, text);
 	});
 
+	it('is backed up while it runs: verified, listed, and itself in the log', async () => {
+		const to = path.join(copies, 'backup');
+		const made = await cluster.ifreplay('backup', to);
+		assert.equal(made.code, 0, made.text);
+		assert.doesNotMatch(made.text, /not logged/);
+		const listed = await run('sh', ['-c', `cd '${to}' && sha256sum -c MANIFEST.sha256`]);
+		assert.equal(listed.code, 0, listed.text);
+		assert.ok(!fs.existsSync(path.join(to, 'keys.db')));
+		const copied = await verify(to);
+		assert.equal(copied.code, 0, copied.text);
+		const [event] = await cluster.log('backup_made');
+		const manifest = (await run('sha256sum', [path.join(to, 'MANIFEST.sha256')])).out.split(' ')[0];
+		assert.equal(event.fields.manifest, manifest);
+	});
+
+	it('proves an entry over a checkpoint that openssl can check, and that it grew from an older one', async () => {
+		const old = path.join(copies, 'old-checkpoint');
+		fs.copyFileSync(path.join(cluster.data, 'pub/checkpoint'), old);
+		const { code, out, text } = await cluster.ifreplay('prove', '0');
+		assert.equal(code, 0, text);
+		assert.match(out, /^c2sp\.org\/tlog-proof@v1\nindex 0\n([A-Za-z0-9+/]{43}=\n)+\nifswarm\.local\//);
+		const grown = await cluster.ifreplay('prove', '--from-checkpoint', old);
+		assert.equal(grown.code, 0, grown.text);
+		assert.match(grown.out, /^ifswarm\.local\/consistency@v1\nold \d+\n/);
+	});
+
 	it('keeps names and addresses out of the log file (rule 6)', () => {
 		for (const name of ['witness.db', 'witness.db-wal']) {
 			const file = path.join(cluster.data, name);

@@ -1,0 +1,67 @@
+#include "actors/act_io.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "actors/data_dir_io.h"
+#include "actors/mailbox_io.h"
+#include "protocol/message.h"
+#include "protocol/time_io.h"
+#include "protocol/uuid.h"
+
+enum { REQUEST_BYTES = 4096, ANSWER_BYTES = 64, WAIT_MS = 10000 };
+
+/* A witness that is killed gets the request again from nng: the id tells it that it is the same. */
+static struct id
+fresh_id(uint64_t now_us)
+{
+	struct uuid_generator ids = { 0 };
+	const ssize_t got = getrandom(ids.tail, sizeof ids.tail, 0);
+
+	assert(got == (ssize_t)sizeof ids.tail);
+	return uuid_next(&ids, now_us / 1000);
+}
+
+static struct span
+write_request(const struct event *event, uint8_t memory[REQUEST_BYTES])
+{
+	struct mp_writer w = mp_writer_of(memory, REQUEST_BYTES);
+	struct event act = *event;
+
+	act.occurred_us = time_now_us();
+	act.command_id = fresh_id(act.occurred_us);
+	mp_put_array(&w, 2);
+	mp_put_u64(&w, REQUEST_ACT);
+	event_write(&w, &act);
+	assert(!w.bad);
+	return mp_written(&w);
+}
+
+enum act_result
+act_log(const char *data, const struct event *event, char *fault, size_t fault_size)
+{
+	char run_dir[RUN_DIR_BYTES_MAX];
+	char url[MAILBOX_URL_MAX];
+	uint8_t request[REQUEST_BYTES];
+	uint8_t answer[ANSWER_BYTES];
+	enum verdict verdict = REFUSED_MALFORMED;
+
+	if (data_dir_holder(data) == 0 || !run_dir_find(data, run_dir)) {
+		return ACT_NOT_RUNNING;
+	}
+	mailbox_url(url, sizeof url, run_dir, "witness");
+	const struct span bytes = write_request(event, request);
+	const size_t count = mailbox_ask(url, bytes, answer, sizeof answer, WAIT_MS);
+	if (count == 0) {
+		snprintf(fault, fault_size, "the witness does not answer: see ifswarm status");
+		return ACT_REFUSED;
+	}
+	struct mp_reader r = mp_reader_of((struct span){ answer, count });
+	if (mp_get_array(&r, 3) == 0 || !verdict_from_number(mp_get_u64(&r), &verdict) ||
+	    verdict != ACCEPTED) {
+		snprintf(fault, fault_size, "the witness refuses it: %s", verdict_text(verdict));
+		return ACT_REFUSED;
+	}
+	return ACT_LOGGED;
+}

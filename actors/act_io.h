@@ -1,0 +1,19 @@
+/* Acts of people on the evidence, told to the running witness: it alone writes the log, and takes
+ * only the acts of witness_act_is_open (actors/witness.h). */
+#ifndef IFSWARM_ACTORS_ACT_IO_H
+#define IFSWARM_ACTORS_ACT_IO_H
+
+#include "protocol/event.h"
+
+enum act_result {
+	ACT_LOGGED,      /* durable */
+	ACT_NOT_RUNNING, /* no cluster runs on that directory */
+	ACT_REFUSED,     /* `fault` says why */
+};
+
+/* Asks the witness of the cluster on `data` to log the event. Its command id and time are set here;
+ * it has no personal part. Waits up to a few seconds. */
+enum act_result act_log(const char *data, const struct event *event, char *fault,
+			size_t fault_size);
+
+#endif
