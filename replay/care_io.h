@@ -8,20 +8,6 @@
 
 enum { CARE_FAULT_MAX = 768 };
 
-/* What a person asked for. Strings are borrowed. */
-struct care {
-	const char *data;
-	const char *copy; /* DIR of backup, BACKUP of restore, COPY of repair */
-	const char *keys; /* the separate place of keys.db; NULL none */
-	bool discard;     /* of restore: do not keep the old files */
-	bool json;
-};
-
-/* Each prints what it did and gives the exit code. */
-int care_backup(const struct care *care);
-int care_restore(const struct care *care);
-int care_repair(const struct care *care);
-
 /* Takes the writer's lock on a data directory: a descriptor, or -1 while a witness runs there. */
 int care_lock(const char *data);
 void care_unlock(int lock);

@@ -1,4 +1,6 @@
-#include "replay/doctor_io.h"
+/* doctor: what a person would look at in a data directory, in plain words, the worst first. It
+ * needs no log that opens: that is when it is asked. */
+#include "replay/commands_io.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -352,7 +354,7 @@ is_ill(const struct visit *v)
 }
 
 int
-doctor(const char *data_dir, bool json)
+doctor_command(const struct options *options)
 {
 	struct visit *v = calloc(1, sizeof *v);
 	struct stat status;
@@ -360,12 +362,12 @@ doctor(const char *data_dir, bool json)
 	if (v == NULL) {
 		return 1;
 	}
-	v->data = data_dir;
-	if (stat(data_dir, &status) != 0 || !S_ISDIR(status.st_mode)) {
+	v->data = options->data_dir;
+	if (stat(options->data_dir, &status) != 0 || !S_ISDIR(status.st_mode)) {
 		note(v, LOST, "name the data directory with --data-dir",
-		     "%.300s is not a directory that can be read", data_dir);
+		     "%.300s is not a directory that can be read", options->data_dir);
 	} else {
-		const int lock = care_lock(data_dir);
+		const int lock = care_lock(options->data_dir);
 		v->is_running = lock < 0;
 		if (lock >= 0) {
 			care_unlock(lock);
@@ -377,10 +379,10 @@ doctor(const char *data_dir, bool json)
 		look_for_remains(v);
 	}
 	const bool ill = is_ill(v);
-	tell(v, LOST, json);
-	tell(v, WRONG, json);
-	tell(v, NOTICE, json);
-	if (json) {
+	tell(v, LOST, options->json);
+	tell(v, WRONG, options->json);
+	tell(v, NOTICE, options->json);
+	if (options->json) {
 		print_json(json_pack("{s:s, s:b, s:b}", "kind", "summary", "well", !ill, "running",
 				     v->is_running));
 	} else {

@@ -1,66 +1,40 @@
 /* ifreplay: the audit, and the care of the log. See docs/reviewer-guide.md, docs/operator-guide.md.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "replay/care_io.h"
 #include "replay/commands_io.h"
-#include "replay/doctor_io.h"
 
 enum { EXIT_USAGE = 2 };
 
+typedef int read_function(const struct options *options, struct source *source);
+typedef int alone_function(const struct options *options);
+
+/* One of the two is set. */
+static const struct {
+	read_function *reads;
+	alone_function *alone;
+} commands[ASK_COUNT] = {
+#define COMMAND_IS_ASKS(function)  .reads = (function)
+#define COMMAND_IS_READS(function) .reads = (function)
+#define COMMAND_IS_ALONE(function) .alone = (function)
+#define COMMAND(ask, function, name, kind, first, second, needed, operands, summary, example)      \
+	[ASK_##ask] = { COMMAND_IS_##kind(function##_command) },
+#include "replay/commands.def"
+#undef COMMAND
+};
+
 static int
-run(const struct options *options, struct source *source)
+help(const struct options *options)
 {
-	switch (options->ask) {
-	case ASK_LOG:
-		return log_command(options, source);
-	case ASK_SHOW:
-		return show_command(options, source);
-	case ASK_AGENT:
-		return agent_command(options, source);
-	case ASK_STATE:
-		return state_command(options, source);
-	case ASK_PROVE:
-		return prove_command(options, source);
-	case ASK_VERIFY:
-		return verify_command(options, source);
-	case ASK_FOLLOW:
-		return follow_command(options, source);
-	case ASK_NONE:
-	case ASK_HELP:
-	case ASK_VERSION:
-	case ASK_BACKUP:
-	case ASK_RESTORE:
-	case ASK_REPAIR:
-	case ASK_DOCTOR:
-		break;
-	}
-	return EXIT_USAGE;
-}
+	char text[OPTIONS_HELP_MAX] = "ifreplay " IFSWARM_VERSION "\n";
 
-/* Commands that must work where no log opens; false for all others. */
-static bool
-run_care(const struct options *options, int *code)
-{
-	const struct care care = { .data = options->data_dir,
-				   .copy = options->copy,
-				   .keys = options->keys,
-				   .discard = options->discard,
-				   .json = options->json };
-
-	if (options->ask == ASK_BACKUP) {
-		*code = care_backup(&care);
-	} else if (options->ask == ASK_RESTORE) {
-		*code = care_restore(&care);
-	} else if (options->ask == ASK_REPAIR) {
-		*code = care_repair(&care);
-	} else if (options->ask == ASK_DOCTOR) {
-		*code = doctor(options->data_dir, options->json);
-	} else {
-		return false;
+	if (options->is_help) {
+		options_help(options->ask, text);
 	}
-	return true;
+	fputs(text, stdout);
+	return 0;
 }
 
 int
@@ -69,25 +43,23 @@ main(int argc, char *argv[])
 	struct options options;
 	struct source source;
 	char fault[512];
-	int care_code = 0;
 
 	if (!options_parse(argc, argv, getenv("IFSWARM_DATA"), &options, fault)) {
 		fprintf(stderr, "ifreplay: %s\n", fault);
 		return EXIT_USAGE;
 	}
-	if (options.ask == ASK_HELP || options.ask == ASK_VERSION) {
-		fputs(options.ask == ASK_HELP ? options_help() : "ifreplay " IFSWARM_VERSION "\n",
-		      stdout);
-		return 0;
+	if (options.is_help || options.is_version) {
+		return help(&options);
 	}
-	if (run_care(&options, &care_code)) {
-		return care_code;
+	if (commands[options.ask].alone != NULL) {
+		return commands[options.ask].alone(&options);
 	}
 	if (!source_open(&source, options.data_dir, fault, sizeof fault)) {
 		fprintf(stderr, "ifreplay: %s\n", fault);
 		return 1;
 	}
-	const int code = run(&options, &source);
+	assert(commands[options.ask].reads != NULL);
+	const int code = commands[options.ask].reads(&options, &source);
 	source_close(&source);
 	return code;
 }

@@ -7,119 +7,140 @@
 #include "replay/words.h"
 
 /* Which commands know an option. */
-enum {
-	FOR_LOG = 1 << ASK_LOG,
-	FOR_SHOW = 1 << ASK_SHOW,
-	FOR_AGENT = 1 << ASK_AGENT,
-	FOR_STATE = 1 << ASK_STATE,
-	FOR_VERIFY = 1 << ASK_VERIFY,
-	FOR_FOLLOW = 1 << ASK_FOLLOW,
-	FOR_BACKUP = 1 << ASK_BACKUP,
-	FOR_RESTORE = 1 << ASK_RESTORE,
-	FOR_REPAIR = 1 << ASK_REPAIR,
-	FOR_DOCTOR = 1 << ASK_DOCTOR,
-	FOR_PROVE = 1 << ASK_PROVE,
-	FOR_ALL = FOR_LOG | FOR_SHOW | FOR_AGENT | FOR_STATE | FOR_VERIFY | FOR_FOLLOW |
-		  FOR_BACKUP | FOR_RESTORE | FOR_REPAIR | FOR_DOCTOR | FOR_PROVE,
+#define FOR(ask) (UINT64_C(1) << ASK_##ask)
+#define FOR_ALL  UINT64_MAX
+_Static_assert((int)ASK_COUNT <= 64, "a command for each bit");
+
+/* How a word becomes a value, and what to say of one that does not. */
+enum take {
+	TAKE_FLAG,
+	TAKE_TEXT,
+	TAKE_COUNT,
+	TAKE_MOMENT,
+	TAKE_SEQ,
+	TAKE_TYPE,
+	TAKE_STREAM,
+	TAKE_NUMBER
 };
 
-enum operand { OPERAND_NONE, OPERAND_SEQ, OPERAND_PROOF, OPERAND_AGENT, OPERAND_COPY };
-
-static const struct {
-	const char *name;
-	enum ask ask;
-	enum operand operand;
-} commands[] = {
-	{ "log", ASK_LOG, OPERAND_NONE },       { "show", ASK_SHOW, OPERAND_SEQ },
-	{ "agent", ASK_AGENT, OPERAND_AGENT },  { "state", ASK_STATE, OPERAND_NONE },
-	{ "verify", ASK_VERIFY, OPERAND_NONE }, { "follow", ASK_FOLLOW, OPERAND_NONE },
-	{ "backup", ASK_BACKUP, OPERAND_COPY }, { "restore", ASK_RESTORE, OPERAND_COPY },
-	{ "repair", ASK_REPAIR, OPERAND_NONE }, { "doctor", ASK_DOCTOR, OPERAND_NONE },
-	{ "prove", ASK_PROVE, OPERAND_PROOF },
-};
-
-enum option_kind {
-	OPTION_DATA_DIR,
-	OPTION_JSON,
-	OPTION_AGENT,
-	OPTION_ROOM,
-	OPTION_TYPE,
-	OPTION_STREAM,
-	OPTION_FROM,
-	OPTION_TO,
-	OPTION_AT,
-	OPTION_LIMIT,
-	OPTION_CHECKPOINT,
-	OPTION_VKEY,
-	OPTION_KEYS,
-	OPTION_DISCARD,
-	OPTION_RANGE,
-	OPTION_FROM_CHECKPOINT
+static const char *const take_advice[] = {
+	[TAKE_FLAG] = "see ifreplay --help",
+	[TAKE_TEXT] = "it must not be empty",
+	[TAKE_COUNT] = "give a number above 0",
+	[TAKE_MOMENT] = "give a seq, or a time with its zone such as 2026-01-31T09:00:00Z",
+	[TAKE_SEQ] = "give the number of an entry",
+	[TAKE_TYPE] = "'ifreplay log --type type_declared' lists the types",
+	[TAKE_STREAM] = "one of session, allocation, witness, operator, claimed",
+	[TAKE_NUMBER] = "give the number of an entry",
 };
 
 static const struct option_row {
 	const char *name;
-	enum option_kind kind;
-	bool has_value;
-	unsigned commands;
+	enum take take;
+	size_t field;
+	const char *value; /* as --help names it; empty for a flag */
+	const char *meaning;
+	uint64_t commands;
 } rows[] = {
-	{ "--data-dir", OPTION_DATA_DIR, true, FOR_ALL },
-	{ "--json", OPTION_JSON, false, FOR_ALL },
-	{ "--agent", OPTION_AGENT, true, FOR_LOG | FOR_FOLLOW },
-	{ "--room", OPTION_ROOM, true, FOR_LOG | FOR_FOLLOW },
-	{ "--type", OPTION_TYPE, true, FOR_LOG | FOR_FOLLOW },
-	{ "--stream", OPTION_STREAM, true, FOR_LOG | FOR_FOLLOW },
-	{ "--from", OPTION_FROM, true, FOR_LOG | FOR_AGENT | FOR_FOLLOW | FOR_REPAIR },
-	{ "--to", OPTION_TO, true, FOR_LOG | FOR_AGENT },
-	{ "--at", OPTION_AT, true, FOR_STATE },
-	{ "--limit", OPTION_LIMIT, true, FOR_LOG },
-	{ "--checkpoint", OPTION_CHECKPOINT, true, FOR_VERIFY },
-	{ "--vkey", OPTION_VKEY, true, FOR_VERIFY | FOR_PROVE },
-	{ "--range", OPTION_RANGE, true, FOR_PROVE },
-	{ "--from-checkpoint", OPTION_FROM_CHECKPOINT, true, FOR_PROVE },
-	{ "--keys", OPTION_KEYS, true, FOR_BACKUP | FOR_RESTORE },
-	{ "--discard", OPTION_DISCARD, false, FOR_RESTORE },
+#define OPTION(field, take, name, value, meaning, commands)                                        \
+	{ name, TAKE_##take, offsetof(struct options, field), value, meaning, commands },
+#define OPTION_AS OPTION
+#include "replay/options.def"
+#undef OPTION
+#undef OPTION_AS
+};
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+enum operand { OPERAND_NONE, OPERAND_SEQ, OPERAND_AGENT, OPERAND_COPY };
+
+static const struct operand_row {
+	const char *name;
+	enum take take;
+	size_t field;
+} operands[] = {
+	[OPERAND_NONE] = { "nothing", TAKE_FLAG, 0 },
+	[OPERAND_SEQ] = { "a seq", TAKE_NUMBER, offsetof(struct options, seq) },
+	[OPERAND_AGENT] = { "a name", TAKE_TEXT, offsetof(struct options, agent) },
+	[OPERAND_COPY] = { "a directory", TAKE_TEXT, offsetof(struct options, copy) },
+};
+
+enum { OPERANDS_MAX = 2 };
+
+static const struct command {
+	const char *name;
+	enum operand operand[OPERANDS_MAX];
+	unsigned needed;
+	const char *usage;
+	const char *summary;
+	const char *example;
+} commands[ASK_COUNT] = {
+	[ASK_NONE] = { "ifreplay", { OPERAND_NONE, OPERAND_NONE }, 0, "", "", "" },
+#define COMMAND(ask, function, name, kind, first, second, needed, operands, summary, example)      \
+	[ASK_##ask] = { name,   { OPERAND_##first, OPERAND_##second }, needed, operands, summary,  \
+			example },
+#include "replay/commands.def"
+#undef COMMAND
 };
 
 const char *
-options_help(void)
+options_command_name(enum ask ask)
 {
-	return "ifreplay " IFSWARM_VERSION ": reads the evidence log, and looks after it.\n"
-	       "\n"
-	       "  ifreplay log [filters]      events, the newest last\n"
-	       "  ifreplay show SEQ           everything about one entry\n"
-	       "  ifreplay agent NAME         one agent's story: rooms, whom it met, relays, "
-	       "refusals\n"
-	       "  ifreplay state [--at WHEN]  who was registered, which relays were allocated\n"
-	       "  ifreplay verify             checks everything, names every break\n"
-	       "  ifreplay prove SEQ          a C2SP tlog-proof that the entry is in the signed log\n"
-	       "    or --range FIRST LAST (nothing left out), or --from-checkpoint FILE (it grew)\n"
-	       "  ifreplay follow [filters]   events as they are recorded, until interrupted\n"
-	       "  ifreplay backup DIR         a verified copy, beside a running cluster; --keys "
-	       "DIR2\n"
-	       "  ifreplay restore BACKUP     puts it back, never forks; --keys DIR2, --discard\n"
-	       "  ifreplay repair --from COPY  takes from any copy only what proves\n"
-	       "  ifreplay doctor             what is wrong here, and what to do\n"
-	       "\n"
-	       "Filters (log, follow; agent knows --from and --to)\n"
-	       "  --agent NAME    an agent's or TURN user's name, or a handle of 32 hex digits\n"
-	       "  --room NAME     a room's name or handle\n"
-	       "  --type NAME     such as agent_registered\n"
-	       "  --stream NAME   session, allocation, witness, operator, claimed\n"
-	       "  --from WHEN     that entry and later: a seq, or a time as 2026-01-31T09:00:00Z\n"
-	       "  --to WHEN       that entry and earlier (not for follow)\n"
-	       "  --limit N       the last N that fit (log)\n"
-	       "\n"
-	       "Given from elsewhere: --checkpoint FILE (verify), --vkey FILE (verify, prove)\n"
-	       "\n"
-	       "Everywhere\n"
-	       "  --data-dir DIR  the data directory, or a copy of one; default $IFSWARM_DATA or "
-	       "./var\n"
-	       "  --json          one JSON object on each line\n"
-	       "  --help, --version\n"
-	       "\n"
-	       "Exit code: 0 it holds, 1 something was found or is missing, 2 usage.\n"
-	       "Without keys.db names stay sealed: handles are shown in their place.\n";
+	return commands[ask].name;
+}
+
+static void
+help_of_all(char out[OPTIONS_HELP_MAX])
+{
+	size_t at = (size_t)snprintf(out, OPTIONS_HELP_MAX,
+				     "ifreplay " IFSWARM_VERSION
+				     ": reads the evidence log, and looks after it.\n\n");
+
+	for (unsigned ask = ASK_NONE + 1; ask < ASK_COUNT; ask++) {
+		const struct command *c = &commands[ask];
+
+		at += (size_t)snprintf(out + at, OPTIONS_HELP_MAX - at, "  %-14s %-13s %s\n",
+				       c->name, c->usage, c->summary);
+		assert(at < OPTIONS_HELP_MAX);
+	}
+	at += (size_t)snprintf(
+		out + at, OPTIONS_HELP_MAX - at,
+		"\n"
+		"  ifreplay COMMAND --help   the options of one command\n"
+		"  --data-dir DIR            the data directory, or a copy of one; default "
+		"$IFSWARM_DATA or ./var\n"
+		"  --json                    one JSON object on each line\n"
+		"  --version\n"
+		"\n"
+		"Exit code: 0 it holds, 1 something was found or is missing, 2 usage.\n"
+		"Without keys.db names stay sealed: handles are shown in their place.\n");
+	assert(at < OPTIONS_HELP_MAX);
+}
+
+void
+options_help(enum ask ask, char out[OPTIONS_HELP_MAX])
+{
+	if (ask == ASK_NONE) {
+		help_of_all(out);
+		return;
+	}
+	const struct command *c = &commands[ask];
+	size_t at = (size_t)snprintf(out, OPTIONS_HELP_MAX, "ifreplay %s %s: %s.\n\n", c->name,
+				     *c->usage == '\0' ? "[options]" : c->usage, c->summary);
+
+	for (size_t i = 0; i < ROWS; i++) {
+		char name[40];
+
+		if ((rows[i].commands & UINT64_C(1) << ask) == 0) {
+			continue;
+		}
+		snprintf(name, sizeof name, "%s %s", rows[i].name, rows[i].value);
+		at += (size_t)snprintf(out + at, OPTIONS_HELP_MAX - at, "  %-26s %s\n", name,
+				       rows[i].meaning);
+		assert(at < OPTIONS_HELP_MAX);
+	}
+	at += (size_t)snprintf(out + at, OPTIONS_HELP_MAX - at, "\nFor example: ifreplay %s %s\n",
+			       c->name, c->example);
+	assert(at < OPTIONS_HELP_MAX);
 }
 
 /* What came from outside is quoted escaped and cut: it may be anything. */
@@ -134,14 +155,14 @@ refuse(char fault[OPTIONS_FAULT_MAX], const char *what, const char *word, const 
 }
 
 static bool
-take_number(const char *value, uint64_t *out)
+take_seq(const char *value, struct moment *out)
 {
 	struct moment moment = { 0 };
 
 	if (!moment_parse(value, &moment) || moment.is_time) {
 		return false;
 	}
-	*out = moment.value;
+	*out = moment;
 	return true;
 }
 
@@ -157,76 +178,48 @@ take_stream(const char *value, uint64_t *out)
 	return false;
 }
 
-static const char *const bad_moment =
-	"give a seq, or a time with its zone such as 2026-01-31T09:00:00Z";
-
 static bool
-take_value(struct options *out, const struct option_row *row, const char *value,
-	   char fault[OPTIONS_FAULT_MAX])
+take_word(struct options *out, enum take take, size_t field, const char *word)
 {
-	switch (row->kind) {
-	case OPTION_DATA_DIR:
-		out->data_dir = value;
-		return *value != '\0' || refuse(fault, "--data-dir", value, "give a directory");
-	case OPTION_JSON:
-		out->json = true;
+	void *const at = (char *)out + field;
+	struct moment seq = { 0 };
+
+	switch (take) {
+	case TAKE_FLAG:
+		*(bool *)at = true;
 		return true;
-	case OPTION_AGENT:
-		out->agent = value;
-		return *value != '\0' || refuse(fault, "--agent", value, "give a name or handle");
-	case OPTION_ROOM:
-		out->room = value;
-		return *value != '\0' || refuse(fault, "--room", value, "give a name or handle");
-	case OPTION_TYPE:
-		out->type = event_describe_name(value);
-		return out->type != NULL || refuse(fault, "no event type", value,
-						   "'ifreplay log --type "
-						   "type_declared' lists them");
-	case OPTION_STREAM:
-		return take_stream(value, &out->stream) ||
-		       refuse(fault, "no stream", value,
-			      "one of session, allocation, witness, operator, claimed");
-	case OPTION_FROM:
-		if (out->ask == ASK_REPAIR) {
-			out->copy = value;
-			return *value != '\0' || refuse(fault, "--from", value, "give a copy");
+	case TAKE_TEXT:
+		*(const char **)at = word;
+		return *word != '\0';
+	case TAKE_COUNT:
+	case TAKE_NUMBER:
+		if (!take_seq(word, &seq) || (take == TAKE_COUNT && seq.value == 0)) {
+			return false;
 		}
-		return moment_parse(value, &out->from) ||
-		       refuse(fault, "--from", value, bad_moment);
-	case OPTION_TO:
-		return moment_parse(value, &out->to) || refuse(fault, "--to", value, bad_moment);
-	case OPTION_AT:
-		return moment_parse(value, &out->at) || refuse(fault, "--at", value, bad_moment);
-	case OPTION_LIMIT:
-		return (take_number(value, &out->limit) && out->limit > 0) ||
-		       refuse(fault, "--limit", value, "give a number above 0");
-	case OPTION_CHECKPOINT:
-		out->checkpoint = value;
-		return *value != '\0' || refuse(fault, "--checkpoint", value, "give a file");
-	case OPTION_KEYS:
-		out->keys = value;
-		return *value != '\0' || refuse(fault, "--keys", value, "give a directory");
-	case OPTION_DISCARD:
-		out->discard = true;
+		*(uint64_t *)at = seq.value;
 		return true;
-	case OPTION_RANGE:
-		return (moment_parse(value, &out->range_from) && !out->range_from.is_time) ||
-		       refuse(fault, "--range", value, "give the first and the last seq");
-	case OPTION_FROM_CHECKPOINT:
-		out->from_checkpoint = value;
-		return *value != '\0' || refuse(fault, "--from-checkpoint", value, "give a file");
-	case OPTION_VKEY:
-		out->vkey = value;
-		return *value != '\0' || refuse(fault, "--vkey", value, "give a file");
+	case TAKE_MOMENT:
+		return moment_parse(word, at);
+	case TAKE_SEQ:
+		return take_seq(word, at);
+	case TAKE_TYPE:
+		*(const struct event_description **)at = event_describe_name(word);
+		return *(const struct event_description **)at != NULL;
+	case TAKE_STREAM:
+		return take_stream(word, at);
 	}
 	return false;
 }
 
+/* One name may mean different things to different commands; `ask` ASK_NONE: any of them. */
 static const struct option_row *
-find_option(const char *word, size_t count)
+find_option(const char *word, enum ask ask)
 {
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		if (strlen(rows[i].name) == count && memcmp(rows[i].name, word, count) == 0) {
+	const size_t count = strcspn(word, "=");
+
+	for (size_t i = 0; i < ROWS; i++) {
+		if (strlen(rows[i].name) == count && memcmp(rows[i].name, word, count) == 0 &&
+		    (ask == ASK_NONE || (rows[i].commands & UINT64_C(1) << ask) != 0)) {
 			return &rows[i];
 		}
 	}
@@ -235,137 +228,136 @@ find_option(const char *word, size_t count)
 
 /* "--name value" or "--name=value"; `at` moves over what was used. */
 static bool
-take_option(int argc, char *const argv[], int *at, struct options *out, unsigned *used,
+take_option(int argc, char *const argv[], int *at, struct options *out,
 	    char fault[OPTIONS_FAULT_MAX])
 {
 	const char *word = argv[*at];
 	const char *equal = strchr(word, '=');
 	const char *value = equal == NULL ? NULL : equal + 1;
-	const struct option_row *row =
-		find_option(word, equal == NULL ? strlen(word) : (size_t)(equal - word));
+	const struct option_row *row = find_option(word, out->ask);
 
+	if (row == NULL && (row = find_option(word, ASK_NONE)) != NULL) {
+		return refuse(fault, "this command does not know", row->name, "see its --help");
+	}
 	if (row == NULL) {
 		return refuse(fault, "unknown option", word, "see ifreplay --help");
 	}
-	if (!row->has_value && value != NULL) {
+	if (row->take == TAKE_FLAG && value != NULL) {
 		return refuse(fault, "no value is taken by", word, "see ifreplay --help");
 	}
-	if (row->has_value && value == NULL) {
+	if (row->take != TAKE_FLAG && value == NULL) {
 		if (*at + 1 == argc) {
 			return refuse(fault, "a value is missing after", word,
 				      "see ifreplay --help");
 		}
 		value = argv[++*at];
 	}
-	*used |= 1u << row->kind;
-	return take_value(out, row, value, fault);
+	return take_word(out, row->take, row->field, value) ||
+	       refuse(fault, row->name, value, take_advice[row->take]);
 }
 
 static bool
-take_command(const char *word, struct options *out, enum operand *operand,
-	     char fault[OPTIONS_FAULT_MAX])
+take_operand(const char *word, struct options *out, char fault[OPTIONS_FAULT_MAX])
 {
-	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-		if (strcmp(commands[i].name, word) == 0) {
-			out->ask = commands[i].ask;
-			*operand = commands[i].operand;
-			return true;
-		}
-	}
-	return refuse(fault, "unknown command", word, "see ifreplay --help");
-}
+	const struct command *c = &commands[out->ask];
+	const enum operand operand =
+		out->operands < OPERANDS_MAX ? c->operand[out->operands] : OPERAND_NONE;
 
-static bool
-take_operand(const char *word, struct options *out, enum operand *operand,
-	     char fault[OPTIONS_FAULT_MAX])
-{
-	const enum operand wanted = *operand;
-
-	*operand = OPERAND_NONE;
-	switch (wanted) {
-	case OPERAND_NONE:
+	if (operand == OPERAND_NONE) {
 		return refuse(fault, "nothing is asked with", word, "see ifreplay --help");
-	case OPERAND_SEQ:
-	case OPERAND_PROOF:
-		return take_number(word, &out->seq) ||
-		       refuse(fault, "not a seq:", word, "give the number of an entry");
-	case OPERAND_COPY:
-		out->copy = word;
-		return *word != '\0' || refuse(fault, "no directory", word, "name one");
-	case OPERAND_AGENT:
-		out->agent = word;
-		return *word != '\0' || refuse(fault, "no agent", word, "give a name or handle");
 	}
-	return false;
+	out->operands++;
+	return take_word(out, operands[operand].take, operands[operand].field, word) ||
+	       refuse(fault, operand == OPERAND_SEQ ? "not a seq:" : "not a name:", word,
+		      take_advice[operands[operand].take]);
+}
+
+/* The first word that is neither an option nor an option's value. Options may stand before it. */
+static bool
+find_command(int argc, char *const argv[], struct options *out, int *at,
+	     char fault[OPTIONS_FAULT_MAX])
+{
+	for (*at = 1; *at < argc; ++*at) {
+		const char *word = argv[*at];
+
+		if (strncmp(word, "--", 2) == 0) {
+			const struct option_row *row = find_option(word, ASK_NONE);
+
+			*at += row != NULL && row->take != TAKE_FLAG && strchr(word, '=') == NULL;
+			continue;
+		}
+		for (unsigned ask = ASK_NONE + 1; ask < ASK_COUNT; ask++) {
+			if (strcmp(commands[ask].name, word) == 0) {
+				out->ask = (enum ask)ask;
+				return true;
+			}
+		}
+		return refuse(fault, "unknown command", word, "see ifreplay --help");
+	}
+	return refuse(fault, "a command is missing after", "ifreplay", "see ifreplay --help");
 }
 
 static bool
-check_whole(const struct options *out, enum operand missing, unsigned used,
-	    char fault[OPTIONS_FAULT_MAX])
+check_whole(const struct options *out, char fault[OPTIONS_FAULT_MAX])
 {
-	if (out->ask == ASK_NONE) {
-		return refuse(fault, "a command is missing after", "ifreplay",
-			      "see ifreplay --help");
-	}
-	if (missing == OPERAND_SEQ) {
-		return refuse(fault, "a seq is missing after", "show",
-			      "for example: ifreplay show 0");
-	}
-	if (missing == OPERAND_PROOF && out->from_checkpoint == NULL) {
-		return refuse(fault, "a seq is missing after", "prove",
-			      "for example: ifreplay prove 0");
-	}
-	if (missing == OPERAND_COPY) {
-		return refuse(fault, "a directory is missing after",
-			      out->ask == ASK_BACKUP ? "backup" : "restore",
-			      "name the backup's directory");
-	}
+	const struct command *c = &commands[out->ask];
+	char what[80];
+	char next[120];
+	const enum operand missing = c->operand[out->operands < OPERANDS_MAX ? out->operands : 0];
+
+	snprintf(next, sizeof next, "for example: ifreplay %s %s", c->name, c->example);
 	if (out->ask == ASK_REPAIR && out->copy == NULL) {
-		return refuse(fault, "a copy is missing after", "repair",
-			      "for example: ifreplay repair --from /backup/monday");
+		return refuse(fault, "a copy is missing after", c->name, next);
 	}
-	if (missing == OPERAND_AGENT) {
-		return refuse(fault, "a name is missing after", "agent",
-			      "for example: ifreplay agent alice");
+	if (out->operands >= c->needed &&
+	    (out->ask != ASK_PROVE || out->operands > 0 || out->from_checkpoint != NULL)) {
+		return true;
 	}
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		if ((used & 1u << rows[i].kind) != 0 && (rows[i].commands & 1u << out->ask) == 0) {
-			return refuse(fault, "this command does not know", rows[i].name,
-				      "see ifreplay --help");
-		}
+	snprintf(what, sizeof what, "%s is missing after", operands[missing].name);
+	return refuse(fault, what, c->name, next);
+}
+
+/* --help and --version count wherever they stand. */
+static bool
+wants_help(int argc, char *const argv[], struct options *out)
+{
+	char ignored[OPTIONS_FAULT_MAX];
+	int at = 0;
+
+	for (int i = 1; i < argc; i++) {
+		out->is_help = out->is_help || strcmp(argv[i], "--help") == 0;
+		out->is_version = out->is_version || strcmp(argv[i], "--version") == 0;
 	}
-	return true;
+	if (out->is_help) {
+		find_command(argc, argv, out, &at, ignored);
+	}
+	return out->is_help || out->is_version;
 }
 
 bool
 options_parse(int argc, char *const argv[], const char *data_variable, struct options *out,
 	      char fault[OPTIONS_FAULT_MAX])
 {
-	enum operand operand = OPERAND_NONE;
-	unsigned used = 0;
+	int command = 0;
 
 	assert(argc >= 1);
 	*out = (struct options){ .ask = ASK_NONE };
 	out->data_dir = data_variable != NULL && *data_variable != '\0' ? data_variable : "./var";
 	fault[0] = '\0';
+	if (wants_help(argc, argv, out)) {
+		return true;
+	}
+	if (!find_command(argc, argv, out, &command, fault)) {
+		return false;
+	}
 	for (int at = 1; at < argc; at++) {
-		const char *word = argv[at];
-		bool taken = false;
-
-		if (strcmp(word, "--help") == 0 || strcmp(word, "--version") == 0) {
-			out->ask = word[2] == 'h' ? ASK_HELP : ASK_VERSION;
-			return true;
+		if (at == command) {
+			continue;
 		}
-		if (strncmp(word, "--", 2) == 0) {
-			taken = take_option(argc, argv, &at, out, &used, fault);
-		} else if (out->ask == ASK_NONE) {
-			taken = take_command(word, out, &operand, fault);
-		} else {
-			taken = take_operand(word, out, &operand, fault);
-		}
-		if (!taken) {
+		if (strncmp(argv[at], "--", 2) == 0 ? !take_option(argc, argv, &at, out, fault)
+						    : !take_operand(argv[at], out, fault)) {
 			return false;
 		}
 	}
-	return check_whole(out, operand, used, fault);
+	return check_whole(out, fault);
 }

@@ -1,5 +1,7 @@
 /* The command line of ifreplay, as a value. Everything that is not understood is refused by name:
  * an audit that silently ignored an option would answer another question than the one asked.
+ *
+ * What there is stands in commands.def and options.def: the parser and --help come from them.
  */
 #ifndef IFSWARM_REPLAY_OPTIONS_H
 #define IFSWARM_REPLAY_OPTIONS_H
@@ -9,53 +11,46 @@
 
 enum ask {
 	ASK_NONE,
-	ASK_HELP,
-	ASK_VERSION,
-	ASK_LOG,
-	ASK_SHOW,
-	ASK_AGENT,
-	ASK_STATE,
-	ASK_VERIFY,
-	ASK_FOLLOW,
-	ASK_PROVE,
-	/* From here on no log needs to open first. */
-	ASK_BACKUP,
-	ASK_RESTORE,
-	ASK_REPAIR,
-	ASK_DOCTOR,
+#define COMMAND(ask, function, name, kind, first, second, needed, operands, summary, example)      \
+	ASK_##ask,
+#include "replay/commands.def"
+#undef COMMAND
+	ASK_COUNT,
 };
 
-/* Strings are borrowed from the command line. */
+#define OPTION_FIELD_FLAG   bool
+#define OPTION_FIELD_TEXT   const char *
+#define OPTION_FIELD_COUNT  uint64_t
+#define OPTION_FIELD_MOMENT struct moment
+#define OPTION_FIELD_SEQ    struct moment
+#define OPTION_FIELD_TYPE   const struct event_description *
+#define OPTION_FIELD_STREAM uint64_t
+
+/* Strings are borrowed from the command line; what was not given is NULL, 0, false or not set. */
 struct options {
 	enum ask ask;
-	const char *data_dir;
-	bool json;
-	const char *agent;                    /* a name or 32 hex digits; NULL any */
-	const char *room;                     /* the same */
-	const struct event_description *type; /* NULL any */
-	uint64_t stream;                      /* 0 any */
-	struct moment from;
-	struct moment to;
-	struct moment at;
-	uint64_t limit;         /* 0 no limit */
-	uint64_t seq;           /* of show, prove; the last one of a range */
-	struct moment range_from;    /* of prove: the first seq of a range */
-	const char *from_checkpoint; /* of prove: a file; NULL none */
-	const char *checkpoint; /* a file with a checkpoint of one's own; NULL none */
-	const char *copy;       /* DIR of backup, BACKUP of restore, COPY of repair */
-	const char *keys;       /* of backup, restore: the keys' own place; NULL none */
-	bool discard;           /* of restore: keep no old files */
-	const char *vkey;       /* a file with the log's key of one's own; NULL: DATA/log.vkey */
+	bool is_help;      /* --help, of that command or of all: nothing else counts */
+	bool is_version;   /* likewise */
+	unsigned operands; /* how many were given */
+	uint64_t seq;      /* the operand of show and prove; the last seq of a range */
+#define OPTION(field, take, name, value, meaning, commands) OPTION_FIELD_##take field;
+#define OPTION_AS(field, take, name, value, meaning, commands)
+#include "replay/options.def"
+#undef OPTION
+#undef OPTION_AS
 };
 
-enum { OPTIONS_FAULT_MAX = 320 };
+enum { OPTIONS_FAULT_MAX = 320, OPTIONS_HELP_MAX = 4096 };
 
 /* Reads argv[1..]; without --data-dir the value of IFSWARM_DATA counts, which may be NULL (then
  * ./var). False: `fault` holds one line that names what is wrong and what to do. */
 bool options_parse(int argc, char *const argv[], const char *data_variable, struct options *out,
 		   char fault[OPTIONS_FAULT_MAX]);
 
-/* What --help prints: it fits a screen. */
-const char *options_help(void);
+/* What --help prints, of one command or (ASK_NONE) of all: it fits a screen. */
+void options_help(enum ask ask, char out[OPTIONS_HELP_MAX]);
+
+/* "show" */
+const char *options_command_name(enum ask ask);
 
 #endif

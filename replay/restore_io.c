@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "replay/care_io.h"
+#include "replay/commands_io.h"
 #include "replay/print_io.h"
 #include "store/backup_io.h"
 #include "store/head_io.h"
@@ -17,7 +18,7 @@
 #include "store/repair_io.h"
 
 struct work {
-	const struct care *care;
+	const struct options *options;
 	const char *verb; /* "restore" or "repair" */
 	struct log_verifier verifier;
 	struct repair_plan plan;
@@ -80,8 +81,8 @@ put_aside(struct work *w)
 	char from[FILE_PATH_MAX], to[FILE_PATH_MAX];
 
 	strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &utc));
-	snprintf(w->aside, sizeof w->aside, "%.4000s/before-%s-%s", w->care->data, w->verb, stamp);
-	if (!is_there(w->care->data, "witness.db")) {
+	snprintf(w->aside, sizeof w->aside, "%.4000s/before-%s-%s", w->options->data_dir, w->verb, stamp);
+	if (!is_there(w->options->data_dir, "witness.db")) {
 		w->aside[0] = '\0';
 		return true;
 	}
@@ -89,7 +90,7 @@ put_aside(struct work *w)
 		return say(w, w->aside, strerror(errno));
 	}
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		path_join(from, w->care->data, names[i]);
+		path_join(from, w->options->data_dir, names[i]);
 		path_join(to, w->aside, names[i]);
 		if (rename(from, to) != 0 && errno != ENOENT) {
 			return say(w, from, strerror(errno));
@@ -117,10 +118,10 @@ renew_head(struct work *w)
 			kept_count = count;
 		}
 	}
-	path_join(path, w->care->data, "pub/checkpoint");
-	if (head_write(w->care->data, (struct span){ (const uint8_t *)kept, kept_count }) !=
+	path_join(path, w->options->data_dir, "pub/checkpoint");
+	if (head_write(w->options->data_dir, (struct span){ (const uint8_t *)kept, kept_count }) !=
 	    FILE_OK) {
-		return say(w, w->care->data, "head cannot be written");
+		return say(w, w->options->data_dir, "head cannot be written");
 	}
 	return unlink(path) == 0 || errno == ENOENT || say(w, path, strerror(errno));
 }
@@ -130,14 +131,14 @@ take_place(struct work *w)
 {
 	char path[FILE_PATH_MAX];
 
-	path_join(path, w->care->data, "witness.db");
+	path_join(path, w->options->data_dir, "witness.db");
 	if (!put_aside(w) || !renew_head(w)) {
 		return false;
 	}
 	if (rename(w->fresh, path) != 0) {
 		return say(w, path, strerror(errno));
 	}
-	const int fd = care_lock(w->care->data);
+	const int fd = care_lock(w->options->data_dir);
 	if (fd >= 0) {
 		fsync(fd);
 		care_unlock(fd);
@@ -148,7 +149,7 @@ take_place(struct work *w)
 static bool
 rebuild(struct work *w, const char *const directories[], const bool own[], unsigned count)
 {
-	path_join(w->fresh, w->care->data, "witness.db.new");
+	path_join(w->fresh, w->options->data_dir, "witness.db.new");
 	w->plan.path = w->fresh;
 	w->plan.verifier = w->verifier;
 	for (unsigned i = 0; i < count; i++) {
@@ -169,44 +170,44 @@ check_backup(struct work *w)
 	struct log_verifier own;
 	struct log_reader *reader = NULL;
 
-	if (!backup_check_list(w->care->copy, w->fault, sizeof w->fault)) {
+	if (!backup_check_list(w->options->copy, w->fault, sizeof w->fault)) {
 		return false;
 	}
-	if (!read_verifier(w->care->copy, &w->verifier)) {
-		return say(w, w->care->copy, "no log.vkey in it: not a backup");
+	if (!read_verifier(w->options->copy, &w->verifier)) {
+		return say(w, w->options->copy, "no log.vkey in it: not a backup");
 	}
-	if (care_verify(w->care->copy) > 0) {
-		return say(w, w->care->copy, "the backup itself does not verify (breaks above)");
+	if (care_verify(w->options->copy) > 0) {
+		return say(w, w->options->copy, "the backup itself does not verify (breaks above)");
 	}
-	if (read_verifier(w->care->data, &own) &&
+	if (read_verifier(w->options->data_dir, &own) &&
 	    memcmp(own.public_key, w->verifier.public_key, sizeof own.public_key) != 0) {
-		return say(w, w->care->copy, "a backup of another log: log.vkey differs");
+		return say(w, w->options->copy, "a backup of another log: log.vkey differs");
 	}
-	if (!log_reader_open(w->care->copy, &reader, w->fault, sizeof w->fault)) {
+	if (!log_reader_open(w->options->copy, &reader, w->fault, sizeof w->fault)) {
 		return false;
 	}
 	const bool ok = log_reader_size(reader, &w->backup_size);
 	log_reader_close(reader);
-	return ok || say(w, w->care->copy, "its log cannot be read");
+	return ok || say(w, w->options->copy, "its log cannot be read");
 }
 
 /* Keys of the data directory itself know every erasure that was ever finished there. */
 static bool
 check_secrets(struct work *w)
 {
-	if (!is_there(w->care->data, "private/log.key")) {
-		return say(w, w->care->data,
+	if (!is_there(w->options->data_dir, "private/log.key")) {
+		return say(w, w->options->data_dir,
 			   "private/log.key is missing: put private/ back there first; without it "
 			   "this log cannot go on");
 	}
-	if (is_there(w->care->data, "keys.db")) {
+	if (is_there(w->options->data_dir, "keys.db")) {
 		return true;
 	}
-	if (w->care->keys == NULL) {
-		return say(w, w->care->data,
+	if (w->options->keys == NULL) {
+		return say(w, w->options->data_dir,
 			   "no keys.db: name the place of the keys' own backup with --keys DIR");
 	}
-	return is_there(w->care->keys, "keys.db") || say(w, w->care->keys, "no keys.db in it");
+	return is_there(w->options->keys, "keys.db") || say(w, w->options->keys, "no keys.db in it");
 }
 
 static bool
@@ -217,10 +218,10 @@ take_keys(struct work *w)
 	size_t count;
 	bool ok = true;
 
-	path_join(to, w->care->data, "keys.db");
+	path_join(to, w->options->data_dir, "keys.db");
 	if (!file_exists(to)) {
-		path_join(from, w->care->keys, "keys.db");
-		path_join(fresh, w->care->data, "keys.db.new");
+		path_join(from, w->options->keys, "keys.db");
+		path_join(fresh, w->options->data_dir, "keys.db.new");
 		FILE *in = fopen(from, "rb");
 		FILE *out = fopen(fresh, "wb");
 		ok = in != NULL && out != NULL && fchmod(fileno(out), 0600) == 0;
@@ -262,7 +263,7 @@ log_restored(struct work *w)
 	events[count++] =
 		(struct event){ .type = EVENT_LOG_RESTORED,
 				.log_restored = { w->backup_size, more, w->done.erasures } };
-	return care_log(w->care->data, w->verifier.name, events, count, w->fault);
+	return care_log(w->options->data_dir, w->verifier.name, events, count, w->fault);
 }
 
 static void
@@ -283,13 +284,13 @@ print_restored(const struct work *w, bool was_empty)
 {
 	const uint64_t more = w->done.size > w->backup_size ? w->done.size - w->backup_size : 0;
 
-	if (w->care->json) {
+	if (w->options->json) {
 		print_json(json_pack(
 			"{s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "kind", "restored", "backup",
 			(json_int_t)w->backup_size, "beyond", (json_int_t)more, "parts_lost",
 			(json_int_t)w->done.parts_absent, "erasures", (json_int_t)w->done.erasures,
 			"keys_destroyed", (json_int_t)w->forgotten, "aside",
-			w->care->discard ? "" : w->aside));
+			w->options->discard ? "" : w->aside));
 		return;
 	}
 	printf("restored      %" PRIu64 " events of the backup, and %" PRIu64
@@ -308,7 +309,7 @@ print_restored(const struct work *w, bool was_empty)
 		       "knew "
 		       "them. If you hold a later checkpoint: ifreplay verify --checkpoint FILE\n");
 	}
-	if (w->aside[0] != '\0' && !w->care->discard) {
+	if (w->aside[0] != '\0' && !w->options->discard) {
 		printf("kept aside    %s: it may hold sealed parts of people who were erased; "
 		       "remove "
 		       "it when the log is well, or restore with --discard\n",
@@ -319,7 +320,7 @@ print_restored(const struct work *w, bool was_empty)
 static bool
 restore(struct work *w, bool was_empty)
 {
-	const char *const directories[] = { w->care->data, w->care->copy };
+	const char *const directories[] = { w->options->data_dir, w->options->copy };
 	const bool own[] = { true, true };
 
 	if (!check_backup(w) || !check_secrets(w) || !rebuild(w, directories, own, 2) ||
@@ -333,17 +334,17 @@ restore(struct work *w, bool was_empty)
 }
 
 int
-care_restore(const struct care *care)
+restore_command(const struct options *options)
 {
-	struct work w = { .care = care, .verb = "restore" };
-	const bool was_empty = !is_there(care->data, "head") && !is_there(care->data, "witness.db");
+	struct work w = { .options = options, .verb = "restore" };
+	const bool was_empty = !is_there(options->data_dir, "head") && !is_there(options->data_dir, "witness.db");
 
-	if (directory_make(care->data, 0700) != FILE_OK) {
-		return say(&w, care->data, "cannot be made"), fail(&w);
+	if (directory_make(options->data_dir, 0700) != FILE_OK) {
+		return say(&w, options->data_dir, "cannot be made"), fail(&w);
 	}
-	const int lock = care_lock(care->data);
+	const int lock = care_lock(options->data_dir);
 	if (lock < 0) {
-		return say(&w, care->data, "a witness runs there: ifswarm stop, then restore"),
+		return say(&w, options->data_dir, "a witness runs there: ifswarm stop, then restore"),
 		       fail(&w);
 	}
 	const bool ok = restore(&w, was_empty);
@@ -351,7 +352,7 @@ care_restore(const struct care *care)
 	if (!ok || !log_restored(&w)) {
 		return fail(&w);
 	}
-	if (care->discard && w.aside[0] != '\0') {
+	if (options->discard && w.aside[0] != '\0') {
 		remove_aside(&w);
 	}
 	print_restored(&w, was_empty);
@@ -364,12 +365,12 @@ care_restore(const struct care *care)
 static bool
 repair(struct work *w)
 {
-	const char *const directories[] = { w->care->data, w->care->copy };
+	const char *const directories[] = { w->options->data_dir, w->options->copy };
 	const bool own[] = { true, false };
 
-	if (!read_verifier(w->care->data, &w->verifier)) {
+	if (!read_verifier(w->options->data_dir, &w->verifier)) {
 		return say(
-			w, w->care->data,
+			w, w->options->data_dir,
 			"log.vkey is missing or damaged: put the log's own back; the copy's would "
 			"prove the copy to itself");
 	}
@@ -379,7 +380,7 @@ repair(struct work *w)
 static void
 print_repaired(const struct work *w)
 {
-	if (w->care->json) {
+	if (w->options->json) {
 		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "kind", "repaired", "events",
 				     (json_int_t)w->done.size, "entries",
 				     (json_int_t)w->done.entries, "parts",
@@ -397,13 +398,13 @@ print_repaired(const struct work *w)
 }
 
 int
-care_repair(const struct care *care)
+repair_command(const struct options *options)
 {
-	struct work w = { .care = care, .verb = "repair" };
-	const int lock = care_lock(care->data);
+	struct work w = { .options = options, .verb = "repair" };
+	const int lock = care_lock(options->data_dir);
 
 	if (lock < 0) {
-		return say(&w, care->data,
+		return say(&w, options->data_dir,
 			   "not there, or a witness runs there: ifswarm stop, then repair"),
 		       fail(&w);
 	}
@@ -412,7 +413,7 @@ care_repair(const struct care *care)
 	const struct event event = { .type = EVENT_LOG_REPAIRED,
 				     .log_repaired = { w.done.entries, w.done.parts,
 						       w.done.tiles } };
-	if (!ok || !care_log(care->data, w.verifier.name, &event, 1, w.fault)) {
+	if (!ok || !care_log(options->data_dir, w.verifier.name, &event, 1, w.fault)) {
 		return fail(&w);
 	}
 	print_repaired(&w);

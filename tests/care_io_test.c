@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #include "replay/care_io.h"
-#include "replay/doctor_io.h"
+#include "replay/commands_io.h"
 #include "store/backup_io.h"
 #include "store/read_io.h"
 #include "tests/replay_fixture.h"
@@ -64,8 +64,10 @@ static void
 make_backup(void)
 {
 	assert_int_equal(sh("rm -rf data backup backup.partial keys other; cp -a true data"), 0);
-	const struct care care = { .data = at("data"), .copy = at("backup"), .keys = at("keys") };
-	assert_int_equal(care_backup(&care), 0);
+	const struct options care = { .data_dir = at("data"),
+				      .copy = at("backup"),
+				      .keys = at("keys") };
+	assert_int_equal(backup_command(&care), 0);
 }
 
 static void
@@ -86,19 +88,19 @@ add_events(const char *name, enum event_type type)
 static int
 restore(bool with_keys)
 {
-	const struct care care = { .data = at("data"),
-				   .copy = at("backup"),
-				   .keys = with_keys ? at("keys") : NULL };
+	const struct options care = { .data_dir = at("data"),
+				      .copy = at("backup"),
+				      .keys = with_keys ? at("keys") : NULL };
 
-	return care_restore(&care);
+	return restore_command(&care);
 }
 
 static int
 repair(const char *copy)
 {
-	const struct care care = { .data = at("data"), .copy = at(copy) };
+	const struct options care = { .data_dir = at("data"), .copy = at(copy) };
 
-	return care_repair(&care);
+	return repair_command(&care);
 }
 
 static void
@@ -121,7 +123,7 @@ a_backup_is_made_beside_a_running_witness(void **state)
 {
 	struct evidence *evidence;
 	char fault[512];
-	const struct care care = { .data = at("data"), .copy = at("beside") };
+	const struct options care = { .data_dir = at("data"), .copy = at("beside") };
 	const struct evidence_options options = { .directory = at("data"),
 						  .origin = FIXTURE_ORIGIN,
 						  .now_us = UINT64_C(1790000001000000) };
@@ -129,7 +131,7 @@ a_backup_is_made_beside_a_running_witness(void **state)
 	(void)state;
 	make_backup();
 	assert_true(evidence_open(&options, &evidence, fault, sizeof fault));
-	assert_int_equal(care_backup(&care), 0);
+	assert_int_equal(backup_command(&care), 0);
 	assert_int_equal(care_verify(at("beside")), 0);
 	/* And neither restore nor repair touches it. */
 	assert_int_equal(restore(false), 1);
@@ -157,10 +159,10 @@ a_backup_is_refused_where_it_must_not_be(void **state)
 	make_backup();
 	assert_int_equal(sh("mkdir -p more"), 0);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		const struct care care = { .data = at("data"),
-					   .copy = at(rows[i].target),
-					   .keys = rows[i].keys ? at(rows[i].keys) : NULL };
-		if (care_backup(&care) != 1) {
+		const struct options care = { .data_dir = at("data"),
+					      .copy = at(rows[i].target),
+					      .keys = rows[i].keys ? at(rows[i].keys) : NULL };
+		if (backup_command(&care) != 1) {
 			fail_msg("not refused: %s", rows[i].what);
 		}
 	}
@@ -170,13 +172,13 @@ a_backup_is_refused_where_it_must_not_be(void **state)
 static void
 a_damaged_log_gives_no_backup(void **state)
 {
-	const struct care care = { .data = at("data"), .copy = at("bad") };
+	const struct options care = { .data_dir = at("data"), .copy = at("bad") };
 
 	(void)state;
 	make_backup();
 	sql("data/witness.db", "DROP TRIGGER event_update;"
 			       "UPDATE event SET entry = zeroblob(80) WHERE seq = 100");
-	assert_int_equal(care_backup(&care), 1);
+	assert_int_equal(backup_command(&care), 1);
 	assert_int_equal(sh("test -d bad.partial && test ! -e bad && rm -rf bad.partial"), 0);
 }
 
@@ -229,8 +231,8 @@ restore_refuses_a_fork(void **state)
 	add_events("data", EVENT_CLOCK_STEPPED_BACK);
 	add_events("other", EVENT_LOG_RESUMED);
 	assert_int_equal(sh("rm -rf backup keys"), 0);
-	const struct care care = { .data = at("other"), .copy = at("backup") };
-	assert_int_equal(care_backup(&care), 0);
+	const struct options care = { .data_dir = at("other"), .copy = at("backup") };
+	assert_int_equal(backup_command(&care), 0);
 	assert_int_equal(restore(false), 1);
 	assert_int_equal(care_verify(at("data")), 0);
 }

@@ -83,7 +83,7 @@ static const struct {
 	{ "verify --checkpoint /nowhere", 1, "the checkpoint you gave cannot be read", NULL, 0 },
 	{ "verfy", 2, "unknown command 'verfy'", NULL, 1 },
 	{ "", 2, "a command is missing", NULL, 1 },
-	{ "--help", 0, "ifreplay verify", NULL, 0 },
+	{ "--help", 0, "checks everything", NULL, 0 },
 	{ "log --data-dir /nowhere", 1, "/nowhere", NULL, 1 },
 };
 
