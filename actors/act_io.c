@@ -10,7 +10,7 @@
 #include "protocol/time_io.h"
 #include "protocol/uuid.h"
 
-enum { REQUEST_BYTES = 4096, ANSWER_BYTES = 64, WAIT_MS = 10000 };
+enum { REQUEST_BYTES = ACT_BYTES_MAX + 16, ANSWER_BYTES = 64, WAIT_MS = 10000 };
 
 /* A witness that is killed gets the request again from nng: the id tells it that it is the same. */
 static struct id
@@ -23,14 +23,20 @@ fresh_id(uint64_t now_us)
 	return uuid_next(&ids, now_us / 1000);
 }
 
+void
+act_stamp(struct event *event)
+{
+	event->occurred_us = time_now_us();
+	event->command_id = fresh_id(event->occurred_us);
+}
+
 static struct span
 write_request(const struct event *event, uint8_t memory[REQUEST_BYTES])
 {
 	struct mp_writer w = mp_writer_of(memory, REQUEST_BYTES);
 	struct event act = *event;
 
-	act.occurred_us = time_now_us();
-	act.command_id = fresh_id(act.occurred_us);
+	act_stamp(&act);
 	mp_put_array(&w, 2);
 	mp_put_u64(&w, REQUEST_ACT);
 	event_write(&w, &act);

@@ -11,8 +11,13 @@ enum act_result {
 	ACT_REFUSED,     /* `fault` says why */
 };
 
-/* Asks the witness of the cluster on `data` to log the event. Its command id and time are set here;
- * it has no personal part. Waits up to a few seconds. */
+enum { ACT_BYTES_MAX = 4096 }; /* of an act, as event_write writes it */
+
+/* Gives an act its time and command id. */
+void act_stamp(struct event *event);
+
+/* Asks the witness of the cluster on `data` to log the event, which is stamped here. Waits up to a
+ * few seconds. */
 enum act_result act_log(const char *data, const struct event *event, char *fault,
 			size_t fault_size);
 

@@ -1,5 +1,6 @@
 #include "replay/care_io.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "actors/act_io.h"
 #include "protocol/time_io.h"
 #include "replay/verify_io.h"
 #include "store/evidence_io.h"
@@ -64,6 +66,27 @@ care_verify(const char *directory)
 	return summary.findings;
 }
 
+/* As act_log would send it. */
+static enum evidence_result
+append_own(struct evidence *evidence, const struct event *event, uint64_t now_us)
+{
+	uint8_t memory[ACT_BYTES_MAX];
+	struct mp_writer w = mp_writer_of(memory, sizeof memory);
+	struct event own = *event;
+	struct event_wire wire = { 0 };
+	uint64_t seq = 0;
+
+	act_stamp(&own);
+	event_write(&w, &own);
+	assert(!w.bad);
+	struct mp_reader r = mp_reader_of(mp_written(&w));
+	event_wire_read(&r, &wire);
+	assert(!r.bad);
+	return evidence_append(evidence, STREAM_WITNESS,
+			       evidence_stream_head(evidence, STREAM_WITNESS).epoch, &wire, now_us,
+			       &seq);
+}
+
 bool
 care_log(const char *data, const char *origin, const struct event *events, size_t count,
 	 char fault[CARE_FAULT_MAX])
@@ -83,7 +106,7 @@ care_log(const char *data, const char *origin, const struct event *events, size_
 		result = evidence_begin(evidence);
 	}
 	for (size_t i = 0; i < count && why == NULL && result == EVIDENCE_OK; i++) {
-		result = evidence_note(evidence, &events[i], now_us);
+		result = append_own(evidence, &events[i], now_us);
 	}
 	if (why == NULL && result == EVIDENCE_OK) {
 		result = evidence_commit(evidence);

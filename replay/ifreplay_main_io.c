@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "replay/acts_io.h"
 #include "replay/commands_io.h"
 
 enum { EXIT_USAGE = 2 };
@@ -11,12 +12,13 @@ enum { EXIT_USAGE = 2 };
 typedef int read_function(const struct options *options, struct source *source);
 typedef int alone_function(const struct options *options);
 
-/* One of the two is set. */
+/* One of the two functions is set. */
 static const struct {
+	bool asks;
 	read_function *reads;
 	alone_function *alone;
 } commands[ASK_COUNT] = {
-#define COMMAND_IS_ASKS(function)  .reads = (function)
+#define COMMAND_IS_ASKS(function)  .asks = true, .reads = (function)
 #define COMMAND_IS_READS(function) .reads = (function)
 #define COMMAND_IS_ALONE(function) .alone = (function)
 #define COMMAND(ask, function, name, kind, first, second, needed, operands, summary, example)      \
@@ -59,6 +61,9 @@ main(int argc, char *argv[])
 		return 1;
 	}
 	assert(commands[options.ask].reads != NULL);
+	if (commands[options.ask].asks) {
+		acts_query(&options, &source);
+	}
 	const int code = commands[options.ask].reads(&options, &source);
 	source_close(&source);
 	return code;

@@ -15,6 +15,7 @@ _Static_assert((int)ASK_COUNT <= 64, "a command for each bit");
 enum take {
 	TAKE_FLAG,
 	TAKE_TEXT,
+	TAKE_NAME,
 	TAKE_COUNT,
 	TAKE_MOMENT,
 	TAKE_SEQ,
@@ -26,6 +27,7 @@ enum take {
 static const char *const take_advice[] = {
 	[TAKE_FLAG] = "see ifreplay --help",
 	[TAKE_TEXT] = "it must not be empty",
+	[TAKE_NAME] = "give a name, or a handle of 32 hex digits",
 	[TAKE_COUNT] = "give a number above 0",
 	[TAKE_MOMENT] = "give a seq, or a time with its zone such as 2026-01-31T09:00:00Z",
 	[TAKE_SEQ] = "give the number of an entry",
@@ -60,7 +62,7 @@ static const struct operand_row {
 } operands[] = {
 	[OPERAND_NONE] = { "nothing", TAKE_FLAG, 0 },
 	[OPERAND_SEQ] = { "a seq", TAKE_NUMBER, offsetof(struct options, seq) },
-	[OPERAND_AGENT] = { "a name", TAKE_TEXT, offsetof(struct options, agent) },
+	[OPERAND_AGENT] = { "a name", TAKE_NAME, offsetof(struct options, agent) },
 	[OPERAND_COPY] = { "a directory", TAKE_TEXT, offsetof(struct options, copy) },
 };
 
@@ -191,6 +193,10 @@ take_word(struct options *out, enum take take, size_t field, const char *word)
 	case TAKE_TEXT:
 		*(const char **)at = word;
 		return *word != '\0';
+	case TAKE_NAME:
+		*(const char **)at = word;
+		out->asked = out->asked == NULL ? word : out->asked;
+		return *word != '\0';
 	case TAKE_COUNT:
 	case TAKE_NUMBER:
 		if (!take_seq(word, &seq) || (take == TAKE_COUNT && seq.value == 0)) {
@@ -226,6 +232,18 @@ find_option(const char *word, enum ask ask)
 	return NULL;
 }
 
+/* What was asked for beside a name: it goes into the log in the clear. */
+static void
+widen_scope(struct options *out, const struct option_row *row, const char *value)
+{
+	const size_t at = strlen(out->scope);
+
+	if (row->take != TAKE_NAME && row->commands != FOR_ALL) {
+		snprintf(out->scope + at, sizeof out->scope - at, "%s%s%s%s", at > 0 ? " " : "",
+			 row->name, value != NULL ? " " : "", value != NULL ? value : "");
+	}
+}
+
 /* "--name value" or "--name=value"; `at` moves over what was used. */
 static bool
 take_option(int argc, char *const argv[], int *at, struct options *out,
@@ -252,6 +270,7 @@ take_option(int argc, char *const argv[], int *at, struct options *out,
 		}
 		value = argv[++*at];
 	}
+	widen_scope(out, row, value);
 	return take_word(out, row->take, row->field, value) ||
 	       refuse(fault, row->name, value, take_advice[row->take]);
 }

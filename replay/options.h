@@ -20,6 +20,7 @@ enum ask {
 
 #define OPTION_FIELD_FLAG   bool
 #define OPTION_FIELD_TEXT   const char *
+#define OPTION_FIELD_NAME   const char *
 #define OPTION_FIELD_COUNT  uint64_t
 #define OPTION_FIELD_MOMENT struct moment
 #define OPTION_FIELD_SEQ    struct moment
@@ -32,6 +33,8 @@ struct options {
 	bool is_help;      /* --help, of that command or of all: nothing else counts */
 	bool is_version;   /* likewise */
 	unsigned operands; /* how many were given */
+	const char *asked; /* the first name that was given: who the question is about */
+	char scope[TEXT_BYTES_MAX]; /* the other options that were given, cut if they are long */
 	uint64_t seq;      /* the operand of show and prove; the last seq of a range */
 #define OPTION(field, take, name, value, meaning, commands) OPTION_FIELD_##take field;
 #define OPTION_AS(field, take, name, value, meaning, commands)

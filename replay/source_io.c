@@ -14,10 +14,20 @@ open_keys(struct source *source)
 	}
 	fprintf(stderr, "ifreplay: names stay sealed, handles are shown in their place: %s\n",
 		fault);
+	source_forget_keys(source);
+}
+
+void
+source_forget_keys(struct source *source)
+{
 	if (source->keys != NULL) {
 		log_keys_close(source->keys);
-		source->keys = NULL;
 	}
+	if (source->far_keys != NULL) {
+		log_keys_close(source->far_keys);
+	}
+	source->keys = NULL;
+	source->far_keys = NULL;
 }
 
 bool
@@ -39,10 +49,7 @@ source_open(struct source *source, const char *data_dir, char *fault, size_t fau
 void
 source_close(struct source *source)
 {
-	if (source->keys != NULL) {
-		log_keys_close(source->keys);
-		log_keys_close(source->far_keys);
-	}
+	source_forget_keys(source);
 	log_reader_close(source->far_reader);
 	log_reader_close(source->reader);
 	names_free(&source->names);

@@ -24,6 +24,8 @@ struct source {
  */
 bool source_open(struct source *source, const char *data_dir, char *fault, size_t fault_size);
 void source_close(struct source *source);
+/* From here on names stay sealed. */
+void source_forget_keys(struct source *source);
 
 /* A names_ask; the context is the source. */
 const struct name *source_name_of(void *source, const struct id *handle);
