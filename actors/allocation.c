@@ -61,6 +61,14 @@ allocation_repeats(const void *opaque, const struct command *command)
 	return fronts_repeat(&state->relays, command);
 }
 
+static bool
+knows_front(const void *opaque, uint64_t front)
+{
+	const struct allocation_state *state = opaque;
+
+	return fronts_is_known(&state->relays, front);
+}
+
 struct core
 allocation_core(struct allocation_state *state)
 {
@@ -72,6 +80,7 @@ allocation_core(struct allocation_state *state)
 		.repeats = allocation_repeats,
 		.tell = allocation_tell,
 		.greet = allocation_greet,
+		.knows_front = knows_front,
 		.dump = allocation_dump,
 		.dump_personal = allocation_dump_personal,
 		.restore = allocation_restore,

@@ -153,7 +153,7 @@ apply_ended(struct allocation_state *state, const struct event *event)
 		return;
 	}
 	/* Expiry and shutdown are commands of the actor's own: their ids say nothing about the
-	 * relay's. */
+	 * relay's. An expulsion may be either. */
 	if (e->reason == END_RELEASED || e->reason == END_PORT_LOST) {
 		note(state, e->relay, event);
 	}
@@ -201,6 +201,9 @@ allocation_apply(void *opaque, const struct event *event)
 		break;
 	case EVENT_TURN_REQUEST_REFUSED:
 		apply_refused(state, event);
+		break;
+	case EVENT_USER_FORGOTTEN:
+		directory_forget(state->names, &event->user_forgotten.user);
 		break;
 	default:
 		/* A state digest, or an event of another stream: nothing to remember. */

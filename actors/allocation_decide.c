@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "actors/allocation_decide.h"
+#include "protocol/credential_name.h"
 #include "protocol/turn.h"
 
 static const uint64_t SECOND_US = 1000 * 1000;
@@ -217,7 +218,8 @@ decide_end(const struct allocation_state *state, const struct command *command,
 		return REFUSED_NO_ALLOCATION;
 	}
 	/* Expiry and shutdown are the actor's own to say. */
-	if (command->end.reason != END_PORT_LOST && command->end.reason != END_RELEASED) {
+	if (command->end.reason != END_PORT_LOST && command->end.reason != END_RELEASED &&
+	    command->end.reason != END_EXPELLED) {
 		return REFUSED_MALFORMED;
 	}
 	emit_end(&state->table.rows[row], (enum end_reason)command->end.reason, command, out);
@@ -279,6 +281,39 @@ decide_sweep(const struct allocation_state *state, const struct command *command
 	return end_many(state, command, command->now_us - grace_us, END_EXPIRED, out);
 }
 
+/* What the relays have not ended themselves, because they are dead or it is younger; then the users. */
+static enum verdict
+decide_expel(const struct allocation_state *state, const struct command *command,
+	     struct event_list *out)
+{
+	const struct allocation_table *table = &state->table;
+	const struct name *agent = &command->expel.agent_name;
+	const struct id none = { { 0 } };
+	struct id known[EVENTS_PER_COMMAND_MAX];
+
+	if (command->expel.over == 0) {
+		return ACCEPTED; /* the relays report first */
+	}
+	for (uint32_t row = 0; row < table->rows_fresh && out->count < EVENTS_PER_COMMAND_MAX;
+	     row++) {
+		const struct allocation *allocation = &table->rows[row];
+		if (!id_is_none(&allocation->id) &&
+		    credential_name_is_of(&allocation->user_name, agent)) {
+			emit_end(allocation, END_EXPELLED, command, out);
+		}
+	}
+	if (out->count > 0) {
+		return ACCEPTED;
+	}
+	const size_t count = directory_find_all(state->names, DIRECTORY_USER, credential_name_is_of,
+						agent, known, EVENTS_PER_COMMAND_MAX);
+	for (size_t i = 0; i < count; i++) {
+		allocation_emit(out, EVENT_USER_FORGOTTEN, command, &none)->user_forgotten.user =
+			known[i];
+	}
+	return ACCEPTED;
+}
+
 static enum verdict
 decide_attach(const struct allocation_state *state, const struct command *command,
 	      struct event_list *out)
@@ -334,6 +369,9 @@ decide_of_front(const struct allocation_state *state, const struct command *comm
 		return decide_end(state, command, out);
 	case COMMAND_TURN_REFUSED:
 		return decide_refused(state, command, out);
+	case COMMAND_EXPELLED:
+		return ACCEPTED; /* said to the desk: nothing of ours changes */
+	case COMMAND_EXPEL:
 	case COMMAND_ATTACH:
 	case COMMAND_SWEEP:
 	case COMMAND_DIGEST:
@@ -362,6 +400,8 @@ allocation_decide(const void *opaque, const struct command *command, struct even
 		return decide_digest(command, out);
 	case COMMAND_CLOSE:
 		return end_many(state, command, UINT64_MAX, END_SHUTDOWN, out);
+	case COMMAND_EXPEL:
+		return command->front != 0 ? REFUSED_MALFORMED : decide_expel(state, command, out);
 	default:
 		return decide_of_front(state, command, out);
 	}

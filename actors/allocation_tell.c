@@ -68,9 +68,19 @@ bundle_add(struct bundle *bundle, const struct event *event)
 	}
 }
 
-/* What the sweep or the close ended, to each relay its own. */
+/* Each relay hears of the ends of its own, and all of them may know a user. */
+static bool
+concerns(const struct allocation_state *state, const struct event *event, uint64_t front)
+{
+	return (event->type == EVENT_USER_FORGOTTEN && fronts_is_known(&state->relays, front)) ||
+	       (event->type == EVENT_TURN_ALLOCATION_ENDED &&
+		event->turn_allocation_ended.relay == front);
+}
+
+/* What the sweep, the close or an expulsion ended. */
 static void
-tell_ends(const struct event_list *events, struct outbox *outbox)
+tell_ends(const struct allocation_state *state, const struct event_list *events,
+	  struct outbox *outbox)
 {
 	struct bundle bundle;
 
@@ -78,8 +88,7 @@ tell_ends(const struct event_list *events, struct outbox *outbox)
 		bundle_begin(&bundle, outbox, front);
 		for (uint32_t i = 0; i < events->count; i++) {
 			const struct event *event = &events->items[i];
-			if (event->type == EVENT_TURN_ALLOCATION_ENDED &&
-			    event->turn_allocation_ended.relay == front) {
+			if (concerns(state, event, front)) {
 				bundle_add(&bundle, event);
 			}
 		}
@@ -93,10 +102,10 @@ allocation_tell(const void *opaque, const struct command *command, struct span b
 {
 	struct bundle bundle;
 
-	(void)opaque;
 	(void)body;
-	if (command->type == COMMAND_SWEEP || command->type == COMMAND_CLOSE) {
-		tell_ends(events, outbox);
+	if (command->type == COMMAND_SWEEP || command->type == COMMAND_CLOSE ||
+	    command->type == COMMAND_EXPEL) {
+		tell_ends(opaque, events, outbox);
 		return;
 	}
 	if (command->type == COMMAND_ATTACH || !front_is_valid(command->front)) {

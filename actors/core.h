@@ -19,7 +19,8 @@ struct core {
 	void *state;
 
 	/* Reads the state, changes nothing, knows no clock but command->now_us. Asks for at most
-	 * EVENTS_PER_COMMAND_MAX events; SWEEP and CLOSE are repeated until they emit none. */
+	 * EVENTS_PER_COMMAND_MAX events; SWEEP, CLOSE and EXPEL are repeated until they emit none.
+	 */
 	enum verdict (*decide)(const void *state, const struct command *command,
 			       struct event_list *out);
 	/* The only way the state changes. Personal fields may be empty (erased): it must not
@@ -33,6 +34,8 @@ struct core {
 		     enum verdict verdict, const struct event_list *events, struct outbox *outbox);
 	/* A front has attached: what it must know to start. The desk adds WELCOME. */
 	void (*greet)(const void *state, uint64_t front, struct outbox *outbox);
+	/* True if the state knows such a front, attached or not: an EXPEL must reach it. */
+	bool (*knows_front)(const void *state, uint64_t front);
 	/* The canonical dump: canonical msgpack, the same bytes for equal states, nothing personal
 	 * in it, sorted by id, so that a replay without any key gives the same digest. */
 	void (*dump)(const void *state, struct mp_writer *w);

@@ -45,7 +45,8 @@ desk_free(struct desk *desk)
 bool
 desk_is_busy(const struct desk *desk)
 {
-	return desk->open.events >= DESK_BUSY_EVENTS || desk->answer_count == DESK_ANSWERS_MAX;
+	return desk->open.events >= DESK_BUSY_EVENTS || desk->open.closed ||
+	       desk->answer_count == DESK_ANSWERS_MAX;
 }
 
 uint64_t
@@ -57,10 +58,10 @@ desk_gate(const struct desk *desk)
 	return desk->sent.events > 0 ? desk->sent.number : desk->durable;
 }
 
-static bool
-has_room(const struct desk *desk)
+bool
+desk_has_room(const struct desk *desk)
 {
-	return desk->open.events + EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX;
+	return !desk->open.closed && desk->open.events + EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX;
 }
 
 static void
@@ -87,11 +88,12 @@ desk_run(struct desk *desk, const struct command *command, struct span body)
 
 	desk->events.count = 0;
 	if (!core->repeats(core->state, command)) {
-		verdict = has_room(desk) ? core->decide(core->state, command, &desk->events)
+		verdict = desk_has_room(desk) ? core->decide(core->state, command, &desk->events)
 					 : REFUSED_FULL;
 	}
 	if (verdict == ACCEPTED) {
 		take_events(desk);
+		desk_expel_count(desk);
 	} else {
 		desk->events.count = 0;
 	}
@@ -100,8 +102,8 @@ desk_run(struct desk *desk, const struct command *command, struct span body)
 	return verdict;
 }
 
-static struct command
-own_command(struct desk *desk, enum command_type type, uint64_t now_us)
+struct command
+desk_own_command(struct desk *desk, enum command_type type, uint64_t now_us)
 {
 	return (struct command){
 		.type = type,
@@ -116,7 +118,7 @@ static bool
 run_rounds(struct desk *desk, enum command_type type, uint64_t now_us)
 {
 	for (int round = 0; round < ROUNDS_PER_TICK && !desk_is_busy(desk); round++) {
-		struct command command = own_command(desk, type, now_us);
+		struct command command = desk_own_command(desk, type, now_us);
 		if (desk_run(desk, &command, (struct span){ 0 }) != ACCEPTED ||
 		    desk->events.count == 0) {
 			return true;
@@ -150,6 +152,7 @@ desk_tick(struct desk *desk, uint64_t now_us)
 	if (!desk_is_busy(desk)) {
 		run_rounds(desk, COMMAND_SWEEP, now_us);
 		desk_digest_if_due(desk, now_us);
+		desk_expel_run(desk, now_us);
 	}
 }
 
@@ -159,7 +162,7 @@ log_digest(struct desk *desk, uint64_t now_us)
 	const struct core *core = desk->core;
 	struct mp_writer dump = mp_writer_of(desk->dump, DESK_DUMP_BYTES_MAX);
 	struct mp_writer personal = mp_writer_of(desk->personal, DESK_DUMP_BYTES_MAX);
-	struct command command = own_command(desk, COMMAND_DIGEST, now_us);
+	struct command command = desk_own_command(desk, COMMAND_DIGEST, now_us);
 
 	core->dump(core->state, &dump);
 	core->dump_personal(core->state, &personal);
@@ -177,12 +180,21 @@ log_digest(struct desk *desk, uint64_t now_us)
 	}
 }
 
+bool
+desk_log_digest(struct desk *desk, uint64_t now_us)
+{
+	if (desk->digest_gate != 0 || !desk_has_room(desk)) {
+		return false;
+	}
+	log_digest(desk, now_us);
+	return true;
+}
+
 void
 desk_digest_if_due(struct desk *desk, uint64_t now_us)
 {
-	if (desk->since_digest >= desk->snapshot_events && desk->digest_gate == 0 &&
-	    has_room(desk)) {
-		log_digest(desk, now_us);
+	if (desk->since_digest >= desk->snapshot_events) {
+		desk_log_digest(desk, now_us);
 	}
 }
 
@@ -192,12 +204,10 @@ desk_close(struct desk *desk, uint64_t now_us)
 	if (desk->closed) {
 		return true;
 	}
-	if (!run_rounds(desk, COMMAND_CLOSE, now_us) || !has_room(desk) || desk->digest_gate != 0) {
-		return false;
+	if (run_rounds(desk, COMMAND_CLOSE, now_us)) {
+		desk->closed = desk_log_digest(desk, now_us);
 	}
-	log_digest(desk, now_us);
-	desk->closed = true;
-	return true;
+	return desk->closed;
 }
 
 bool
@@ -244,12 +254,15 @@ desk_appended(struct desk *desk, struct span reply)
 	if (verdict != ACCEPTED) {
 		return verdict;
 	}
-	mp_get_u64(&r); /* last seq and size: for those who watch */
-	mp_get_u64(&r);
+	mp_get_u64(&r); /* last seq: for those who watch */
+	const uint64_t size = mp_get_u64(&r);
 	if (elements != 3 || !mp_reader_is_done(&r)) {
 		return REFUSED_MALFORMED;
 	}
 	desk->durable = desk->sent.number;
+	if (desk->expel.stage == EXPEL_OVER && desk->durable == desk->expel.gate) {
+		desk->expel.size = size;
+	}
 	desk->sent.events = 0;
 	desk->sent.used = 0;
 	return ACCEPTED;

@@ -57,11 +57,31 @@ struct desk_front {
 
 /* Encoded events on their way to the log. */
 struct desk_append {
+	bool closed;      /* takes no more: what comes next must not share it */
 	uint64_t number;  /* of the append; gates refer to it */
 	uint64_t version; /* of the first event */
 	uint32_t events;
 	uint8_t *memory;
 	size_t used;
+};
+
+/* An operator ends an agent: one at a time. First the fronts report and end what is theirs
+ * (ANNOUNCED), then the rest ends and the name is forgotten in one append of its own (DECIDING), then
+ * the fronts forget it too (OVER). Held answers, notices and snapshots that know the name are gone
+ * when it is answered. */
+enum desk_expel_stage { EXPEL_IDLE, EXPEL_ANNOUNCED, EXPEL_DECIDING, EXPEL_OVER };
+
+struct desk_expel {
+	enum desk_expel_stage stage;
+	uint64_t ticket;
+	struct command command;     /* of the stage: the fronts answer with its id */
+	uint64_t since_us;          /* when the stage began */
+	bool waits[FRONTS_MAX + 1]; /* for that front's EXPELLED */
+	uint64_t gate;              /* the append in which it was forgotten */
+	uint64_t posted;            /* notices up to here knew the name */
+	uint64_t ended;
+	uint64_t forgotten;
+	uint64_t size; /* of the log when that append was durable; 0: not yet */
 };
 
 struct desk {
@@ -83,6 +103,7 @@ struct desk {
 	uint8_t *personal;
 	size_t personal_bytes;
 	bool closed;
+	struct desk_expel expel;
 	struct desk_answer answers[DESK_ANSWERS_MAX];
 	size_t answer_first;
 	size_t answer_count;
@@ -129,5 +150,26 @@ uint64_t desk_gate(const struct desk *desk);
 void desk_put_answer(struct desk *desk, struct desk_answer answer);
 /* Logs the state's digest once enough events have gathered. */
 void desk_digest_if_due(struct desk *desk, uint64_t now_us);
+/* Logs it now; its snapshot is owed from there on. False if there is no room, or one is owed. */
+bool desk_log_digest(struct desk *desk, uint64_t now_us);
+/* True if the open append takes the events of one more command. */
+bool desk_has_room(const struct desk *desk);
+/* A command that nobody asked but the actor itself. */
+struct command desk_own_command(struct desk *desk, enum command_type type, uint64_t now_us);
+
+/* --- desk_expel.c --- */
+/* The request, after its kind. */
+void desk_expel_take(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t now_us);
+/* What has just been decided counts, if it is of the agent that is being expelled. */
+void desk_expel_count(struct desk *desk);
+/* A front has attached, and must hear of it. */
+void desk_expel_attached(struct desk *desk, uint64_t front);
+/* A front has done what it was asked. */
+void desk_expel_done(struct desk *desk, uint64_t front, const struct id *asked);
+/* Goes on as far as it can. */
+void desk_expel_run(struct desk *desk, uint64_t now_us);
+/* The answer, once it is due; false if it is not. */
+bool desk_expel_answer(struct desk *desk, uint64_t now_us, uint64_t *ticket,
+		       struct mp_writer *w);
 
 #endif

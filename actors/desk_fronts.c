@@ -75,6 +75,7 @@ take_attach(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t no
 		front->instance = command.instance;
 		outbox_attach(&desk->outbox, command.front, known, now_us);
 		greet(desk, &command);
+		desk_expel_attached(desk, command.front);
 	}
 	desk_put_answer(desk, (struct desk_answer){ .ticket = ticket,
 						    .gate = desk_gate(desk),
@@ -119,6 +120,9 @@ run_batch(struct desk *desk, struct mp_reader *r, const struct command *envelope
 		command.instance = envelope->instance;
 		command.now_us = now_us;
 		desk_run(desk, &command, body);
+		if (command.type == COMMAND_EXPELLED) {
+			desk_expel_done(desk, command.front, &command.expelled.expel);
+		}
 	}
 	return mp_reader_is_done(r) ? ACCEPTED : REFUSED_MALFORMED;
 }
@@ -158,6 +162,7 @@ take_commands(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t 
 						    .front = envelope.front,
 						    .verdict = verdict });
 	desk_digest_if_due(desk, now_us);
+	desk_expel_run(desk, now_us);
 }
 
 static void
@@ -226,6 +231,9 @@ desk_take(struct desk *desk, struct span request, uint64_t ticket, uint64_t now_
 		break;
 	case REQUEST_ROSTER:
 		take_roster(desk, ticket);
+		break;
+	case REQUEST_EXPEL:
+		desk_expel_take(desk, &r, ticket, now_us);
 		break;
 	default:
 		refuse(desk, ticket, REFUSED_MALFORMED);
@@ -301,7 +309,7 @@ write_poll(struct desk *desk, uint64_t number, uint64_t now_us, uint64_t *ticket
 bool
 desk_answer(struct desk *desk, uint64_t now_us, uint64_t *ticket, struct mp_writer *w)
 {
-	if (write_waiting(desk, ticket, w)) {
+	if (write_waiting(desk, ticket, w) || desk_expel_answer(desk, now_us, ticket, w)) {
 		return true;
 	}
 	for (uint64_t number = 1; number <= FRONTS_MAX; number++) {

@@ -127,14 +127,20 @@ give_name(struct directory *d, uint32_t at, const struct name *name)
 }
 
 static void
+unlink_entry(struct directory *d, uint32_t at)
+{
+	const struct entry *entry = &d->entries[at];
+
+	chains_unlink(&d->by_subject, subject_hash(d, &entry->subject), at);
+	if (entry->name.length > 0) {
+		chains_unlink(&d->by_name, name_hash(d, entry->kind, &entry->name), at);
+	}
+}
+
+static void
 forget_oldest(struct directory *d)
 {
-	const struct entry *entry = &d->entries[d->oldest];
-
-	chains_unlink(&d->by_subject, subject_hash(d, &entry->subject), d->oldest);
-	if (entry->name.length > 0) {
-		chains_unlink(&d->by_name, name_hash(d, entry->kind, &entry->name), d->oldest);
-	}
+	unlink_entry(d, d->oldest);
 	d->oldest = (d->oldest + 1) % d->size;
 	d->count--;
 }
@@ -166,6 +172,52 @@ directory_note(struct directory *directory, enum directory_kind kind, const stru
 	} else if (directory->entries[at].name.length == 0) {
 		give_name(directory, at, name);
 	}
+}
+
+size_t
+directory_find_all(const struct directory *directory, enum directory_kind kind,
+		   bool (*is_of)(const struct name *known, const struct name *name),
+		   const struct name *name, struct id *out, size_t max)
+{
+	size_t found = 0;
+
+	for (uint32_t i = 0; i < directory->count && found < max; i++) {
+		const struct entry *entry =
+			&directory->entries[(directory->oldest + i) % directory->size];
+
+		if (entry->kind == kind && entry->name.length > 0 && is_of(&entry->name, name)) {
+			out[found++] = entry->subject;
+		}
+	}
+	return found;
+}
+
+/* Those that came after it move up by one place: few, for who is expelled was here lately. */
+void
+directory_forget(struct directory *directory, const struct id *subject)
+{
+	uint32_t at = entry_of_subject(directory, subject);
+
+	if (at == SLOT_NONE) {
+		return;
+	}
+	const uint32_t newest =
+		(directory->oldest + directory->count - 1) % directory->size;
+
+	unlink_entry(directory, at);
+	while (at != newest) {
+		const uint32_t next = (at + 1) % directory->size;
+		const struct entry moved = directory->entries[next];
+
+		unlink_entry(directory, next);
+		directory->entries[at] =
+			(struct entry){ .kind = moved.kind, .subject = moved.subject };
+		chains_link(&directory->by_subject, subject_hash(directory, &moved.subject), at);
+		give_name(directory, at, &moved.name);
+		at = next;
+	}
+	memset(&directory->entries[newest], 0, sizeof directory->entries[newest]);
+	directory->count--;
 }
 
 /* Days since 1970 to a date of the Gregorian calendar, by counting from 1 March of year 0: leap

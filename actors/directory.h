@@ -39,6 +39,14 @@ struct name directory_name(const struct directory *directory, const struct id *s
 void directory_note(struct directory *directory, enum directory_kind kind, const struct id *subject,
 		    const struct name *name);
 
+/* Up to `max` subjects of that kind whose name (never an empty one) `is_of` says belongs to `name`;
+ * how many there were. */
+size_t directory_find_all(const struct directory *directory, enum directory_kind kind,
+			  bool (*is_of)(const struct name *known, const struct name *name),
+			  const struct name *name, struct id *out, size_t max);
+/* In apply only: the subject and its name are no longer known. The others keep their order. */
+void directory_forget(struct directory *directory, const struct id *subject);
+
 /* The name of a day for DIRECTORY_DAY, "2025-01-31", from microseconds since 1970 UTC. */
 struct name directory_day(uint64_t now_us);
 

@@ -28,6 +28,12 @@ fronts_note(struct fronts *fronts, uint64_t front, const struct id *command_id)
 }
 
 bool
+fronts_is_known(const struct fronts *fronts, uint64_t front)
+{
+	return front_is_valid(front) && !id_is_none(&fronts->items[front].instance);
+}
+
+bool
 fronts_is_current(const struct fronts *fronts, uint64_t front, const struct id *instance)
 {
 	return front_is_valid(front) && !id_is_none(instance) &&

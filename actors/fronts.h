@@ -26,6 +26,8 @@ void fronts_note(struct fronts *fronts, uint64_t front, const struct id *command
 /* True if that front's instance is attached and its command is not newer than the last accepted
  * one. */
 bool fronts_repeat(const struct fronts *fronts, const struct command *command);
+/* True if some instance of it ever attached. */
+bool fronts_is_known(const struct fronts *fronts, uint64_t front);
 /* True if `instance` is the one attached. */
 bool fronts_is_current(const struct fronts *fronts, uint64_t front, const struct id *instance);
 

@@ -34,6 +34,8 @@ struct relay {
 	struct usage *usage;   /* by peer of the view: counted and not reported */
 	uint32_t *socket_rows; /* by socket; ROW_NONE: no allocation yet */
 
+	struct name expelled;   /* between the two EXPEL notices of an agent; empty otherwise */
+	struct id expel_owed;   /* the EXPELLED that could not be sent yet; none otherwise */
 	struct pending_table pending;
 	uint32_t deciding; /* the pending request whose DECIDED is being applied, or PENDING_NONE */
 	struct limit limit;
@@ -92,9 +94,21 @@ uint32_t relay_find_row(const struct relay *relay, uint32_t listener, const stru
 /* Relaying stops, or goes on because the release was refused. */
 void relay_row_releasing(struct relay *relay, uint32_t row, bool releasing);
 
+/* --- relay_expel.c --- */
+/* Nothing flows to or from an agent that is being expelled; what flowed is reported, and its
+ * allocations end. */
+void relay_handle_expel(struct relay *relay, const struct notice_expel *notice,
+			const struct id *asked, uint64_t now_us);
+/* True if that allocation is such an agent's. */
+bool relay_is_expelled(const struct relay *relay, const struct allocation *allocation);
+/* Tries again what could not be sent. */
+void relay_expel_tick(struct relay *relay, uint64_t now_us);
+
 /* --- relay_usage.c --- */
 /* Reports what is counted for a row: of the peers that ended at `ended_us` or before, or with
  * UINT64_MAX of all. */
 void relay_report_row(struct relay *relay, uint32_t row, uint64_t ended_us);
+/* Tells the refusals that gathered, due or not. */
+void relay_tell_refusals(struct relay *relay, uint64_t now_us);
 
 #endif

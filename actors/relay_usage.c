@@ -65,8 +65,8 @@ relay_report_all(struct relay *relay)
 	}
 }
 
-static void
-tell_refusals(struct relay *relay, uint64_t now_us)
+void
+relay_tell_refusals(struct relay *relay, uint64_t now_us)
 {
 	const struct refusals *refusals = &relay->refusals;
 
@@ -122,6 +122,7 @@ relay_tick(struct relay *relay, uint64_t now_us)
 		}
 	}
 	if (refusals_are_due(&relay->refusals, now_us)) {
-		tell_refusals(relay, now_us);
+		relay_tell_refusals(relay, now_us);
 	}
+	relay_expel_tick(relay, now_us);
 }

@@ -68,9 +68,12 @@ socket_asked(const struct relay *relay, const struct address *relayed)
 static void
 row_begin(struct relay *relay, uint32_t row, uint32_t socket)
 {
+	const struct allocation *allocation = &relay->view->table.rows[row];
+
 	relay->rows[row] = (struct relay_row){
 		.socket = socket,
-		.listener = listener_of(relay, &relay->view->table.rows[row].server),
+		.listener = listener_of(relay, &allocation->server),
+		.releasing = relay_is_expelled(relay, allocation),
 	};
 	if (socket != SOCKET_NONE) {
 		assert(socket < RELAY_SOCKETS_MAX);
@@ -250,6 +253,8 @@ take_view(struct relay *relay)
 	struct relay_row *old_rows = relay->rows;
 
 	relay_report_all(relay);
+	relay->expelled = (struct name){ 0 }; /* said again after the greeting, if it still is */
+	relay->expel_owed = (struct id){ { 0 } };
 	relay->view = relay->next;
 	relay->next = old;
 	relay->rows = relay->spare_rows;
@@ -336,7 +341,9 @@ handle_decided(struct relay *relay, const struct notice *notice, uint64_t now_us
 	const struct pending *pending = &relay->pending.items[at];
 	const uint32_t row = allocation_find(&relay->view->table, &pending->allocation);
 	if (row != ROW_NONE && is_release(pending)) {
-		relay->rows[row].releasing = false; /* refused, or the row would be gone */
+		/* Refused, or the row would be gone. */
+		relay->rows[row].releasing =
+			relay_is_expelled(relay, &relay->view->table.rows[row]);
 	}
 	const struct relay_answer answer = answer_pending(relay, pending, verdict, now_us);
 	if (pending->socket != SOCKET_NONE && relay->socket_rows[pending->socket] == ROW_NONE) {
@@ -359,6 +366,10 @@ relay_handle_notice(struct relay *relay, const struct notice *notice, struct spa
 		if (relay->greeting) {
 			take_view(relay);
 		}
+		return;
+	}
+	if (notice->type == NOTICE_EXPEL) {
+		relay_handle_expel(relay, &notice->expel, &notice->command_id, now_us);
 		return;
 	}
 	if (notice->type != NOTICE_DECIDED) {

@@ -294,6 +294,36 @@ decide_round(const struct session_state *state, const struct command *command,
 	return ACCEPTED;
 }
 
+/* First the registrations, in every room; what they leave in the directory goes in the next rounds. */
+static enum verdict
+decide_expel(const struct session_state *state, const struct command *command,
+	     struct event_list *out)
+{
+	const struct name *name = &command->expel.agent_name;
+	struct id known[EVENTS_PER_COMMAND_MAX];
+
+	if (command->expel.over == 0) {
+		return ACCEPTED; /* gateways hold nothing that session would not end itself */
+	}
+	for (size_t i = 0; i < state->sizes.agents && out->count < EVENTS_PER_COMMAND_MAX; i++) {
+		const struct agent *agent = &state->agents[i];
+
+		if (agent->room != SLOT_NONE && name_equal(&agent->name, name)) {
+			emit_disconnected(out, state, command, agent, LEAVE_EXPELLED);
+		}
+	}
+	if (out->count > 0) {
+		return ACCEPTED;
+	}
+	const size_t count = directory_find_all(state->directory, DIRECTORY_AGENT, name_equal, name,
+						known, EVENTS_PER_COMMAND_MAX);
+	for (size_t i = 0; i < count; i++) {
+		emit(out, EVENT_SUBJECT_FORGOTTEN, command, &command->trace_id)
+			->subject_forgotten.agent = known[i];
+	}
+	return ACCEPTED;
+}
+
 static enum verdict
 decide_digest(const struct command *command, struct event_list *out)
 {
@@ -322,6 +352,8 @@ decide_front(const struct session_state *state, const struct command *command,
 		return decide_signal(state, command, out);
 	case COMMAND_SIGNALING_REFUSED:
 		return decide_refused(state, command, out);
+	case COMMAND_EXPELLED:
+		return ACCEPTED; /* said to the desk: nothing of ours changes */
 	}
 	return REFUSED_MALFORMED; /* another actor's command, or one only session gives itself */
 }
@@ -340,6 +372,8 @@ decide(const void *state, const struct command *command, struct event_list *out)
 					   : decide_round(state, command, LEAVE_SHUTDOWN, out);
 	case COMMAND_DIGEST:
 		return command->front != 0 ? REFUSED_MALFORMED : decide_digest(command, out);
+	case COMMAND_EXPEL:
+		return command->front != 0 ? REFUSED_MALFORMED : decide_expel(state, command, out);
 	}
 	return decide_front(state, command, out);
 }
@@ -483,6 +517,10 @@ session_apply(void *state, const struct event *event)
 	case EVENT_SIGNALING_REQUEST_REFUSED:
 		apply_refused(state, event);
 		break;
+	case EVENT_SUBJECT_FORGOTTEN:
+		directory_forget(((struct session_state *)state)->directory,
+				 &event->subject_forgotten.agent);
+		break;
 	}
 }
 
@@ -493,6 +531,14 @@ session_repeats(const void *state, const struct command *command)
 
 	return fronts_repeat(&s->fronts, command) &&
 	       session_find_recent(s, &command->command_id) != NULL;
+}
+
+static bool
+knows_front(const void *state, uint64_t front)
+{
+	const struct session_state *s = state;
+
+	return fronts_is_known(&s->fronts, front);
 }
 
 /* Gateways keep their connections and rosters while session restarts: there is nothing to say. */
@@ -515,6 +561,7 @@ session_core(struct session_state *state)
 		.repeats = session_repeats,
 		.tell = session_tell,
 		.greet = greet,
+		.knows_front = knows_front,
 		.dump = session_dump,
 		.dump_personal = session_dump_personal,
 		.restore = session_restore,

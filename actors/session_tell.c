@@ -93,6 +93,19 @@ tell_closed(const struct event_agent_disconnected *e, struct outbox *outbox)
 	outbox_post(outbox, e->gateway, &notice, nothing);
 }
 
+/* The registration that is told again was ended and forgotten meanwhile: its name must not come back. */
+static void
+tell_expelled(const struct command *command, struct outbox *outbox)
+{
+	struct notice notice = { .type = NOTICE_CLOSE };
+
+	notice.close = (struct notice_close){
+		.connection = command->register_agent.connection,
+		.reason = LEAVE_EXPELLED,
+	};
+	outbox_post(outbox, command->front, &notice, nothing);
+}
+
 static void
 tell_relayed(const struct session_state *state, const struct id *to, const struct id *room,
 	     struct span body, struct outbox *outbox)
@@ -117,6 +130,8 @@ tell_disconnected(const struct session_state *state, const struct command *comma
 	case COMMAND_CLOSE:
 		tell_closed(e, outbox);
 		break;
+	case COMMAND_EXPEL:
+		break; /* the desk's EXPEL notice says it to every gateway, by name */
 	default:
 		tell_left(state, command, &e->room, &e->agent_name, outbox);
 	}
@@ -155,6 +170,11 @@ tell_again(const struct session_state *state, const struct command *command, str
 
 	switch ((int)recent->type) {
 	case EVENT_AGENT_REGISTERED:
+		if (!directory_has(state->directory, &recent->agent) &&
+		    session_find_agent(state, &recent->room, &recent->agent) == SLOT_NONE) {
+			tell_expelled(command, outbox);
+			break;
+		}
 		tell_registered(state, command, &recent->agent, &recent->room, true, outbox);
 		tell_joined(state, command, &recent->room, false, outbox);
 		break;

@@ -82,6 +82,7 @@ struct gateway {
 	struct socket *waiting;        /* for its reply */
 	struct integrity integrity;
 	struct refusals refusals;
+	struct id expel_owed; /* the EXPELLED that the link had no room for; none otherwise */
 	struct late_leave *late;
 	size_t late_count;
 	struct page_facts facts;

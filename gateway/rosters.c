@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 struct member {
-	struct name name;
+	struct name name; /* empty: this slot is free */
 	uint64_t connection; /* 0: at another gateway */
 	uint32_t room;
 	uint32_t before;
@@ -22,6 +22,7 @@ struct room {
 /* There is a room slot for each member slot: each room has a member. */
 struct rosters {
 	uint64_t seed;
+	size_t max;
 	struct member *members;
 	struct room *rooms;
 	uint32_t *free_members;
@@ -41,6 +42,7 @@ rosters_new(size_t members_max, uint64_t seed)
 		return NULL;
 	}
 	r->seed = seed;
+	r->max = members_max;
 	r->members = calloc(members_max, sizeof *r->members);
 	r->rooms = calloc(members_max, sizeof *r->rooms);
 	r->free_members = malloc(members_max * sizeof *r->free_members);
@@ -190,6 +192,7 @@ remove_member(struct rosters *r, uint32_t at)
 		member->after;
 	*(member->after == SLOT_NONE ? &room->last : &r->members[member->after].before) =
 		member->before;
+	r->members[at] = (struct member){ 0 };
 	r->free_members[r->free_member_count++] = at;
 }
 
@@ -244,6 +247,22 @@ roster_leave(struct rosters *rosters, const struct id *room, const struct name *
 		close_room(rosters, at); /* from here on session tells us nothing of it */
 	}
 	return ROSTER_CHANGED;
+}
+
+bool
+roster_find(const struct rosters *rosters, const struct name *name, struct id *room,
+	    uint64_t *connection)
+{
+	for (size_t i = 0; name->length > 0 && i < rosters->max; i++) {
+		const struct member *member = &rosters->members[i];
+
+		if (name_equal(&member->name, name)) {
+			*room = rosters->rooms[member->room].room;
+			*connection = member->connection;
+			return true;
+		}
+	}
+	return false;
 }
 
 uint32_t

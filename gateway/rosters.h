@@ -29,6 +29,10 @@ enum roster_change roster_join(struct rosters *rosters, const struct id *room,
 enum roster_change roster_leave(struct rosters *rosters, const struct id *room,
 				const struct name *name);
 
+/* Somebody of that name, in whatever room; false if there is nobody. Walks all rooms. */
+bool roster_find(const struct rosters *rosters, const struct name *name, struct id *room,
+		 uint64_t *connection);
+
 /* Walks a room in the order of joining: start with SLOT_NONE, ends with SLOT_NONE. */
 uint32_t roster_next(const struct rosters *rosters, const struct id *room, uint32_t before);
 /* Walks only those that are connected here. */

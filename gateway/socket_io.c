@@ -11,7 +11,8 @@ enum {
 	WRITES_PER_TURN = 16,
 	CLOSE_TOO_FAST = 1008,
 	CLOSE_TOO_BIG = 1009,
-	CLOSE_GOING_AWAY = 1001
+	CLOSE_GOING_AWAY = 1001,
+	CLOSE_EXPELLED = 4403,
 };
 
 struct gateway *
@@ -231,7 +232,7 @@ write_frame(struct gateway *gateway, struct lws *wsi, struct connection *connect
  * section 5.5.1), once; the client answers it and closes, or the grace of socket_close ends.
  * libwebsockets 4.1 has a number for such a write, but no name in its header. */
 static int
-write_going_away(struct socket *socket)
+write_goodbye(struct socket *socket, unsigned code)
 {
 	enum { WRITE_CLOSE = 4 };
 	unsigned char frame[LWS_PRE + 2] = { 0 };
@@ -241,8 +242,8 @@ write_going_away(struct socket *socket)
 	}
 	socket->has_said_goodbye = true;
 
-	frame[LWS_PRE] = CLOSE_GOING_AWAY >> 8;
-	frame[LWS_PRE + 1] = CLOSE_GOING_AWAY & 0xFF;
+	frame[LWS_PRE] = (unsigned char)(code >> 8);
+	frame[LWS_PRE + 1] = (unsigned char)(code & 0xFF);
 	return lws_write(socket->wsi, frame + LWS_PRE, 2, (enum lws_write_protocol)WRITE_CLOSE) < 0
 		       ? -1
 		       : 0;
@@ -267,9 +268,10 @@ on_writeable(struct gateway *gateway, struct socket *socket)
 	}
 	if (connection->close_reason == LEAVE_SHUTDOWN ||
 	    connection->close_reason == LEAVE_GATEWAY_STOPPED) {
-		return write_going_away(socket);
+		return write_goodbye(socket, CLOSE_GOING_AWAY);
 	}
-	return 0;
+	return connection->close_reason == LEAVE_EXPELLED ? write_goodbye(socket, CLOSE_EXPELLED)
+							  : 0;
 }
 
 static void

@@ -172,6 +172,9 @@ speak_leave(struct gateway *gateway, struct connection *connection, uint64_t rea
 	if (reason == LEAVE_SHUTDOWN) {
 		return; /* session itself said so */
 	}
+	if (reason == LEAVE_EXPELLED) {
+		reason = LEAVE_CLOSED; /* of what it may have registered as meanwhile */
+	}
 	if (!send_leave(gateway, connection->number, reason)) {
 		gateway->late[gateway->late_count++] =
 			(struct late_leave){ connection->number, reason };
@@ -207,19 +210,41 @@ report_refusal(struct gateway *gateway, const struct refusal *refusal)
 }
 
 static void
-report_refusals(struct gateway *gateway, uint64_t now_us)
+report_refusals(struct gateway *gateway)
 {
 	struct refusals *refusals = &gateway->refusals;
 
-	if (!refusals_are_due(refusals, now_us) || link_state(gateway->link) != LINK_ATTACHED) {
-		return;
-	}
 	for (size_t i = 0; i <= REFUSALS_MAX; i++) {
 		if (refusal_is_told(&refusals->items[i])) {
 			report_refusal(gateway, &refusals->items[i]);
 		}
 	}
 	refusals_clear(refusals);
+}
+
+static void
+report_refusals_if_due(struct gateway *gateway, uint64_t now_us)
+{
+	if (refusals_are_due(&gateway->refusals, now_us) &&
+	    link_state(gateway->link) == LINK_ATTACHED) {
+		report_refusals(gateway);
+	}
+}
+
+/* What was folded stands before it, so that nothing of before is told after it. */
+static void
+send_expelled(struct gateway *gateway)
+{
+	struct command command = { .type = COMMAND_EXPELLED };
+
+	if (id_is_none(&gateway->expel_owed)) {
+		return;
+	}
+	report_refusals(gateway);
+	command.expelled.expel = gateway->expel_owed;
+	if (send_command(gateway, &command, nothing)) {
+		gateway->expel_owed = (struct id){ { 0 } };
+	}
 }
 
 /* --- from notices to frames --------------------------------------------------------------------
@@ -336,6 +361,17 @@ take_left(struct gateway *gateway, const struct notice_left *notice)
 	}
 }
 
+/* No refusal that is noted: it would bring the client's address into the log once more. */
+static void
+expel(struct gateway *gateway, struct connection *connection)
+{
+	tell(gateway, connection, frame_write_error(REFUSED_EXPELLED, &nobody));
+	if (connection->close_reason == 0) {
+		connection->close_reason = LEAVE_EXPELLED;
+		socket_close(connection);
+	}
+}
+
 /* What is for one connection, if it is still open. */
 static void
 take_for_connection(struct gateway *gateway, const struct notice *notice, struct span body)
@@ -355,10 +391,32 @@ take_for_connection(struct gateway *gateway, const struct notice *notice, struct
 
 		verdict_from_number(notice->refused.verdict, &verdict);
 		speak_refuse(gateway, connection, verdict, &notice->refused.about);
+	} else if (notice->close.reason == LEAVE_EXPELLED) {
+		expel(gateway, connection);
 	} else {
 		connection->close_reason = LEAVE_SHUTDOWN;
 		socket_close(connection);
 	}
+}
+
+/* An operator ends that agent: only when session has forgotten it do its connections close. */
+static void
+take_expel(struct gateway *gateway, const struct notice *notice)
+{
+	struct notice_left gone = { .agent_name = notice->expel.agent_name };
+	uint64_t number = 0;
+
+	while (notice->expel.over != 0 &&
+	       roster_find(gateway->rosters, &gone.agent_name, &gone.room, &number)) {
+		struct connection *connection = connection_find(gateway->connections, number);
+
+		take_left(gateway, &gone);
+		if (connection != NULL) {
+			expel(gateway, connection);
+		}
+	}
+	gateway->expel_owed = notice->command_id;
+	send_expelled(gateway);
 }
 
 static void
@@ -381,6 +439,9 @@ take_notice(struct gateway *gateway, const struct notice *notice, struct span bo
 	case NOTICE_REFUSED:
 	case NOTICE_CLOSE:
 		take_for_connection(gateway, notice, body);
+		break;
+	case NOTICE_EXPEL:
+		take_expel(gateway, notice);
 		break;
 	}
 }
@@ -407,6 +468,7 @@ void
 speak_tick(struct gateway *gateway, uint64_t now_us)
 {
 	send_late_leaves(gateway);
-	report_refusals(gateway, now_us);
+	report_refusals_if_due(gateway, now_us);
+	send_expelled(gateway);
 	speak_pump(gateway);
 }

@@ -112,6 +112,24 @@ credential_name_read(struct credential *out, struct span username, uint64_t now_
 }
 
 bool
+credential_name_is_of(const struct name *user, const struct name *agent)
+{
+	const char *colon = memchr(user->bytes, ':', user->length);
+	struct name named;
+
+	if (name_equal(user, agent)) {
+		return true;
+	}
+	if (colon == NULL) {
+		return false;
+	}
+	const size_t digits = (size_t)(colon - user->bytes);
+	return read_expiry((const uint8_t *)user->bytes, digits) != 0 &&
+	       unescape(&named, (const uint8_t *)colon + 1, user->length - digits - 1) &&
+	       name_equal(&named, agent);
+}
+
+bool
 credential_make(struct credential_pair *out, struct integrity *integrity, const char *secret,
 		const struct name *agent, uint64_t expires_s)
 {

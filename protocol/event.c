@@ -71,7 +71,8 @@ const char *
 leave_reason_name(uint64_t reason)
 {
 	static const char *const names[] = { "unknown",  "closed",   "gateway lost",   "too slow",
-					     "too fast", "shutdown", "gateway stopped" };
+					     "too fast", "shutdown", "gateway stopped",
+					     "expelled" };
 
 	return names[reason < sizeof names / sizeof names[0] ? reason : 0];
 }
@@ -80,7 +81,7 @@ const char *
 end_reason_name(uint64_t reason)
 {
 	static const char *const names[] = { "unknown", "released", "expired", "port lost",
-					     "shutdown" };
+					     "shutdown", "expelled" };
 
 	return names[reason < sizeof names / sizeof names[0] ? reason : 0];
 }

@@ -45,6 +45,7 @@ enum leave_reason {
 	LEAVE_TOO_FAST = 4,
 	LEAVE_SHUTDOWN = 5,
 	LEAVE_GATEWAY_STOPPED = 6, /* its gateway ended in order */
+	LEAVE_EXPELLED = 7,        /* an operator ended it */
 };
 
 /* Why an allocation ended. */
@@ -53,6 +54,7 @@ enum end_reason {
 	END_EXPIRED = 2,
 	END_PORT_LOST = 3, /* a restarted relay could not bind the relayed address again */
 	END_SHUTDOWN = 4,
+	END_EXPELLED = 5, /* an operator ended its agent */
 };
 
 const char *leave_reason_name(uint64_t reason);

@@ -16,6 +16,7 @@
  * writer]                              [verdict, epoch, size, version] [APPEND, stream, epoch,
  * version, [event]]            [verdict, last seq, size] [SNAPSHOT, stream, epoch, version, dump,
  * annex]      [verdict] [LOG_STATUS]                                         [verdict, size, root]
+ *   [EXPEL, agent name]  (session, allocation)           [verdict, epoch, [ended, forgotten, size]]
  *   [ACT, event]  (witness, from ifreplay)                         [verdict, seq, size]
  *   [STATUS]  (supervisor)                               [verdict, [[name, pid, state, epoch,
  * restarts], ...]]
@@ -39,6 +40,7 @@ enum request {
 	REQUEST_PING = 4,
 	REQUEST_ROSTER = 5,
 	REQUEST_STOP = 6,
+	REQUEST_EXPEL = 7,
 	REQUEST_CLAIM = 10,
 	REQUEST_APPEND = 11,
 	REQUEST_SNAPSHOT = 12,

@@ -1,0 +1,78 @@
+/* An agent is expelled: its allocations stop, are accounted for, and end. */
+#include "actors/relay_state.h"
+#include "protocol/credential_name.h"
+
+bool
+relay_is_expelled(const struct relay *relay, const struct allocation *allocation)
+{
+	return relay->expelled.length > 0 &&
+	       credential_name_is_of(&allocation->user_name, &relay->expelled);
+}
+
+/* One that is made while its agent is being expelled is born without relaying (row_begin). */
+static bool
+end_row(struct relay *relay, uint32_t row)
+{
+	const struct allocation *allocation = &relay->view->table.rows[row];
+	struct command command = {
+		.type = COMMAND_END,
+		.trace_id = allocation->trace,
+		.end = { .allocation = allocation->id, .reason = END_EXPELLED },
+	};
+
+	relay->rows[row].releasing = true;
+	relay_report_row(relay, row, UINT64_MAX);
+	return !relay->rows[row].dirty && relay->sink->ask(relay->sink->context, &command);
+}
+
+static bool
+end_rows(struct relay *relay)
+{
+	const struct allocation_table *table = &relay->view->table;
+	bool asked = true;
+
+	for (uint32_t row = 0; row < table->rows_fresh && asked; row++) {
+		const struct allocation *allocation = &table->rows[row];
+
+		if (!id_is_none(&allocation->id) && relay_is_expelled(relay, allocation)) {
+			asked = end_row(relay, row);
+		}
+	}
+	return asked;
+}
+
+/* Everything that is asked here stands before the EXPELLED. What the line has no room for is tried
+ * again: an END that is asked twice is refused the second time, and nothing more. */
+static void
+answer(struct relay *relay, uint64_t now_us)
+{
+	struct command command = {
+		.type = COMMAND_EXPELLED,
+		.expelled = { .expel = relay->expel_owed },
+	};
+
+	if (!end_rows(relay)) {
+		return;
+	}
+	relay_tell_refusals(relay, now_us);
+	if (relay->sink->ask(relay->sink->context, &command)) {
+		relay->expel_owed = (struct id){ { 0 } };
+	}
+}
+
+void
+relay_handle_expel(struct relay *relay, const struct notice_expel *notice, const struct id *asked,
+		   uint64_t now_us)
+{
+	relay->expelled = notice->over == 0 ? notice->agent_name : (struct name){ 0 };
+	relay->expel_owed = *asked;
+	answer(relay, now_us);
+}
+
+void
+relay_expel_tick(struct relay *relay, uint64_t now_us)
+{
+	if (!id_is_none(&relay->expel_owed)) {
+		answer(relay, now_us);
+	}
+}
