@@ -1,0 +1,29 @@
+/* An event's fields for machines and for people, by the names of events.def: one place for CSV,
+ * OCSF, SQL and the report.
+ */
+#ifndef IFSWARM_REPLAY_FIELDS_H
+#define IFSWARM_REPLAY_FIELDS_H
+
+#include <jansson.h>
+
+#include "protocol/event.h"
+
+/* Owned by the caller. Numbers as numbers, ids and digests in hex, names, texts and addresses as
+ * strings (with escapes if they are not UTF-8); null for what is none or not shown. */
+json_t *fields_json(const struct event *event);
+
+/* "agent=… agent_name=alice reason=closed": what is empty is left out, what comes from outside is
+ * escaped (words.h), numbers that stand for a word are that word. Cut with "..." at `size`, which
+ * is at least 8. Returns how many bytes there are. */
+size_t fields_text(char *out, size_t size, const struct event *event);
+
+/* The word that a number stands for (verdict, reason, stream); NULL if it is just a number. */
+const char *fields_word(enum event_type type, const struct field *field, uint64_t number);
+
+/* A JSON string: as it is if it is UTF-8, with its escapes if it is not. */
+json_t *fields_string(const char *bytes, size_t count);
+/* jansson's integers are signed: a string for what no honest log holds. */
+json_t *fields_number(uint64_t number);
+json_t *fields_hex(const void *bytes, size_t count);
+
+#endif
