@@ -6,87 +6,17 @@
 #include <string.h>
 
 #include "replay/commands_io.h"
+#include "replay/newest_io.h"
 #include "replay/print_io.h"
 #include "replay/words.h"
 #include "store/files_io.h"
 #include "store/tlog_proof.h"
-
-struct newest {
-	struct checkpoint checkpoint; /* size 0: there is none */
-	char note[CHECKPOINT_NOTE_MAX];
-	size_t count;
-};
 
 static int
 refuse(const char *what)
 {
 	fprintf(stderr, "ifreplay: prove: %s\n", what);
 	return 1;
-}
-
-static bool
-keep_newest(void *context, uint64_t size, struct span note)
-{
-	struct newest *newest = context;
-	struct checkpoint read;
-
-	if (note.count <= sizeof newest->note && checkpoint_read(note, &read) &&
-	    read.size == size && size > newest->checkpoint.size) {
-		newest->checkpoint = read;
-		newest->count = note.count;
-		memcpy(newest->note, note.at, note.count);
-	}
-	return true;
-}
-
-static bool
-read_key(const struct options *options, struct source *source, struct log_verifier *out)
-{
-	char text[CHECKPOINT_VKEY_MAX + 1];
-	size_t count = 0;
-
-	if (options->vkey == NULL) {
-		return log_read_verifier(source->reader, out);
-	}
-	if (file_read(options->vkey, text, sizeof text - 1, &count) != FILE_OK) {
-		return false;
-	}
-	text[count] = '\0';
-	return log_verifier_read(text, out);
-}
-
-static struct span
-note_of(const struct newest *newest)
-{
-	return (struct span){ (const uint8_t *)newest->note, newest->count };
-}
-
-/* Root and signature are checked first: no proof is handed out over a checkpoint that this log does
- * not give any more. */
-static int
-take_newest(const struct options *options, struct source *source, struct newest *out)
-{
-	struct checkpoint signed_one;
-	struct log_verifier key;
-	struct digest root;
-
-	out->checkpoint.size = 0;
-	if (!log_read_checkpoints(source->reader, keep_newest, out)) {
-		return source_failed(source);
-	}
-	if (out->checkpoint.size == 0) {
-		return refuse("the log has no checkpoint yet: it signs one within a second");
-	}
-	if (!read_key(options, source, &key)) {
-		return refuse("the log's key cannot be read: give it with --vkey FILE");
-	}
-	if (checkpoint_verify(note_of(out), &key, &signed_one) != CHECKPOINT_HOLDS ||
-	    !proof_root(log_fetch_hashes, source->reader, signed_one.size, &root) ||
-	    !digest_equal(&root, &signed_one.root)) {
-		return refuse("the newest checkpoint does not hold over these entries: run "
-			      "ifreplay verify");
-	}
-	return 0;
 }
 
 /* --- what is printed
@@ -167,7 +97,7 @@ prove_entry(const struct options *options, struct source *source, const struct n
 	const uint64_t size = newest->checkpoint.size;
 	struct tlog_proof proof = { .kind = TLOG_INCLUSION,
 				    .number = options->seq,
-				    .note = note_of(newest) };
+				    .note = newest_note(newest) };
 
 	if (options->seq >= size) {
 		return refuse_beyond(size);
@@ -189,7 +119,7 @@ prove_entry(const struct options *options, struct source *source, const struct n
 static int
 prove_growth(const struct options *options, struct source *source, const struct newest *newest)
 {
-	struct tlog_proof proof = { .kind = TLOG_CONSISTENCY, .note = note_of(newest) };
+	struct tlog_proof proof = { .kind = TLOG_CONSISTENCY, .note = newest_note(newest) };
 	const struct checkpoint *now = &newest->checkpoint;
 	char note[CHECKPOINT_NOTE_MAX];
 	struct checkpoint old;
@@ -265,7 +195,7 @@ prove_command(const struct options *options, struct source *source)
 	if (newest == NULL) {
 		return refuse("out of memory");
 	}
-	int code = take_newest(options, source, newest);
+	int code = newest_take(source, options->vkey, 0, newest) ? 0 : refuse(newest->fault);
 	if (code == 0 && options->from_checkpoint != NULL) {
 		code = prove_growth(options, source, newest);
 	} else if (code == 0 && options->range_from.is_set) {

@@ -9,7 +9,7 @@
 #include "protocol/mp.h"
 #include "store/sha256.h"
 
-enum { SIGNATURE_BYTES = 64, KEY_ID_BYTES = 4, ALGORITHM_ED25519 = 0x01 };
+enum { KEY_ID_BYTES = 4, ALGORITHM_ED25519 = 0x01 };
 
 static const char dash[] = "\xE2\x80\x94 "; /* an em dash and a space begin every signature line */
 
@@ -114,8 +114,8 @@ write_text(const struct checkpoint *checkpoint, char out[CHECKPOINT_BYTES_MAX])
 				checkpoint->origin, checkpoint->size, root);
 }
 
-static void
-sign(const struct log_signer *signer, const char *text, size_t count, uint8_t out[SIGNATURE_BYTES])
+void
+log_signature(const struct log_signer *signer, struct span bytes, uint8_t out[SIGNATURE_BYTES])
 {
 	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, signer->seed, 32);
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -124,7 +124,7 @@ sign(const struct log_signer *signer, const char *text, size_t count, uint8_t ou
 	assert(key != NULL);
 	assert(context != NULL);
 	int ok = EVP_DigestSignInit(context, NULL, NULL, NULL, key);
-	ok &= EVP_DigestSign(context, out, &length, (const uint8_t *)text, count);
+	ok &= EVP_DigestSign(context, out, &length, bytes.at, bytes.count);
 	assert(ok == 1);
 	assert(length == SIGNATURE_BYTES);
 	EVP_MD_CTX_free(context);
@@ -132,19 +132,26 @@ sign(const struct log_signer *signer, const char *text, size_t count, uint8_t ou
 }
 
 size_t
-checkpoint_sign(const struct checkpoint *checkpoint, const struct log_signer *signer,
-		char out[CHECKPOINT_BYTES_MAX])
+note_sign(const struct log_signer *signer, size_t count, char *out, size_t size)
 {
 	uint8_t line[KEY_ID_BYTES + SIGNATURE_BYTES];
 	char base64[128];
-	const size_t count = write_text(checkpoint, out);
 
-	assert(strcmp(checkpoint->origin, signer->verifier.name) == 0);
 	memcpy(line, signer->verifier.key_id, KEY_ID_BYTES);
-	sign(signer, out, count, line + KEY_ID_BYTES);
+	log_signature(signer, (struct span){ (const uint8_t *)out, count }, line + KEY_ID_BYTES);
 	base64_write(base64, line, sizeof line);
-	return count + (size_t)snprintf(out + count, CHECKPOINT_BYTES_MAX - count, "\n%s%s %s\n",
-					dash, signer->verifier.name, base64);
+	const size_t added = (size_t)snprintf(out + count, size - count, "\n%s%s %s\n", dash,
+					      signer->verifier.name, base64);
+	assert(added < size - count);
+	return count + added;
+}
+
+size_t
+checkpoint_sign(const struct checkpoint *checkpoint, const struct log_signer *signer,
+		char out[CHECKPOINT_BYTES_MAX])
+{
+	assert(strcmp(checkpoint->origin, signer->verifier.name) == 0);
+	return note_sign(signer, write_text(checkpoint, out), out, CHECKPOINT_BYTES_MAX);
 }
 
 /* --- reading -----------------------------------------------------------------------------------

@@ -52,6 +52,15 @@ void log_verifier_write(char out[CHECKPOINT_VKEY_MAX], const struct log_verifier
 /* One trailing newline is allowed; false if anything is wrong, the key id included. */
 bool log_verifier_read(const char *text, struct log_verifier *out);
 
+/* Ed25519 (RFC 8032) over those bytes. */
+enum { SIGNATURE_BYTES = 64 };
+void log_signature(const struct log_signer *signer, struct span bytes,
+		   uint8_t out[SIGNATURE_BYTES]);
+/* `out` holds `count` bytes of text that end in a newline: the signature's lines (C2SP signed-note)
+ * are put behind them, terminated, CHECKPOINT_BYTES_MAX bytes more at most. Returns the whole
+ * length. */
+size_t note_sign(const struct log_signer *signer, size_t count, char *out, size_t size);
+
 /* The signed note, terminated; returns its length. */
 size_t checkpoint_sign(const struct checkpoint *checkpoint, const struct log_signer *signer,
 		       char out[CHECKPOINT_BYTES_MAX]);

@@ -172,8 +172,8 @@ seal_digest(const uint8_t salt[SEAL_SALT_BYTES], struct span body, struct digest
 	sha256_spans(spans, 3, out);
 }
 
-static void
-derive(const struct seal_key *key, const char *label, uint8_t out[32])
+void
+seal_derive(const struct seal_key *key, const char *label, uint8_t out[SEAL_KEY_BYTES])
 {
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
@@ -191,7 +191,7 @@ derive(const struct seal_key *key, const char *label, uint8_t out[32])
 		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, strlen(info)),
 		OSSL_PARAM_construct_end(),
 	};
-	const int ok = EVP_KDF_derive(context, out, 32, parameters);
+	const int ok = EVP_KDF_derive(context, out, SEAL_KEY_BYTES, parameters);
 	assert(ok == 1);
 	seal_forget(secret, sizeof secret);
 	EVP_KDF_CTX_free(context);
@@ -201,7 +201,7 @@ derive(const struct seal_key *key, const char *label, uint8_t out[32])
 void
 seal_commitment(const struct seal_key *key, struct digest *out)
 {
-	derive(key, "ifswarm/commit/v1", out->bytes);
+	seal_derive(key, "ifswarm/commit/v1", out->bytes);
 }
 
 static EVP_CIPHER_CTX *
@@ -264,7 +264,7 @@ seal_annex(struct sealer *sealer, const struct seal_key *wrap, const struct seal
 	uint8_t aad[AAD_MAX];
 	const struct box box = { &key, iv, aad, annex_aad(sealer, place, aad) };
 
-	derive(wrap, "ifswarm/snapshot/v1", key.bytes);
+	seal_derive(wrap, "ifswarm/snapshot/v1", key.bytes);
 	memcpy(out, iv, SEAL_IV_BYTES);
 	box_close(sealer, &box, plain, out + SEAL_IV_BYTES);
 	seal_forget(&key, sizeof key);
@@ -283,7 +283,7 @@ seal_annex_open(struct sealer *sealer, const struct seal_key *wrap,
 	if (sealed.count < SEAL_BOX_EXTRA) {
 		return false;
 	}
-	derive(wrap, "ifswarm/snapshot/v1", key.bytes);
+	seal_derive(wrap, "ifswarm/snapshot/v1", key.bytes);
 	const struct span body = { sealed.at + SEAL_IV_BYTES, sealed.count - SEAL_IV_BYTES };
 	const bool opened = box_open(sealer, &box, body, plain, count);
 	seal_forget(&key, sizeof key);

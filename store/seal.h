@@ -68,6 +68,8 @@ bool seal_open(struct sealer *sealer, const struct seal_key *key, const struct s
 /* What the entry says about a part; it can be checked without any key. */
 void seal_digest(const uint8_t salt[SEAL_SALT_BYTES], struct span body, struct digest *out);
 
+/* HKDF-SHA256(IKM = key, no salt, info = label), 32 bytes; the label is shorter than 32. */
+void seal_derive(const struct seal_key *key, const char *label, uint8_t out[SEAL_KEY_BYTES]);
 void seal_commitment(const struct seal_key *key, struct digest *out);
 void seal_wrap(const struct seal_key *wrap, const struct seal_key *key,
 	       uint8_t out[SEAL_WRAPPED_BYTES]);
