@@ -60,6 +60,17 @@ struct sim_front {
 	struct uuid_generator ids;
 };
 
+/* Somebody who asks that an agent be expelled; one at a time. */
+struct sim_operator {
+	enum wire_state state;
+	uint32_t generation;
+	struct name name;
+	enum verdict verdict;
+	size_t answered;
+};
+
+enum { SIM_OPERATOR_TICKET = 0xFF };
+
 struct sim {
 	uint64_t seed;
 	uint64_t random;
@@ -67,6 +78,7 @@ struct sim {
 	struct sim_actor actor;
 	struct sim_front fronts[FRONTS_MAX];
 	size_t front_count;
+	struct sim_operator operator;
 };
 
 static struct sim sim;
@@ -171,7 +183,23 @@ sim_crash_actor(void)
 			}
 		}
 	}
+	if (sim.operator.state == WIRE_ASKED) {
+		sim.operator.state = WIRE_REQUEST;
+		sim.operator.generation++;
+	}
 	sim_start_actor();
+}
+
+static void
+sim_answer_operator(uint64_t ticket, struct span answer)
+{
+	struct mp_reader r = mp_reader_of(answer);
+
+	if (sim.operator.state == WIRE_ASKED && sim.operator.generation == ticket >> 8) {
+		sim.operator.state = WIRE_REPLY;
+		mp_get_array(&r, 3);
+		assert_true(verdict_from_number(mp_get_u64(&r), &sim.operator.verdict));
+	}
 }
 
 static void
@@ -195,6 +223,11 @@ sim_run_actor(void)
 	desk_snapshot(&actor->desk, &w);
 	w = mp_writer_of(actor->scratch, MESSAGE_BYTES_MAX);
 	while (desk_answer(&actor->desk, sim.now_us, &ticket, &w)) {
+		if ((ticket & SIM_OPERATOR_TICKET) == SIM_OPERATOR_TICKET) {
+			sim_answer_operator(ticket, mp_written(&w));
+			w = mp_writer_of(actor->scratch, MESSAGE_BYTES_MAX);
+			continue;
+		}
 		struct wire *wire = &sim.fronts[ticket >> 1 & 0x7F].wires[ticket & 1];
 		if (wire->state == WIRE_ASKED && wire->generation == ticket >> 8) {
 			wire->state = WIRE_REPLY;
@@ -359,6 +392,65 @@ sim_run_wire(size_t f, size_t lane)
 	return false;
 }
 
+/* Somebody wants that agent expelled; false while another one is on its way out. */
+static bool
+sim_expel(const struct name *name)
+{
+	if (sim.operator.state != WIRE_FREE) {
+		return false;
+	}
+	sim.operator.state = WIRE_REQUEST;
+	sim.operator.name = *name;
+	return true;
+}
+
+/* True if it is done. */
+static bool
+sim_run_operator(void)
+{
+	struct sim_operator *operator = &sim.operator;
+	uint8_t bytes[NAME_BYTES_MAX + 16];
+	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
+
+	if (operator->state == WIRE_REQUEST && !desk_is_busy(&sim.actor.desk)) {
+		operator->state = WIRE_ASKED;
+		operator->generation++;
+		mp_put_array(&w, 2);
+		mp_put_u64(&w, REQUEST_EXPEL);
+		mp_put_str(&w, operator->name.bytes, operator->name.length);
+		desk_take(&sim.actor.desk, mp_written(&w),
+			  (uint64_t)operator->generation << 8 | SIM_OPERATOR_TICKET, sim.now_us);
+	} else if (operator->state == WIRE_ASKED && draw(200) == 0) {
+		operator->state = WIRE_REQUEST; /* the connection broke */
+		operator->generation++;
+	} else if (operator->state == WIRE_REPLY) {
+		operator->state = operator->verdict == ACCEPTED ? WIRE_FREE : WIRE_REQUEST;
+		operator->answered += operator->verdict == ACCEPTED;
+		return operator->verdict == ACCEPTED;
+	}
+	return false;
+}
+
+/* The state, and what is personal in it, do not hold the bytes of that name. */
+static void
+sim_check_forgotten(const struct name *name)
+{
+	static uint8_t dump[SIM_DUMP_BYTES];
+	const struct core *core = &sim.actor.core;
+	struct mp_writer w = mp_writer_of(dump, sizeof dump);
+
+	core->dump(core->state, &w);
+	core->dump_personal(core->state, &w);
+	core->roster(core->state, &w);
+	assert_false(w.bad);
+	for (size_t at = 0; at + name->length <= mp_written(&w).count; at++) {
+		if (memcmp(dump + at, name->bytes, name->length) == 0) {
+			SIM_FAIL("%.*s was expelled, and the state still knows it",
+				 (int)name->length, name->bytes);
+		}
+	}
+}
+
 /* Everything starts anew under this seed, with so many fronts. */
 static void
 sim_begin(uint64_t seed, size_t fronts)
@@ -371,6 +463,7 @@ sim_begin(uint64_t seed, size_t fronts)
 	sim.front_count = fronts;
 	actor->logged = 0;
 	actor->epoch = 0;
+	memset(&sim.operator, 0, sizeof sim.operator);
 	actor->shadow = actor->fresh(1);
 	sim_start_actor();
 	for (size_t f = 0; f < fronts; f++) {
@@ -385,6 +478,9 @@ static void
 sim_end(void)
 {
 	assert_true(desk_is_idle(&sim.actor.desk));
+	if (sim.operator.state != WIRE_FREE) {
+		SIM_FAIL("an expulsion was never answered");
+	}
 	for (size_t f = 0; f < sim.front_count; f++) {
 		if (!link_is_settled(&sim.fronts[f].link)) {
 			SIM_FAIL("front %zu is not settled", f + 1);

@@ -4,7 +4,8 @@
  * What must hold, whatever happens:
  *   - the state that the log gives equals the live one, always;
  *   - a gateway hears of nothing that is not durable;
- *   - a signal reaches its receiver once, in its sender's order, unless a gateway died. */
+ *   - a signal reaches its receiver once, in its sender's order, unless a gateway died;
+ *   - who is expelled is gone from the state, and nobody else loses anything by it. */
 #include "tests/simulated.h"
 
 #include "actors/session.h"
@@ -14,7 +15,9 @@ enum { GATEWAYS = 2, AGENTS_PER_GATEWAY = 4, STEPS = 6000, SEEDS = 8 };
 struct gateway {
 	uint64_t next_connection;
 	uint64_t connections[AGENTS_PER_GATEWAY]; /* 0: not connected */
+	struct name names[AGENTS_PER_GATEWAY];    /* that it registered under */
 	uint64_t sent[AGENTS_PER_GATEWAY];
+	struct id expel_owed;
 };
 
 /* What a receiver last had from a sender, to see order and repetition. */
@@ -22,11 +25,18 @@ struct heard {
 	uint64_t receiver;
 	uint64_t sender;
 	uint64_t last;
+	uint64_t count;
 };
+
+enum { EXPELLED_MAX = 1024 };
 
 static struct world {
 	bool gateways_may_die;
 	bool agents_may_leave;
+	bool agents_are_expelled;
+	uint64_t lives[GATEWAYS * AGENTS_PER_GATEWAY]; /* who is expelled comes again as another */
+	uint64_t expelled[EXPELLED_MAX];               /* connections */
+	size_t expelled_count;
 	struct gateway gateways[GATEWAYS];
 	struct heard heard[4096];
 	size_t heard_count;
@@ -67,8 +77,9 @@ start_gateway(size_t g)
 static void
 agent_name(struct name *out, size_t agent)
 {
-	char word[16];
-	const int length = snprintf(word, sizeof word, "agent-%zu", agent);
+	char word[48];
+	const int length = snprintf(word, sizeof word, "agent-%zu-%llu;", agent,
+				    (unsigned long long)world.lives[agent]);
 
 	name_set(out, word, (size_t)length);
 }
@@ -84,7 +95,8 @@ register_agent(size_t g, size_t a, struct command *command)
 	command->register_agent.connection = gateway->connections[a];
 	command->register_agent.agent = draw_id();
 	command->register_agent.room = draw_id();
-	agent_name(&command->register_agent.agent_name, g * AGENTS_PER_GATEWAY + a);
+	agent_name(&gateway->names[a], g * AGENTS_PER_GATEWAY + a);
+	command->register_agent.agent_name = gateway->names[a];
 	name_set(&command->register_agent.room_name, "default", 7);
 }
 
@@ -111,7 +123,7 @@ agent_acts(size_t g)
 		command.type = COMMAND_SIGNAL;
 		command.signal.connection = gateway->connections[a];
 		command.signal.kind = SIGNAL_OFFER;
-		agent_name(&command.signal.from, g * AGENTS_PER_GATEWAY + a);
+		command.signal.from = gateway->names[a];
 		agent_name(&command.signal.to, draw(GATEWAYS * AGENTS_PER_GATEWAY));
 		numbers[0] = gateway->connections[a];
 		numbers[1] = ++gateway->sent[a];
@@ -132,7 +144,7 @@ find_heard(uint64_t receiver, uint64_t sender)
 		}
 	}
 	assert_true(world.heard_count < sizeof world.heard / sizeof world.heard[0]);
-	world.heard[world.heard_count] = (struct heard){ receiver, sender, 0 };
+	world.heard[world.heard_count] = (struct heard){ receiver, sender, 0, 0 };
 	return &world.heard[world.heard_count++];
 }
 
@@ -148,6 +160,7 @@ check_delivery(uint64_t receiver, struct span body)
 		SIM_FAIL("signal %llu came twice or late", (unsigned long long)numbers[1]);
 	}
 	heard->last = numbers[1];
+	heard->count++;
 	world.delivered++;
 }
 
@@ -156,6 +169,90 @@ reveals_an_event(enum notice_type type)
 {
 	return type == NOTICE_DELIVER || type == NOTICE_JOINED || type == NOTICE_LEFT ||
 	       type == NOTICE_REGISTERED;
+}
+
+/* --- what an expulsion does to a gateway: as speak_io.c does --- */
+
+static void
+answer_expel(size_t g)
+{
+	struct gateway *gateway = &world.gateways[g];
+	struct command command = { .type = COMMAND_EXPELLED };
+
+	command.expelled.expel = gateway->expel_owed;
+	if (!id_is_none(&gateway->expel_owed) && sim_put(g, &command, (struct span){ 0 })) {
+		gateway->expel_owed = (struct id){ { 0 } };
+	}
+}
+
+static void
+close_expelled(size_t g, size_t a)
+{
+	struct gateway *gateway = &world.gateways[g];
+	struct command command = { .type = COMMAND_LEAVE };
+
+	assert_true(world.expelled_count < EXPELLED_MAX);
+	world.expelled[world.expelled_count++] = gateway->connections[a];
+	command.leave.connection = gateway->connections[a];
+	command.leave.reason = LEAVE_CLOSED;
+	gateway->connections[a] = 0;
+	assert_true(sim_put(g, &command, (struct span){ 0 }));
+}
+
+static bool
+is_forgotten(const struct id *agent)
+{
+	for (size_t i = sim.actor.logged; i > 0; i--) {
+		const struct event *event = &sim.actor.log[i - 1].event;
+
+		if (event->type == EVENT_SUBJECT_FORGOTTEN &&
+		    id_equal(&event->subject_forgotten.agent, agent)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+first_life_is_over(const struct name *name)
+{
+	for (size_t i = 0; i < sim.actor.logged; i++) {
+		const struct event *event = &sim.actor.log[i].event;
+
+		if (event->type == EVENT_AGENT_REGISTERED &&
+		    name_equal(&event->agent_registered.agent_name, name)) {
+			return is_forgotten(&event->agent_registered.agent);
+		}
+	}
+	return true; /* nobody was registered under that name */
+}
+
+static void
+take_expel(size_t g, const struct notice *notice)
+{
+	struct gateway *gateway = &world.gateways[g];
+
+	if (notice->expel.over != 0 && !first_life_is_over(&notice->expel.agent_name)) {
+		SIM_FAIL("an expulsion was told before it was durable");
+	}
+	for (size_t a = 0; a < AGENTS_PER_GATEWAY && notice->expel.over != 0; a++) {
+		if (gateway->connections[a] != 0 &&
+		    name_equal(&gateway->names[a], &notice->expel.agent_name)) {
+			close_expelled(g, a);
+		}
+	}
+	gateway->expel_owed = notice->command_id;
+	answer_expel(g);
+}
+
+static void
+take_close(size_t g, uint64_t connection)
+{
+	for (size_t a = 0; a < AGENTS_PER_GATEWAY; a++) {
+		if (world.gateways[g].connections[a] == connection) {
+			close_expelled(g, a);
+		}
+	}
 }
 
 static void
@@ -171,7 +268,134 @@ take_notices(size_t g)
 		}
 		if (notice.type == NOTICE_DELIVER) {
 			check_delivery(notice.deliver.connection, body);
+		} else if (notice.type == NOTICE_EXPEL) {
+			take_expel(g, &notice);
+		} else if (notice.type == NOTICE_CLOSE) {
+			take_close(g, notice.close.connection);
 		}
+	}
+}
+
+/* --- expulsions --- */
+
+/* From here on the name is said by nobody any more but in what is on its way. */
+static void
+expel_somebody(void)
+{
+	const size_t agent = draw(GATEWAYS * AGENTS_PER_GATEWAY);
+	struct name name;
+
+	agent_name(&name, agent);
+	if (world.agents_are_expelled && sim_expel(&name)) {
+		world.lives[agent]++;
+	}
+}
+
+/* A registration that was on its way has begun a new life of that name. */
+static bool
+came_again(const struct name *name)
+{
+	for (size_t i = sim.actor.logged; i > 0; i--) {
+		const struct event *event = &sim.actor.log[i - 1].event;
+
+		if (event->type == EVENT_SUBJECT_FORGOTTEN) {
+			return false;
+		}
+		if (event->type == EVENT_AGENT_REGISTERED &&
+		    name_equal(&event->agent_registered.agent_name, name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+run_operator(void)
+{
+	if (sim_run_operator() && !came_again(&sim.operator.name)) {
+		sim_check_forgotten(&sim.operator.name);
+	}
+}
+
+static bool
+was_expelled(uint64_t connection)
+{
+	for (size_t i = 0; i < world.expelled_count; i++) {
+		if (world.expelled[i] == connection) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint64_t
+delivered_to_others(void)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < world.heard_count; i++) {
+		count += was_expelled(world.heard[i].receiver) ? 0 : world.heard[i].count;
+	}
+	return count;
+}
+
+/* True if that handle was expelled, or registered by a connection that was. */
+static bool
+is_of_expelled(const struct id *agent)
+{
+	for (size_t i = 0; i < sim.actor.logged; i++) {
+		const struct event *event = &sim.actor.log[i].event;
+
+		if (event->type == EVENT_AGENT_REGISTERED &&
+		    id_equal(&event->agent_registered.agent, agent) &&
+		    was_expelled(event->agent_registered.connection)) {
+			return true;
+		}
+	}
+	return is_forgotten(agent);
+}
+
+static uint64_t
+logged_to_others(void)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < sim.actor.logged; i++) {
+		const struct event *event = &sim.actor.log[i].event;
+
+		count += event->type == EVENT_SDP_OFFER_RELAYED &&
+			 !is_of_expelled(&event->sdp_offer_relayed.to);
+	}
+	return count;
+}
+
+static void
+everybody_leaves(void)
+{
+	for (size_t i = 0; i < GATEWAYS * AGENTS_PER_GATEWAY; i++) {
+		const size_t g = i / AGENTS_PER_GATEWAY;
+		uint64_t *connection = &world.gateways[g].connections[i % AGENTS_PER_GATEWAY];
+		struct command command = { .type = COMMAND_LEAVE };
+
+		command.leave.connection = *connection;
+		command.leave.reason = LEAVE_CLOSED;
+		if (*connection != 0) {
+			assert_true(sim_put(g, &command, (struct span){ 0 }));
+		}
+		*connection = 0;
+	}
+}
+
+static void
+check_nobody_is_left(void)
+{
+	uint8_t bytes[1024];
+	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
+
+	session_roster(sim.actor.core.state, &w);
+	struct mp_reader r = mp_reader_of(mp_written(&w));
+	if (mp_get_array(&r, AGENTS_MAX) != 0 || w.bad) {
+		SIM_FAIL("everybody left, and session knows somebody");
 	}
 }
 
@@ -195,8 +419,14 @@ step(bool busy)
 		sim_run_actor();
 	} else if (choice < 970) {
 		sim_run_witness();
-	} else if (choice < 990) {
+	} else if (choice < 985) {
 		desk_tick(&sim.actor.desk, sim.now_us);
+		answer_expel(g);
+	} else if (choice < 990) {
+		run_operator();
+		if (busy) {
+			expel_somebody();
+		}
 	} else if (busy && choice < 994) {
 		sim_crash_actor();
 	} else if (busy && choice < 996 && world.gateways_may_die) {
@@ -205,10 +435,28 @@ step(bool busy)
 }
 
 static void
-run_seed(uint64_t seed, bool gateways_may_die, bool agents_may_leave)
+check_expulsions(void)
+{
+	if (!world.gateways_may_die && !world.agents_may_leave &&
+	    delivered_to_others() != logged_to_others()) {
+		SIM_FAIL("%llu signals are in the log for those who were not expelled, %llu came",
+			 (unsigned long long)logged_to_others(),
+			 (unsigned long long)delivered_to_others());
+	}
+	assert_true(sim.operator.answered > 1);
+	everybody_leaves();
+	for (int i = 0; i < STEPS; i++) {
+		step(false);
+	}
+	check_nobody_is_left();
+}
+
+static void
+run_seed(uint64_t seed, bool gateways_may_die, bool agents_may_leave, bool agents_are_expelled)
 {
 	world = (struct world){ .gateways_may_die = gateways_may_die,
-				.agents_may_leave = agents_may_leave };
+				.agents_may_leave = agents_may_leave,
+				.agents_are_expelled = agents_are_expelled };
 	sim_begin(seed, GATEWAYS);
 	for (int i = 0; i < STEPS; i++) {
 		step(true);
@@ -220,21 +468,33 @@ run_seed(uint64_t seed, bool gateways_may_die, bool agents_may_leave)
 	assert_true(signals > 100);
 	/* What was logged for a receiver that left before it could be told again after a crash is
 	 * not owed. */
-	const bool all_stay = !gateways_may_die && !agents_may_leave;
+	const bool all_stay = !gateways_may_die && !agents_may_leave && !agents_are_expelled;
 	if (world.delivered > signals || (all_stay && world.delivered != signals)) {
 		SIM_FAIL("%llu signals in the log, %llu delivered", (unsigned long long)signals,
 			 (unsigned long long)world.delivered);
 	}
+	if (agents_are_expelled) {
+		check_expulsions();
+	}
 	sim_end();
 }
 
-enum { SEEDS_STAY = 0, SEEDS_LEAVE = 1000, SEEDS_DIE = 2000 };
+enum { SEEDS_STAY = 0, SEEDS_LEAVE = 1000, SEEDS_DIE = 2000, SEEDS_EXPEL = 3000, SEEDS_ALL = 4000 };
 
 static void
-run_seeds(uint64_t first, bool gateways_may_die, bool agents_may_leave)
+run_one(uint64_t seed)
 {
-	for (uint64_t seed = 1; seed <= sim_seeds(SEEDS); seed++) {
-		run_seed(first + seed, gateways_may_die, agents_may_leave);
+	const bool all = seed > SEEDS_ALL;
+
+	run_seed(seed, all || (seed > SEEDS_DIE && seed < SEEDS_EXPEL),
+		 all || (seed > SEEDS_LEAVE && seed < SEEDS_EXPEL), seed > SEEDS_EXPEL);
+}
+
+static void
+run_seeds(uint64_t first)
+{
+	for (uint64_t seed = first + 1; seed <= first + sim_seeds(SEEDS); seed++) {
+		run_one(seed);
 	}
 }
 
@@ -242,21 +502,35 @@ static void
 given_crashes_of_session_and_witness_then_every_signal_comes_once(void **unused)
 {
 	(void)unused;
-	run_seeds(SEEDS_STAY, false, false);
+	run_seeds(SEEDS_STAY);
 }
 
 static void
 given_agents_that_leave_too_then_nothing_comes_twice_or_late(void **unused)
 {
 	(void)unused;
-	run_seeds(SEEDS_LEAVE, false, true);
+	run_seeds(SEEDS_LEAVE);
 }
 
 static void
 given_gateways_that_die_too_then_nothing_comes_twice_or_late(void **unused)
 {
 	(void)unused;
-	run_seeds(SEEDS_DIE, true, true);
+	run_seeds(SEEDS_DIE);
+}
+
+static void
+given_agents_that_are_expelled_then_they_are_forgotten_and_others_lose_nothing(void **unused)
+{
+	(void)unused;
+	run_seeds(SEEDS_EXPEL);
+}
+
+static void
+given_all_of_it_together_then_nothing_comes_twice_and_nobody_is_left(void **unused)
+{
+	(void)unused;
+	run_seeds(SEEDS_ALL);
 }
 
 int
@@ -266,14 +540,16 @@ main(int argc, char **argv)
 		cmocka_unit_test(given_crashes_of_session_and_witness_then_every_signal_comes_once),
 		cmocka_unit_test(given_agents_that_leave_too_then_nothing_comes_twice_or_late),
 		cmocka_unit_test(given_gateways_that_die_too_then_nothing_comes_twice_or_late),
+		cmocka_unit_test(
+			given_agents_that_are_expelled_then_they_are_forgotten_and_others_lose_nothing),
+		cmocka_unit_test(given_all_of_it_together_then_nothing_comes_twice_and_nobody_is_left),
 	};
 
 	sim.actor.fresh = fresh;
 	sim.actor.discard = discard;
 	sim_allocate(GATEWAYS);
 	if (argc > 1) {
-		const uint64_t seed = strtoull(argv[1], NULL, 10);
-		run_seed(seed, seed > SEEDS_DIE, seed > SEEDS_LEAVE);
+		run_one(strtoull(argv[1], NULL, 10));
 		return 0;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
