@@ -2,16 +2,17 @@
 #include "actors/relay_state.h"
 #include "protocol/credential_name.h"
 
-bool
-relay_is_expelled(const struct relay *relay, const struct allocation *allocation)
+static bool
+is_expelled(const struct relay *relay, uint32_t row)
 {
-	return relay->expelled.length > 0 &&
+	const struct allocation *allocation = &relay->view->table.rows[row];
+
+	return relay->expelled.length > 0 && !id_is_none(&allocation->id) &&
 	       credential_name_is_of(&allocation->user_name, &relay->expelled);
 }
 
-/* One that is made while its agent is being expelled is born without relaying (row_begin). */
-static bool
-end_row(struct relay *relay, uint32_t row)
+bool
+relay_end_if_expelled(struct relay *relay, uint32_t row)
 {
 	const struct allocation *allocation = &relay->view->table.rows[row];
 	struct command command = {
@@ -20,29 +21,29 @@ end_row(struct relay *relay, uint32_t row)
 		.end = { .allocation = allocation->id, .reason = END_EXPELLED },
 	};
 
+	if (!is_expelled(relay, row) || relay->rows[row].ending) {
+		return true;
+	}
 	relay->rows[row].releasing = true;
 	relay_report_row(relay, row, UINT64_MAX);
-	return !relay->rows[row].dirty && relay->sink->ask(relay->sink->context, &command);
+	relay->rows[row].ending =
+		!relay->rows[row].dirty && relay->sink->ask(relay->sink->context, &command);
+	return relay->rows[row].ending;
 }
 
 static bool
 end_rows(struct relay *relay)
 {
-	const struct allocation_table *table = &relay->view->table;
 	bool asked = true;
 
-	for (uint32_t row = 0; row < table->rows_fresh && asked; row++) {
-		const struct allocation *allocation = &table->rows[row];
-
-		if (!id_is_none(&allocation->id) && relay_is_expelled(relay, allocation)) {
-			asked = end_row(relay, row);
-		}
+	for (uint32_t row = 0; row < relay->view->table.rows_fresh && asked; row++) {
+		asked = relay_end_if_expelled(relay, row);
 	}
 	return asked;
 }
 
 /* Everything that is asked here stands before the EXPELLED. What the line has no room for is tried
- * again: an END that is asked twice is refused the second time, and nothing more. */
+ * again. */
 static void
 answer(struct relay *relay, uint64_t now_us)
 {

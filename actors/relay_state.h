@@ -14,6 +14,7 @@ struct relay_row {
 	uint32_t socket;    /* SOCKET_NONE: could not be bound */
 	uint32_t listener;  /* where its client comes in; LISTENER_NONE: no longer listened at */
 	bool releasing;     /* a release is asked: nothing is relayed any more */
+	bool ending;        /* its END is asked: so it stays, over a new greeting too */
 	bool dirty;         /* something is counted and not reported */
 	uint64_t report_us; /* when it is due, if dirty */
 };
@@ -99,8 +100,8 @@ void relay_row_releasing(struct relay *relay, uint32_t row, bool releasing);
  * allocations end. */
 void relay_handle_expel(struct relay *relay, const struct notice_expel *notice,
 			const struct id *asked, uint64_t now_us);
-/* True if that allocation is such an agent's. */
-bool relay_is_expelled(const struct relay *relay, const struct allocation *allocation);
+/* That row, if it is such an agent's. False if what is to be asked could not be. */
+bool relay_end_if_expelled(struct relay *relay, uint32_t row);
 /* Tries again what could not be sent. */
 void relay_expel_tick(struct relay *relay, uint64_t now_us);
 

@@ -68,12 +68,9 @@ socket_asked(const struct relay *relay, const struct address *relayed)
 static void
 row_begin(struct relay *relay, uint32_t row, uint32_t socket)
 {
-	const struct allocation *allocation = &relay->view->table.rows[row];
-
 	relay->rows[row] = (struct relay_row){
 		.socket = socket,
-		.listener = listener_of(relay, &allocation->server),
-		.releasing = relay_is_expelled(relay, allocation),
+		.listener = listener_of(relay, &relay->view->table.rows[row].server),
 	};
 	if (socket != SOCKET_NONE) {
 		assert(socket < RELAY_SOCKETS_MAX);
@@ -122,6 +119,7 @@ apply_created(struct relay *relay, const struct event *event)
 	if (!known && row != ROW_NONE) {
 		row_begin(relay, row,
 			  socket_decided(relay, &event->turn_allocation_created.relayed));
+		relay_end_if_expelled(relay, row);
 	}
 }
 
@@ -194,6 +192,8 @@ move_sockets(struct relay *relay, const struct allocation_state *old,
 			close_socket(relay, old_rows[row].socket);
 		} else {
 			row_begin(relay, now, old_rows[row].socket);
+			relay->rows[now].ending = old_rows[row].ending;
+			relay->rows[now].releasing = old_rows[row].ending;
 		}
 	}
 }
@@ -342,8 +342,7 @@ handle_decided(struct relay *relay, const struct notice *notice, uint64_t now_us
 	const uint32_t row = allocation_find(&relay->view->table, &pending->allocation);
 	if (row != ROW_NONE && is_release(pending)) {
 		/* Refused, or the row would be gone. */
-		relay->rows[row].releasing =
-			relay_is_expelled(relay, &relay->view->table.rows[row]);
+		relay->rows[row].releasing = relay->rows[row].ending;
 	}
 	const struct relay_answer answer = answer_pending(relay, pending, verdict, now_us);
 	if (pending->socket != SOCKET_NONE && relay->socket_rows[pending->socket] == ROW_NONE) {

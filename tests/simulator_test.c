@@ -213,6 +213,7 @@ is_forgotten(const struct id *agent)
 	return false;
 }
 
+/* In the log, unless nobody was registered under that name, or only when its expulsion was decided. */
 static bool
 first_life_is_over(const struct name *name)
 {
@@ -221,10 +222,10 @@ first_life_is_over(const struct name *name)
 
 		if (event->type == EVENT_AGENT_REGISTERED &&
 		    name_equal(&event->agent_registered.agent_name, name)) {
-			return is_forgotten(&event->agent_registered.agent);
+			return is_forgotten(&event->agent_registered.agent) || sim_knows(name);
 		}
 	}
-	return true; /* nobody was registered under that name */
+	return true;
 }
 
 static void

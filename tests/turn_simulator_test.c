@@ -6,10 +6,12 @@
  *   - the state that the log gives equals the live one, always;
  *   - a client gets no success that is not durable;
  *   - once quiet, each relay's view is what the actor holds, with a socket for each allocation;
- *   - unless a relay died, the sums in the log are what was relayed. */
+ *   - unless a relay died, the sums in the log are what was relayed, also of who was expelled;
+ *   - who was expelled holds nothing, and is gone from the state. */
 #include "tests/simulated.h"
 
 #include "actors/relay.h"
+#include "protocol/credential_name.h"
 #include "protocol/turn.h"
 
 enum { RELAYS = 2, CLIENTS = 6, STEPS = 6000, SEEDS = 30, DATAGRAM = 1500 };
@@ -25,8 +27,14 @@ struct sim_relay {
 	uint32_t last_socket[CLIENTS];
 };
 
+static const char SECRET[] = "a secret of the simulator";
+static const struct nonce_key NONCE_KEY = { { 7 } };
+
 static struct world {
+	struct integrity integrity;
 	bool relays_may_die;
+	bool agents_are_expelled;
+	uint64_t lives[CLIENTS]; /* who is expelled comes again as another */
 	struct sim_relay relays[RELAYS];
 	uint64_t relayed_up; /* bytes */
 	uint64_t transactions;
@@ -134,7 +142,6 @@ start_relay(size_t r)
 	struct sim_relay *relay = &world.relays[r];
 	struct relay_config *config = &relay->config;
 	const uint16_t port = relay->next_port;
-	const struct nonce_key key = { { 7 } };
 
 	relay_free(relay->relay);
 	*relay = (struct sim_relay){ .number = r, .next_port = port == 0 ? 50000 : port };
@@ -146,8 +153,8 @@ start_relay(size_t r)
 	config->unauthenticated_rate = 0;
 	config->limits = *limits();
 	config->seed[0] = (uint8_t)(1 + draw(200));
-	assert_null(credentials_init(&config->credentials, "ifswarm", &key, 600));
-	config->credentials.open = true;
+	assert_null(credentials_init(&config->credentials, "ifswarm", &NONCE_KEY, 600));
+	assert_null(credentials_add_secret(&config->credentials, SECRET));
 	peer_policy_init(&config->policy, 49152, 65535);
 	assert_null(peer_policy_add_allow(&config->policy, "198.51.100.0/24"));
 	relay->sink = (struct relay_sink){ relay, on_ask, on_reply, on_open, on_close };
@@ -171,14 +178,95 @@ take_notices(size_t r)
 	}
 }
 
+/* --- who clients are --- */
+
+static void
+agent_name(struct name *out, size_t client)
+{
+	char word[48];
+	const int length = snprintf(word, sizeof word, "client-%zu-%llu;", client,
+				    (unsigned long long)world.lives[client]);
+
+	name_set(out, word, (size_t)length);
+}
+
+/* As a client does that was handed a credential when it registered. */
+static void
+sign(struct stun_writer *w, size_t client, const struct address *source)
+{
+	const uint64_t later_s = (uint64_t)1800000000 + 3600;
+	char nonce[NONCE_BYTES_MAX];
+	struct credential_pair pair;
+	struct name agent;
+
+	agent_name(&agent, client);
+	assert_true(credential_make(&pair, &world.integrity, SECRET, &agent, later_s));
+	const struct span user = { (const uint8_t *)pair.username, strlen(pair.username) };
+	const struct span realm = { (const uint8_t *)"ifswarm", 7 };
+	const struct span password = { (const uint8_t *)pair.password, strlen(pair.password) };
+	const struct integrity_key key = integrity_long_term_key(&world.integrity, PASSWORD_MD5,
+								 user, realm, password);
+	const size_t count = nonce_write(nonce, &world.integrity, &NONCE_KEY, source, 0, later_s);
+	stun_put(w, STUN_USERNAME, user.at, user.count);
+	stun_put(w, STUN_REALM, realm.at, realm.count);
+	stun_put(w, STUN_NONCE, nonce, count);
+	stun_put_integrity(w, &world.integrity, INTEGRITY_SHA1, &key);
+}
+
+/* --- expulsions --- */
+
+static void
+expel_somebody(void)
+{
+	const size_t client = draw(CLIENTS);
+	struct name name;
+
+	agent_name(&name, client);
+	if (world.agents_are_expelled && sim_expel(&name)) {
+		world.lives[client]++;
+	}
+}
+
+/* An Allocate that was on its way has begun a new life of that name. */
+static bool
+came_again(const struct name *name)
+{
+	for (size_t i = sim.actor.logged; i > 0; i--) {
+		const struct event *event = &sim.actor.log[i - 1].event;
+
+		if (event->type == EVENT_USER_FORGOTTEN) {
+			return false;
+		}
+		if (event->type == EVENT_TURN_ALLOCATION_CREATED &&
+		    credential_name_is_of(&event->turn_allocation_created.user_name, name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+run_operator(void)
+{
+	if (sim_run_operator() && !came_again(&sim.operator.name)) {
+		sim_check_forgotten(&sim.operator.name);
+	}
+}
+
 /* --- what clients do
  * ------------------------------------------------------------------------------------------ */
+
+static struct address
+client_address(size_t r, size_t client)
+{
+	return address_v4(203, (uint8_t)client, (uint16_t)(1000 + r));
+}
 
 static void
 send_datagram(size_t r, size_t client, struct span datagram)
 {
 	struct sim_relay *relay = &world.relays[r];
-	const struct address source = address_v4(203, (uint8_t)client, (uint16_t)(1000 + r));
+	const struct address source = client_address(r, client);
 	struct relay_answer answer =
 		relay_handle_client(relay->relay, 0, &source, datagram, sim.now_us);
 	struct address relayed = relay->config.listeners[0];
@@ -215,6 +303,7 @@ client_acts(size_t r)
 	const size_t client = draw(CLIENTS);
 	const uint64_t choice = draw(12);
 	const struct address peer = address_v4(198, (uint8_t)draw(3), (uint16_t)(2000 + draw(2)));
+	const struct address source = client_address(r, client);
 	struct transaction transaction = { { 0 } };
 
 	if (choice >= sizeof methods / sizeof methods[0]) {
@@ -237,6 +326,8 @@ client_acts(size_t r)
 	} else {
 		stun_put_address(&w, STUN_XOR_PEER_ADDRESS, &peer);
 	}
+	sign(&w, client, &source);
+	assert_false(w.bad);
 	send_datagram(r, client, stun_written(&w));
 }
 
@@ -265,6 +356,10 @@ step(bool busy)
 		desk_tick(&sim.actor.desk, sim.now_us);
 	} else if (choice < 990) {
 		relay_tick(world.relays[r].relay, sim.now_us);
+		run_operator();
+		if (busy) {
+			expel_somebody();
+		}
 	} else if (busy && choice < 994) {
 		sim_crash_actor();
 	} else if (busy && choice < 996 && world.relays_may_die) {
@@ -307,12 +402,15 @@ check_views(void)
 }
 
 static void
-run_seed(uint64_t seed, bool relays_may_die)
+run_seed(uint64_t seed, bool relays_may_die, bool agents_are_expelled)
 {
 	for (size_t r = 0; r < RELAYS; r++) {
 		relay_free(world.relays[r].relay);
 	}
-	world = (struct world){ .relays_may_die = relays_may_die };
+	integrity_close(&world.integrity);
+	world = (struct world){ .relays_may_die = relays_may_die,
+				.agents_are_expelled = agents_are_expelled };
+	integrity_open(&world.integrity);
 	sim_begin(seed, RELAYS);
 	for (size_t r = 0; r < RELAYS; r++) {
 		start_relay(r);
@@ -328,6 +426,7 @@ run_seed(uint64_t seed, bool relays_may_die)
 	assert_true(sim_count_logged(EVENT_TURN_ALLOCATION_CREATED) > 5);
 	assert_true(world.successes > 100);
 	assert_true(world.relayed_up > 100);
+	assert_true(!agents_are_expelled || sim.operator.answered > 0);
 	if (!relays_may_die && bytes_logged() != world.relayed_up) {
 		SIM_FAIL("%llu bytes relayed, %llu in the log",
 			 (unsigned long long)world.relayed_up, (unsigned long long)bytes_logged());
@@ -335,24 +434,49 @@ run_seed(uint64_t seed, bool relays_may_die)
 	sim_end();
 }
 
-enum { SEEDS_STAY = 0, SEEDS_DIE = 1000 };
+enum { SEEDS_STAY = 0, SEEDS_DIE = 1000, SEEDS_EXPEL = 2000, SEEDS_ALL = 3000 };
+
+static void
+run_one(uint64_t seed)
+{
+	run_seed(seed, seed > SEEDS_ALL || (seed > SEEDS_DIE && seed < SEEDS_EXPEL),
+		 seed > SEEDS_EXPEL);
+}
+
+static void
+run_seeds(uint64_t first)
+{
+	for (uint64_t seed = 1; seed <= sim_seeds(SEEDS); seed++) {
+		run_one(first + seed);
+	}
+}
 
 static void
 given_crashes_of_allocation_and_witness_then_every_byte_is_in_the_log(void **unused)
 {
 	(void)unused;
-	for (uint64_t seed = 1; seed <= sim_seeds(SEEDS); seed++) {
-		run_seed(SEEDS_STAY + seed, false);
-	}
+	run_seeds(SEEDS_STAY);
 }
 
 static void
 given_relays_that_die_too_then_views_and_sockets_agree(void **unused)
 {
 	(void)unused;
-	for (uint64_t seed = 1; seed <= sim_seeds(SEEDS); seed++) {
-		run_seed(SEEDS_DIE + seed, true);
-	}
+	run_seeds(SEEDS_DIE);
+}
+
+static void
+given_agents_that_are_expelled_then_their_bytes_are_in_the_log_and_they_are_forgotten(void **unused)
+{
+	(void)unused;
+	run_seeds(SEEDS_EXPEL);
+}
+
+static void
+given_all_of_it_together_then_views_and_sockets_agree(void **unused)
+{
+	(void)unused;
+	run_seeds(SEEDS_ALL);
 }
 
 int
@@ -362,14 +486,16 @@ main(int argc, char **argv)
 		cmocka_unit_test(
 			given_crashes_of_allocation_and_witness_then_every_byte_is_in_the_log),
 		cmocka_unit_test(given_relays_that_die_too_then_views_and_sockets_agree),
+		cmocka_unit_test(
+			given_agents_that_are_expelled_then_their_bytes_are_in_the_log_and_they_are_forgotten),
+		cmocka_unit_test(given_all_of_it_together_then_views_and_sockets_agree),
 	};
 
 	sim.actor.fresh = fresh;
 	sim.actor.discard = discard;
 	sim_allocate(RELAYS);
 	if (argc > 1) {
-		const uint64_t seed = strtoull(argv[1], NULL, 10);
-		run_seed(seed, seed > SEEDS_DIE);
+		run_one(strtoull(argv[1], NULL, 10));
 		return 0;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
