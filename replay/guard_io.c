@@ -70,42 +70,57 @@ run_child(guard_work *work, void *context, struct guard *guard)
 	_exit(code);
 }
 
-struct guard_end
-guard_run(guard_work *work, void *context, guard_read *read, void *reader, uint64_t message_bytes)
+struct guard_child
+guard_start(guard_work *work, void *context)
 {
 	struct guard *guard = mmap(NULL, sizeof *guard, PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct guard_end end = { 0 };
-	char message[MESSAGE_MAX];
 	int ends[2];
-	int status = 0;
 
-	assert(message_bytes <= sizeof message);
 	if (guard == MAP_FAILED || pipe(ends) != 0) {
 		fail("mmap or pipe");
 	}
 	guard->output = ends[1];
 	fflush(stdout);
 	fflush(stderr);
-	const pid_t child = fork();
-	if (child < 0) {
+	const pid_t process = fork();
+	if (process < 0) {
 		fail("fork");
 	}
-	if (child == 0) {
+	if (process == 0) {
 		close(ends[0]);
 		run_child(work, context, guard);
 	}
 	close(ends[1]);
-	while (message_bytes > 0 && receive(ends[0], message, message_bytes)) {
+	return (struct guard_child){ guard, ends[0], process };
+}
+
+struct guard_end
+guard_finish(struct guard_child *child, guard_read *read, void *reader, uint64_t message_bytes)
+{
+	struct guard_end end = { 0 };
+	char message[MESSAGE_MAX];
+	int status = 0;
+
+	assert(message_bytes <= sizeof message);
+	while (message_bytes > 0 && receive(child->input, message, message_bytes)) {
 		read(reader, message, message_bytes);
 	}
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+	while (waitpid(child->process, &status, 0) < 0 && errno == EINTR) {
 	}
-	close(ends[0]);
+	close(child->input);
 	end.is_whole = WIFEXITED(status);
 	end.code = end.is_whole ? WEXITSTATUS(status) : 1;
-	end.seq = guard->seq;
-	end.count = guard->count;
-	munmap(guard, sizeof *guard);
+	end.seq = child->guard->seq;
+	end.count = child->guard->count;
+	munmap(child->guard, sizeof *child->guard);
 	return end;
+}
+
+struct guard_end
+guard_run(guard_work *work, void *context, guard_read *read, void *reader, uint64_t message_bytes)
+{
+	struct guard_child child = guard_start(work, context);
+
+	return guard_finish(&child, read, reader, message_bytes);
 }

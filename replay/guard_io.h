@@ -29,6 +29,17 @@ struct guard_end {
  * own. */
 struct guard_end guard_run(guard_work *work, void *context, guard_read *read, void *reader,
 			   uint64_t message_bytes);
+/* The same in two steps: the child works while the caller does something else. Once a pipe of
+ * messages is full it waits for guard_finish. */
+struct guard_child {
+	struct guard *guard;
+	int input;
+	int process;
+};
+struct guard_child guard_start(guard_work *work, void *context);
+struct guard_end guard_finish(struct guard_child *child, guard_read *read, void *reader,
+			      uint64_t message_bytes);
+
 /* In the child: one message to the parent. */
 void guard_send(const struct guard *guard, const void *message, uint64_t count);
 

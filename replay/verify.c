@@ -11,9 +11,8 @@ void
 verify_make(struct verify *v, verify_report *report, void *context)
 {
 	memset(v, 0, sizeof *v);
-	v->report = report;
-	v->context = context;
-	merkle_init(&v->entries);
+	v->voice.report = report;
+	v->voice.context = context;
 	merkle_init(&v->recorded);
 	idmap_make(&v->keys, VERIFY_KEYS_MAX);
 }
@@ -40,8 +39,26 @@ verify_use_verifier(struct verify *v, const struct log_verifier *verifier)
 }
 
 void
-verify_say(struct verify *v, const char *what, const char *where, const char *expected,
-	   const char *found)
+verify_use_allow(struct verify *v, const struct verify_allow *allow)
+{
+	v->allow = allow;
+}
+
+/* --- findings ------------------------------------------------------------------------------------
+ */
+
+struct verify_place
+verify_place_of(uint64_t seq)
+{
+	struct verify_place place;
+
+	snprintf(place.text, sizeof place.text, "seq %" PRIu64, seq);
+	return place;
+}
+
+void
+voice_say(struct verify_voice *voice, const char *what, const char *where, const char *expected,
+	  const char *found)
 {
 	struct finding finding;
 
@@ -49,107 +66,57 @@ verify_say(struct verify *v, const char *what, const char *where, const char *ex
 	words_escape(finding.where, sizeof finding.where, where, strlen(where));
 	words_escape(finding.expected, sizeof finding.expected, expected, strlen(expected));
 	words_escape(finding.found, sizeof finding.found, found, strlen(found));
-	v->findings++;
-	v->report(v->context, &finding);
+	voice->findings++;
+	voice->report(voice->context, &finding);
 }
 
 void
-verify_say_numbers(struct verify *v, const char *what, const char *where, uint64_t expected,
-		   uint64_t found)
+voice_say_numbers(struct verify_voice *voice, const char *what, const char *where,
+		  uint64_t expected, uint64_t found)
 {
 	char one[24];
 	char other[24];
 
 	snprintf(one, sizeof one, "%" PRIu64, expected);
 	snprintf(other, sizeof other, "%" PRIu64, found);
-	verify_say(v, what, where, one, other);
+	voice_say(voice, what, where, one, other);
 }
 
 void
-verify_say_digests(struct verify *v, const char *what, const char *where,
-		   const struct digest *expected, const struct digest *found)
+voice_say_digests(struct verify_voice *voice, const char *what, const char *where,
+		  const struct digest *expected, const struct digest *found)
 {
 	char one[2 * sizeof expected->bytes + 1];
 	char other[2 * sizeof found->bytes + 1];
 
 	hex_write(one, expected->bytes, sizeof expected->bytes);
 	hex_write(other, found->bytes, sizeof found->bytes);
-	verify_say(v, what, where, one, other);
-}
-
-static void
-check_columns(struct verify *v, const struct verify_row *row, const struct entry *entry)
-{
-	const struct {
-		const char *what;
-		uint64_t expected, found;
-	} columns[] = {
-		{ "the seq column is not the entry's seq", entry->seq, row->seq },
-		{ "the recorded_us column is not the entry's", entry->recorded_us,
-		  row->recorded_us },
-		{ "the stream column is not the entry's", entry->stream, row->stream },
-		{ "the type column is not the entry's", entry->type, row->type },
-	};
-	char where[64];
-
-	snprintf(where, sizeof where, "seq %" PRIu64, row->seq);
-	for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
-		if (columns[i].expected != columns[i].found) {
-			verify_say_numbers(v, columns[i].what, where, columns[i].expected,
-					   columns[i].found);
-		}
-	}
-}
-
-/* A range is named once; the trees take the recorded hashes of what is missing, so that the rest
- * can still be judged. */
-static void
-check_gap(struct verify *v, uint64_t seq)
-{
-	char where[64];
-
-	if (seq == v->next_seq) {
-		return;
-	}
-	if (seq == v->next_seq + 1) {
-		snprintf(where, sizeof where, "seq %" PRIu64, v->next_seq);
-	} else {
-		snprintf(where, sizeof where, "seq %" PRIu64 " to %" PRIu64, v->next_seq, seq - 1);
-	}
-	verify_say(v, "entries are missing", where, "one row for each seq, without gaps",
-		   "no row, and no event says that it was lawfully removed");
-	/* A forged seq may claim any distance: nothing is worth filling beyond what rows could
-	 * hold. */
-	for (uint64_t i = 0; v->next_seq < seq && i < VERIFY_GAP_MAX; i++) {
-		verify_leaf(v, v->next_seq++, NULL);
-	}
-	v->trees_differ = true;
-	v->next_seq = seq;
+	voice_say(voice, what, where, one, other);
 }
 
 void
-verify_row(struct verify *v, const struct verify_row *row, const struct verify_opened *opened)
+verify_say(struct verify *v, const char *what, const char *where, const char *expected,
+	   const char *found)
 {
-	struct entry entry;
-	char where[64];
-
-	snprintf(where, sizeof where, "seq %" PRIu64, row->seq);
-	if (row->seq < v->next_seq) {
-		verify_say_numbers(v, "a row is out of order", where, v->next_seq, row->seq);
-		return;
-	}
-	check_gap(v, row->seq);
-	v->rows++;
-	if (entry_read(row->entry, &entry)) {
-		check_columns(v, row, &entry);
-		verify_entry(v, row, &entry, opened);
-	} else {
-		verify_say(v, "the entry cannot be read", where, "a canonical entry of version 1",
-			   "bytes that are not one");
-	}
-	verify_leaf(v, row->seq, &row->entry);
-	v->next_seq = row->seq + 1;
+	voice_say(&v->voice, what, where, expected, found);
 }
+
+void
+verify_say_numbers(struct verify *v, const char *what, const char *where, uint64_t expected,
+		   uint64_t found)
+{
+	voice_say_numbers(&v->voice, what, where, expected, found);
+}
+
+void
+verify_say_digests(struct verify *v, const char *what, const char *where,
+		   const struct digest *expected, const struct digest *found)
+{
+	voice_say_digests(&v->voice, what, where, expected, found);
+}
+
+/* --- tables that are projections of the entries --------------------------------------------------
+ */
 
 void
 verify_stream_head(struct verify *v, uint64_t stream, uint64_t version, uint64_t epoch,
@@ -164,6 +131,9 @@ verify_stream_head(struct verify *v, uint64_t stream, uint64_t version, uint64_t
 		return;
 	}
 	const struct verify_head *head = &v->heads[stream];
+	if (verify_head_is_unknown(v, head)) {
+		return;
+	}
 	if (version != head->version) {
 		verify_say_numbers(v, "the version column is not what the entries say", where,
 				   head->version, version);
@@ -177,6 +147,75 @@ verify_stream_head(struct verify *v, uint64_t stream, uint64_t version, uint64_t
 				   head->last_seq, last_seq);
 	}
 }
+
+static struct verify_type *
+find_type(struct verify *v, uint64_t number, uint64_t version)
+{
+	return verify_is_declared(v, number, version) ? &v->types[v->last_type] : NULL;
+}
+
+static struct verify_place
+type_place(uint64_t number, uint64_t version)
+{
+	struct verify_place place;
+
+	snprintf(place.text, sizeof place.text, "declared_type %" PRIu64 " version %" PRIu64,
+		 number, version);
+	return place;
+}
+
+void
+verify_declared_type(struct verify *v, uint64_t number, uint64_t version, uint64_t seq)
+{
+	struct verify_type *type = find_type(v, number, version);
+
+	/* A running witness may have declared more since the rows were read. */
+	if (seq >= v->next_seq || (type == NULL && v->pruned > 0)) {
+		return;
+	}
+	if (type == NULL) {
+		verify_say(v, "a declared type that no event declares",
+			   type_place(number, version).text, "a type_declared event", "none");
+		return;
+	}
+	type->is_kept = true;
+	if (type->seq != seq) {
+		verify_say_numbers(v, "the seq column is not that of the type_declared event",
+				   type_place(number, version).text, type->seq, seq);
+	}
+}
+
+void
+verify_declared_types_end(struct verify *v)
+{
+	for (uint32_t i = 0; i < v->type_count; i++) {
+		if (!v->types[i].is_kept) {
+			verify_say(v, "a declared type is missing in its table",
+				   type_place(v->types[i].number, v->types[i].version).text,
+				   "a row for the type_declared event", "none");
+			v->types[i].is_kept = true;
+		}
+	}
+}
+
+void
+verify_key(struct verify *v, const struct id *subject, const struct id *key, uint64_t month,
+	   uint64_t created_seq)
+{
+	char where[64] = "key ";
+	char expected[64];
+	const uint64_t by = v->allow == NULL ? 0 : allow_key(v->allow, subject, month, created_seq);
+
+	if (by > 0) {
+		hex_write(where + strlen(where), key->bytes, sizeof key->bytes);
+		snprintf(expected, sizeof expected, "nothing: destroyed by event %" PRIu64, by);
+		verify_say(v, "erased, but its key is still there", where, expected,
+			   "a key in keys.db");
+	}
+}
+
+/* --- the end -------------------------------------------------------------------------------------
+ */
 
 static void
 check_anchors_reached(struct verify *v)
@@ -199,18 +238,6 @@ check_anchors_reached(struct verify *v)
 	}
 }
 
-static bool
-is_declared(const struct verify *v, const struct event_description *description)
-{
-	for (uint32_t i = 0; i < v->type_count; i++) {
-		if (v->types[i].number == (uint64_t)description->type &&
-		    v->types[i].version == description->version) {
-			return true;
-		}
-	}
-	return false;
-}
-
 void
 verify_end(struct verify *v)
 {
@@ -219,7 +246,8 @@ verify_end(struct verify *v)
 						    event_describe(EVENT_TYPE_DECLARED) };
 
 	for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
-		if (v->rows > 0 && !is_declared(v, first[i])) {
+		if (v->rows > 0 && v->pruned == 0 &&
+		    !verify_is_declared(v, (uint64_t)first[i]->type, first[i]->version)) {
 			verify_say(v, "an event type is used and never declared", first[i]->name,
 				   "a type_declared event", "none");
 		}

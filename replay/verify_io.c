@@ -10,6 +10,10 @@
 #include "replay/commands_io.h"
 #include "replay/print_io.h"
 #include "replay/states.h"
+#include "replay/verify_pub_io.h"
+#include "replay/verify_rows_io.h"
+#include "store/read_scan_io.h"
+#include "store/seal.h"
 
 enum { PROGRESS_EVERY = 16384, BATCH_MAX = 4096 };
 
@@ -25,6 +29,10 @@ struct run {
 	const struct options *options;
 	struct source *source;
 	struct log_reader *tiles; /* hashes are fetched while rows are read */
+	struct verify_rows *rows;
+	struct verify_allow allow;
+	uint64_t allow_size; /* the log's when the events of `allow` were read; 0: they were not */
+	uint64_t allow_from; /* rows before it were judged without them */
 	struct verify v;
 	struct verify_summary summary;
 	struct head_row {
@@ -32,6 +40,7 @@ struct run {
 	} heads[STREAMS];
 	uint32_t head_count;
 	uint64_t heads_end; /* the heads describe the log up to there */
+	uint64_t published; /* the size that pub/checkpoint covers */
 	struct batch batch;
 };
 
@@ -44,52 +53,108 @@ say_unreadable(struct run *run, const char *what, const struct log_reader *reade
 		   log_reader_fault(reader));
 }
 
-/* --- rows --- */
+/* --- what was lawfully removed --- */
 
-static struct verify_opened
-open_parts(struct run *run, const struct log_row *row)
+static bool
+take_allowance(void *context, const struct event *event, const struct entry *entry)
 {
-	struct verify_opened opened = { 0 };
-	struct entry entry;
+	allow_take(context, entry->seq, event);
+	return true;
+}
 
-	if (run->source->keys == NULL || !entry_read(row->entry, &entry)) {
-		return opened;
+/* The events that remove stand after what they remove. They are looked for when the first thing is
+ * missing, since most logs have none; and again when the log has grown meanwhile. */
+static void
+read_allowances(struct run *run)
+{
+	static const uint64_t types[] = { EVENT_SUBJECT_ERASED, EVENT_PART_ERASED, EVENT_ERASED,
+					  EVENT_MONTH_ERASED,   EVENT_KEY_KEPT,    EVENT_LOG_PRUNED,
+					  EVENT_PARTS_LOST };
+	uint64_t size = 0;
+
+	if (!log_reader_size(run->tiles, &size) ||
+	    (size > run->allow_size &&
+	     !log_read_types(run->tiles, types, sizeof types / sizeof types[0], run->allow_size,
+			     take_allowance, &run->allow))) {
+		say_unreadable(run, "the erasures cannot all be read", run->tiles);
+		return;
 	}
-	opened.is_tried = true;
-	opened.has_bad_key =
-		!log_open_parts(run->source->keys, &entry, row->salt, row->body, opened.plain);
-	return opened;
+	run->allow_from = run->allow_size == 0 ? run->v.next_seq : run->allow_from;
+	if (size > run->allow_size) {
+		run->allow_size = size;
+		allow_settle(&run->allow);
+	}
 }
 
 static bool
-visit_row(void *context, const struct log_row *row)
+look_again(void *context, const struct log_row *row)
 {
 	struct run *run = context;
-	const struct verify_opened opened = open_parts(run, row);
-	struct verify_row given = { row->seq,
-				    row->recorded_us,
-				    row->stream,
-				    row->type,
-				    row->entry,
-				    { row->salt[0], row->salt[1] },
-				    { row->body[0], row->body[1] } };
+	struct verify_fact fact = { .seq = row->seq };
+	struct entry entry;
 
-	if (run->v.rows == 0) {
-		run->summary.first_us = row->recorded_us;
+	if (entry_read(row->entry, &entry)) {
+		fact.recorded_us = entry.recorded_us;
+		fact.parts = (uint8_t)entry.parts;
+		for (uint32_t i = 0; i < entry.parts; i++) {
+			fact.subject[i] = entry.part[i].subject;
+			fact.part[i] =
+				row->body[i].count > 0 ? VERIFY_PART_PRESENT : VERIFY_PART_ABSENT;
+		}
 	}
-	verify_row(&run->v, &given, &opened);
-	if (row->seq % PROGRESS_EVERY == 0) {
-		print_progress("verifying", row->seq, run->summary.size);
-	}
+	verify_again(&run->v, &fact);
 	return true;
+}
+
+/* What should be gone, among the rows that were judged before anything was known to be. */
+static void
+check_what_stayed(struct run *run)
+{
+	if (run->v.removals == 0) {
+		return;
+	}
+	read_allowances(run);
+	if (run->allow_from > 0 &&
+	    !log_read_rows(run->source->far_reader, 0, run->allow_from, look_again, run)) {
+		say_unreadable(run, "the entries cannot all be read", run->source->far_reader);
+	}
+}
+
+static bool
+lacks_a_part(const struct verify_fact *fact)
+{
+	return (fact->parts > 0 && fact->part[0] == VERIFY_PART_ABSENT) ||
+	       (fact->parts > 1 && fact->part[1] == VERIFY_PART_ABSENT);
+}
+
+/* --- rows --- */
+
+static void
+join_next(struct run *run, const struct verify_fact *fact)
+{
+	if (lacks_a_part(fact) || fact->seq > run->v.next_seq) {
+		read_allowances(run);
+	}
+	if (run->v.rows == 0) {
+		run->summary.first_us = fact->recorded_us;
+	}
+	if (fact->seq % PROGRESS_EVERY == 0) {
+		print_progress("verifying", fact->seq, run->summary.size);
+	}
+	rows_take(run->rows, &run->v);
 }
 
 static void
 pump(struct run *run, uint64_t until)
 {
-	if (run->v.next_seq < until &&
-	    !log_read_rows(run->source->far_reader, run->v.next_seq, until, visit_row, run)) {
-		say_unreadable(run, "the entries cannot all be read", run->source->far_reader);
+	const struct verify_fact *fact;
+
+	while (run->v.next_seq < until && (fact = rows_peek(run->rows, &run->v)) != NULL) {
+		if (fact->seq >= until) {
+			verify_gap(&run->v, fact->seq, until);
+			return;
+		}
+		join_next(run, fact);
 	}
 }
 
@@ -221,6 +286,18 @@ anchor_file(struct run *run, const char *where, const char *path)
 	return count > 0;
 }
 
+/* 0 if its signature did not hold. */
+static uint64_t
+anchored_size(const struct run *run, const char *where)
+{
+	for (uint32_t i = 0; i < run->v.anchor_count; i++) {
+		if (strcmp(run->v.anchors[i].where, where) == 0) {
+			return run->v.anchors[i].checkpoint.size;
+		}
+	}
+	return 0;
+}
+
 static bool
 is_directory(const char *path)
 {
@@ -242,6 +319,7 @@ take_anchors(struct run *run)
 	}
 	snprintf(path, sizeof path, "%s/pub/checkpoint", run->options->data_dir);
 	run->summary.has_published = anchor_file(run, "pub/checkpoint", path);
+	run->published = anchored_size(run, "pub/checkpoint");
 	if (run->options->checkpoint != NULL &&
 	    !anchor_file(run, "the checkpoint you gave", run->options->checkpoint)) {
 		verify_say(&run->v, "the checkpoint you gave cannot be read",
@@ -302,8 +380,34 @@ visit_tile(void *context, unsigned level, uint64_t index, struct span hashes)
 {
 	struct tile_walk *walk = context;
 
-	verify_tile(&walk->run->v, &walk->at, level, index, hashes.count);
+	struct run *run = walk->run;
+	struct digest read[TILE_HASHES];
+
+	verify_tile(&run->v, &walk->at, level, index, hashes.count);
+	if (level < MERKLE_LEVELS && hashes.count == sizeof read &&
+	    index < (run->published >> (8 * level)) / TILE_HASHES) {
+		memcpy(read, hashes.at, sizeof read);
+		pub_tile_check(&run->v, run->options->data_dir, level, index, TILE_HASHES, read);
+	}
 	return true;
+}
+
+/* The rightmost tiles of what is published, which the table has not. */
+static void
+check_partial_tiles(struct run *run)
+{
+	struct digest hashes[TILE_HASHES];
+
+	for (unsigned level = 0; level < MERKLE_LEVELS; level++) {
+		const uint64_t count = run->published >> (8 * level);
+		const uint32_t width = (uint32_t)(count % TILE_HASHES);
+
+		if (width > 0 &&
+		    log_fetch_hashes(run->tiles, level, count / TILE_HASHES, width, hashes)) {
+			pub_tile_check(&run->v, run->options->data_dir, level, count / TILE_HASHES,
+				       width, hashes);
+		}
+	}
 }
 
 static void
@@ -316,6 +420,8 @@ check_tiles(struct run *run)
 		return;
 	}
 	verify_tiles_end(&run->v, &walk.at);
+	check_partial_tiles(run);
+	pub_pruned_check(&run->v, run->options->data_dir, run->published);
 }
 
 static bool
@@ -344,7 +450,6 @@ visit_snapshot(void *context, uint64_t stream, uint64_t version, uint64_t seq, s
 	bool found = false;
 	char where[96];
 
-	(void)box;
 	SHA256(dump.at, dump.count, digest.bytes);
 	snprintf(where, sizeof where, "snapshot of stream %" PRIu64 " version %" PRIu64, stream,
 		 version);
@@ -359,8 +464,50 @@ visit_snapshot(void *context, uint64_t stream, uint64_t version, uint64_t seq, s
 	} else if (!digest_equal(&digest, &logged)) {
 		verify_say_digests(&run->v, "a snapshot is not the state that was logged", where,
 				   &logged, &digest);
+	} else if (box.count < SEAL_BOX_EXTRA && allow_is_empty(&run->allow)) {
+		verify_say(&run->v, "a snapshot without its sealed annex", where,
+			   "the personal half of the state, sealed",
+			   "none, and no event says that anything was erased");
 	}
 	return true;
+}
+
+/* --- declared types, keys --- */
+
+static bool
+visit_type(void *context, uint64_t number, uint64_t version, uint64_t seq)
+{
+	verify_declared_type(context, number, version, seq);
+	return true;
+}
+
+static bool
+visit_key(void *context, const struct id *subject, const struct id *key, uint64_t month,
+	  uint64_t created_seq)
+{
+	verify_key(context, subject, key, month, created_seq);
+	return true;
+}
+
+static void
+check_keys(struct run *run)
+{
+	bool found = false;
+
+	if (!log_read_keys(run->tiles, visit_key, &run->v, &found)) {
+		verify_say(&run->v, "the keys cannot all be read", "keys.db",
+			   "readable rows to the end", log_reader_fault(run->tiles));
+	}
+}
+
+static void
+check_declared_types(struct run *run)
+{
+	if (!log_read_declared_types(run->source->reader, visit_type, &run->v)) {
+		say_unreadable(run, "the declared types cannot all be read", run->source->reader);
+		return;
+	}
+	verify_declared_types_end(&run->v);
 }
 
 static void
@@ -373,6 +520,40 @@ check_rest(struct run *run)
 	if (!log_read_snapshots(run->source->reader, visit_snapshot, run)) {
 		say_unreadable(run, "the snapshots cannot all be read", run->source->reader);
 	}
+	check_declared_types(run);
+	check_keys(run);
+}
+
+static void
+start_rows(struct run *run)
+{
+	const uint64_t jobs = run->options->jobs;
+	const struct rows_options options = {
+		.data_dir = run->options->data_dir,
+		.size = run->summary.size,
+		.published = is_directory(run->options->data_dir) ? run->published : 0,
+		.has_keys = run->source->keys != NULL,
+		.jobs = jobs < ROWS_JOBS_MAX ? (unsigned)jobs : ROWS_JOBS_MAX,
+	};
+
+	run->rows = rows_start(&options);
+}
+
+/* The replay broke off at what was pruned: it begins anew behind it. */
+static void
+end_states(struct run *run, struct guard_child *states)
+{
+	uint64_t from_seq = 0;
+
+	for (size_t i = 0; run->v.pruned > 0 && i < allow_pruned_count(&run->allow); i++) {
+		const uint64_t end = allow_pruned_at(&run->allow, i)->end;
+		from_seq = end > from_seq ? end : from_seq;
+	}
+	if (from_seq > 0) {
+		states_drop(states);
+		*states = states_start(run->options->data_dir, from_seq);
+	}
+	states_end(states, &run->v, &run->summary);
 }
 
 static void
@@ -383,14 +564,19 @@ check_all(struct run *run)
 	take_verifier(run);
 	take_anchors(run);
 	read_heads(run);
+	verify_use_allow(v, &run->allow);
 	verify_use_tiles(v, log_fetch_hashes, run->tiles, run->summary.size);
+	struct guard_child states = states_start(run->options->data_dir, 0);
+	start_rows(run);
 	check_checkpoints(run);
 	pump_past_heads(run, run->summary.size);
 	check_heads(run);
+	rows_stop(run->rows);
+	check_what_stayed(run);
 	verify_end(v);
 	check_head_is_there(run);
 	check_rest(run);
-	verify_states(v, run->options->data_dir, &run->summary);
+	end_states(run, &states);
 }
 
 struct verify_summary
@@ -411,14 +597,19 @@ verify_log(const struct options *options, struct source *source, verify_report *
 	check_all(run);
 	print_progress_end();
 	summary = run->summary;
-	summary.findings = run->v.findings;
+	summary.findings = run->v.voice.findings;
 	summary.full_tiles = run->v.full_tiles;
 	summary.checkpoints = run->v.checkpoints;
 	summary.sealed_present = run->v.sealed_present;
 	summary.sealed_opened = run->v.sealed_opened;
+	summary.sealed_erased = run->v.sealed_erased;
+	summary.sealed_lost = run->v.sealed_lost;
+	summary.pruned = run->v.pruned;
+	summary.is_overfull = run->allow.is_overfull;
 	summary.signed_size = run->v.signed_size;
 	summary.last_us = run->v.recorded_us;
 	summary.has_keys = source->keys != NULL;
+	allow_free(&run->allow);
 	verify_free(&run->v);
 	log_reader_close(run->tiles);
 	free(run);

@@ -3,6 +3,7 @@
 #ifndef IFSWARM_REPLAY_VERIFY_IO_H
 #define IFSWARM_REPLAY_VERIFY_IO_H
 
+#include "replay/guard_io.h"
 #include "replay/options.h"
 #include "replay/source_io.h"
 #include "replay/verify.h"
@@ -14,6 +15,10 @@ struct verify_summary {
 	uint64_t checkpoints;
 	uint64_t sealed_present;
 	uint64_t sealed_opened;
+	uint64_t sealed_erased; /* parts that are lawfully gone */
+	uint64_t sealed_lost;   /* parts that a restore could not bring back, as an event says */
+	uint64_t pruned;        /* entries that are lawfully gone */
+	bool is_overfull;       /* so much was erased that missing parts were not judged */
 	uint64_t signed_size;
 	uint64_t digests; /* state digests that the replay reproduced */
 	uint64_t first_us, last_us;
@@ -27,7 +32,10 @@ struct verify_summary {
 struct verify_summary verify_log(const struct options *options, struct source *source,
 				 verify_report *report, void *context);
 
-/* The replay of the states alone: part of verify_log. */
-void verify_states(struct verify *v, const char *data_dir, struct verify_summary *summary);
+/* The replay of the states, part of verify_log: it runs beside the rest, in a process of its own.
+ * From a seq above 0, because what lies before it is pruned, it begins at the newest snapshots. */
+struct guard_child states_start(const char *data_dir, uint64_t from_seq);
+void states_drop(struct guard_child *child);
+void states_end(struct guard_child *child, struct verify *v, struct verify_summary *summary);
 
 #endif

@@ -15,9 +15,18 @@ struct difference {
 	struct digest found;
 };
 
+/* What the child is given, before it is forked. */
+struct replay_task {
+	char data_dir[4096];
+	uint64_t
+		from_seq; /* entries before it are pruned: a state begins at a snapshot behind it */
+};
+
 struct replay {
 	struct states states;
 	struct guard *guard;
+	uint64_t from_version[STREAMS];
+	uint32_t streams; /* those that are replayed */
 };
 
 static bool
@@ -27,7 +36,7 @@ visit(void *context, const struct event *event, const struct entry *entry)
 	struct difference difference = { .seq = entry->seq };
 
 	replay->guard->seq = entry->seq;
-	if (event == NULL) {
+	if (event == NULL || entry->stream_version < replay->from_version[entry->stream]) {
 		return true;
 	}
 	difference.check =
@@ -40,22 +49,54 @@ visit(void *context, const struct event *event, const struct entry *entry)
 	return true;
 }
 
+/* The state as a snapshot behind the pruned ranges has it; without one the stream is left out. What
+ * a snapshot is worth its hash in the log says. */
+static void
+restore(struct replay *replay, struct log_reader *reader, enum stream stream, uint64_t from_seq)
+{
+	struct log_snapshot snapshot;
+	bool found = false;
+
+	if (!log_snapshot_latest(reader, NULL, stream, &snapshot, &found) || !found) {
+		return;
+	}
+	if (snapshot.from_seq >= from_seq &&
+	    states_restore(&replay->states, stream, snapshot.dump, snapshot.annex)) {
+		replay->from_version[stream] = snapshot.version;
+		replay->streams |= LOG_STREAM(stream);
+	}
+	log_snapshot_free(&snapshot);
+}
+
+static void
+begin(struct replay *replay, struct log_reader *reader, uint64_t from_seq)
+{
+	states_make(&replay->states);
+	if (from_seq == 0) {
+		replay->streams = LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_ALLOCATION);
+		return;
+	}
+	restore(replay, reader, STREAM_SESSION, from_seq);
+	restore(replay, reader, STREAM_ALLOCATION, from_seq);
+}
+
 static int
 work(void *context, struct guard *guard)
 {
+	const struct replay_task *task = context;
 	struct replay replay = { .guard = guard };
 	struct log_reader *reader;
 	char fault[512];
 
-	if (!log_reader_open(context, &reader, fault, sizeof fault)) {
+	if (!log_reader_open(task->data_dir, &reader, fault, sizeof fault)) {
 		return 1;
 	}
-	states_make(&replay.states);
+	begin(&replay, reader, task->from_seq);
 	/* Without keys: personal fields do not matter to a state's digest, and that is checked here
 	 * too. */
-	const bool is_read = log_read_events(
-		reader, NULL, 0, UINT64_MAX,
-		LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_ALLOCATION), visit, &replay);
+	const bool is_read =
+		replay.streams == 0 || log_read_events(reader, NULL, task->from_seq, UINT64_MAX,
+						       replay.streams, visit, &replay);
 	states_free(&replay.states);
 	log_reader_close(reader);
 	return is_read ? 0 : 1;
@@ -77,15 +118,36 @@ read_difference(void *context, const void *message, uint64_t count)
 			   where, &difference->claimed, &difference->found);
 }
 
-void
-verify_states(struct verify *v, const char *data_dir, struct verify_summary *summary)
+struct guard_child
+states_start(const char *data_dir, uint64_t from_seq)
 {
-	char directory[4096];
+	struct replay_task task = { .from_seq = from_seq };
+
+	snprintf(task.data_dir, sizeof task.data_dir, "%s", data_dir);
+	return guard_start(work, &task);
+}
+
+static void
+pass_over(void *context, const void *message, uint64_t count)
+{
+	(void)context;
+	(void)message;
+	(void)count;
+}
+
+void
+states_drop(struct guard_child *child)
+{
+	guard_finish(child, pass_over, NULL, sizeof(struct difference));
+}
+
+void
+states_end(struct guard_child *child, struct verify *v, struct verify_summary *summary)
+{
+	const struct guard_end end =
+		guard_finish(child, read_difference, v, sizeof(struct difference));
 	char where[64];
 
-	snprintf(directory, sizeof directory, "%s", data_dir);
-	const struct guard_end end =
-		guard_run(work, directory, read_difference, v, sizeof(struct difference));
 	summary->digests = end.count;
 	snprintf(where, sizeof where, "seq %" PRIu64, end.seq);
 	if (!end.is_whole) {

@@ -69,38 +69,55 @@ check_anchors(struct verify *v)
 	for (uint32_t i = 0; i < v->anchor_count; i++) {
 		struct verify_anchor *anchor = &v->anchors[i];
 
-		if (!anchor->is_seen && anchor->checkpoint.size == v->entries.size) {
+		if (!anchor->is_seen && anchor->checkpoint.size == v->recorded.size) {
 			anchor->is_seen = true;
 			check_root(v, anchor->where, &anchor->checkpoint);
 		}
 	}
 }
 
-void
-verify_leaf(struct verify *v, uint64_t seq, const struct span *entry)
+/* Until a leaf differs from what was recorded, both trees are one. */
+static void
+note_difference(struct verify *v, uint64_t seq, const struct digest *recorded,
+		const struct digest *leaf)
 {
-	struct digest leaf = { { 0 } };
-	char where[64];
+	if (!v->is_forked) {
+		v->entries = v->recorded;
+		v->is_forked = true;
+	}
+	v->trees_differ = true;
+	if (leaf != NULL) {
+		verify_say_digests(v, "the entry is not the one whose hash was recorded",
+				   verify_place_of(seq).text, recorded, leaf);
+	}
+}
 
-	if (v->entries.size % TILE_HASHES == 0) {
-		open_tile(v, v->entries.size / TILE_HASHES);
+void
+verify_leaf(struct verify *v, uint64_t seq, const struct digest *leaf, bool is_pruned)
+{
+	static const struct digest nothing;
+	const uint64_t at = v->recorded.size % TILE_HASHES;
+
+	if (at == 0) {
+		open_tile(v, v->recorded.size / TILE_HASHES);
 	}
-	if (entry != NULL) {
-		entry_leaf_hash(*entry, &leaf);
+	const struct digest *own = leaf != NULL ? leaf : &nothing;
+	const struct digest *recorded = v->has_recorded ? &v->recorded_tile[at] : own;
+	own = is_pruned ? recorded : own;
+	if (own != recorded && !digest_equal(own, recorded)) {
+		note_difference(v, seq, recorded, leaf);
 	}
-	const struct digest *recorded =
-		v->has_recorded ? &v->recorded_tile[v->entries.size % TILE_HASHES] : &leaf;
-	if (!digest_equal(recorded, &leaf)) {
-		v->trees_differ = true;
-		if (entry != NULL) {
-			snprintf(where, sizeof where, "seq %" PRIu64, seq);
-			verify_say_digests(v, "the entry is not the one whose hash was recorded",
-					   where, recorded, &leaf);
-		}
+	if (v->is_forked) {
+		merkle_append(&v->entries, own, skip_tile, NULL);
 	}
-	merkle_append(&v->entries, &leaf, skip_tile, NULL);
 	merkle_append(&v->recorded, recorded, check_tile, v);
 	check_anchors(v);
+}
+
+void
+verify_root(const struct verify *v, struct digest *out)
+{
+	merkle_root(v->is_forked ? &v->entries : &v->recorded, out);
 }
 
 void
@@ -159,7 +176,7 @@ check_root(struct verify *v, const char *where, const struct checkpoint *checkpo
 	struct digest recorded;
 
 	v->checkpoints++;
-	merkle_root(&v->entries, &root);
+	verify_root(v, &root);
 	if (digest_equal(&root, &checkpoint->root)) {
 		v->signed_size =
 			checkpoint->size > v->signed_size ? checkpoint->size : v->signed_size;
@@ -228,9 +245,14 @@ verify_checkpoint(struct verify *v, const struct checkpoint *checkpoint)
 	char where[64];
 
 	snprintf(where, sizeof where, "checkpoint of size %" PRIu64, checkpoint->size);
-	if (checkpoint->size != v->entries.size) {
+	if (v->is_torn && checkpoint->size <= v->next_seq) {
+		v->roots_unreachable++;
+		v->last_unreachable = checkpoint->size;
+		return;
+	}
+	if (checkpoint->size != v->recorded.size) {
 		verify_say_numbers(v, "a checkpoint covers more entries than there are", where,
-				   checkpoint->size, v->entries.size);
+				   checkpoint->size, v->recorded.size);
 		return;
 	}
 	check_root(v, where, checkpoint);

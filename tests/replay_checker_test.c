@@ -18,9 +18,11 @@ struct log {
 	uint8_t fields[ENTRIES][ENTRY_MAX];
 };
 
+enum { SEEN_MAX = 8 };
+
 struct seen {
 	unsigned count;
-	struct finding first;
+	struct finding findings[SEEN_MAX];
 };
 
 static void
@@ -28,9 +30,10 @@ collect(void *context, const struct finding *finding)
 {
 	struct seen *seen = context;
 
-	if (seen->count++ == 0) {
-		seen->first = *finding;
+	if (seen->count < SEEN_MAX) {
+		seen->findings[seen->count] = *finding;
 	}
+	seen->count++;
 }
 
 static void
@@ -194,7 +197,7 @@ write_other_fields(struct log *log)
 static const struct {
 	const char *name;
 	void (*change)(struct log *log);
-	const char *what; /* of the first finding; NULL: none */
+	const char *what; /* of a finding; NULL: none */
 	const char *where;
 } rows[] = {
 	{ "a true log", leave_alone, NULL, NULL },
@@ -212,6 +215,18 @@ static const struct {
 	{ "another beginning", begin_otherwise, "does not begin with log_created", "seq 0" },
 	{ "fields of another type", write_other_fields, "not declared before it", "seq 5" },
 };
+
+static bool
+is_named(const struct seen *seen, const char *what, const char *where)
+{
+	for (unsigned i = 0; i < seen->count && i < SEEN_MAX; i++) {
+		if (strstr(seen->findings[i].what, what) != NULL &&
+		    strcmp(seen->findings[i].where, where) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
 
 static void
 rewritten_logs_are_found(void **state)
@@ -231,11 +246,10 @@ rewritten_logs_are_found(void **state)
 		verify_free(v);
 		test_free(v);
 		if (rows[i].what == NULL ? seen.count > 0
-					 : strstr(seen.first.what, rows[i].what) == NULL ||
-						   strcmp(seen.first.where, rows[i].where) != 0) {
+					 : !is_named(&seen, rows[i].what, rows[i].where)) {
 			print_message("NOT AS EXPECTED: %s: %u, %s | %s | %s | %s\n", rows[i].name,
-				      seen.count, seen.first.what, seen.first.where,
-				      seen.first.expected, seen.first.found);
+				      seen.count, seen.findings[0].what, seen.findings[0].where,
+				      seen.findings[0].expected, seen.findings[0].found);
 			failures++;
 		}
 	}
@@ -256,8 +270,9 @@ a_root_that_nobody_signed_is_found(void **state)
 	feed(&log, v);
 	verify_checkpoint(v, &forged);
 	assert_int_equal(seen.count, 1);
-	assert_string_equal(seen.first.what, "the root over the entries is not the signed one");
-	merkle_root(&v->entries, &forged.root);
+	assert_string_equal(seen.findings[0].what,
+			    "the root over the entries is not the signed one");
+	verify_root(v, &forged.root);
 	v->trees_differ = false;
 	verify_checkpoint(v, &forged);
 	assert_int_equal(seen.count, 1);
@@ -277,8 +292,8 @@ findings_are_escaped(void **state)
 	(void)state;
 	verify_make(v, collect, &seen);
 	verify_say(v, "what", "where", "\x1b[2J", "a\nb");
-	assert_string_equal(seen.first.expected, "\\x1b[2J");
-	assert_string_equal(seen.first.found, "a\\x0ab");
+	assert_string_equal(seen.findings[0].expected, "\\x1b[2J");
+	assert_string_equal(seen.findings[0].found, "a\\x0ab");
 	verify_free(v);
 	test_free(v);
 }

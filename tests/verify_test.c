@@ -113,11 +113,11 @@ static const struct {
 	{ "a bit of an entry in a full tile",
 	  "UPDATE event SET entry = CAST(substr(entry, 1, length(entry) - 1) || x'00' AS BLOB) "
 	  "WHERE seq = 100",
-	  "", "the entry is not the one whose hash was recorded", "seq 100", 2 },
+	  "", "the entry is not the one whose hash was recorded", "seq 100", 3 },
 	{ "two entries edited are two findings",
 	  "UPDATE event SET entry = CAST(substr(entry, 1, length(entry) - 1) || x'00' AS BLOB) "
 	  "WHERE seq IN (100, 300)",
-	  "", "the entry is not the one whose hash was recorded", "seq 300", 3 },
+	  "", "the entry is not the one whose hash was recorded", "seq 300", 5 },
 	{ "an entry in the tile that is not full",
 	  "UPDATE event SET entry = CAST(substr(entry, 1, length(entry) - 1) || x'00' AS BLOB) "
 	  "WHERE seq = 600",
@@ -167,7 +167,7 @@ static const struct {
 	  "a sealed row without an entry", "seq 1000", 1 },
 	{ "a tile's hash changed",
 	  "UPDATE tile SET hashes = CAST(zeroblob(32) || substr(hashes, 33) AS BLOB) WHERE id = 1",
-	  "", "the entry is not the one whose hash was recorded", "seq 256", 1 },
+	  "", "the entry is not the one whose hash was recorded", "seq 256", 3 },
 	{ "a tile deleted", "DELETE FROM tile WHERE id = 0", "",
 	  "a tile is missing before this one", "tile level 0 index 1", 1 },
 	{ "the last tile deleted", "DELETE FROM tile WHERE id = 1", "", "tiles are missing",

@@ -1,0 +1,518 @@
+#include "replay/verify_rows_io.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "replay/verify_pub_io.h"
+#include "store/read_scan_io.h"
+
+enum {
+	BLOCK_ROWS = 8 * TILE_HASHES,
+	CHUNK_NOTES_MAX = 512,
+	CHUNK_SAID_MAX = 4 * ENTRY_BYTES_MAX,
+	SLOTS = 2,
+};
+
+/* A finding about one row. */
+struct note {
+	uint32_t row; /* its place in the chunk */
+	struct finding finding;
+};
+
+/* What a helper hands over at once: a block, or the part of it that a chunk can hold. */
+struct chunk {
+	uint64_t first; /* the rows of this chunk have seqs from it on */
+	uint64_t end;   /* rows below it are in this chunk or in none */
+	bool is_last;   /* of this helper */
+	bool has_fault;
+	char fault[256];
+	uint32_t rows;
+	uint32_t notes;
+	uint32_t said_count;
+	struct verify_fact facts[BLOCK_ROWS];
+	struct note note[CHUNK_NOTES_MAX];
+	uint8_t said[CHUNK_SAID_MAX]; /* entries that say more, each behind its length */
+};
+
+struct helper {
+	pid_t process;
+	int line; /* a byte here for each chunk that is ready, one there for each that is free again
+		   */
+	struct chunk *chunks;
+	unsigned at; /* the chunk that is being read */
+	bool has_chunk;
+	bool is_over;
+	uint32_t row; /* the next one of that chunk */
+	uint32_t note;
+	uint32_t said;
+};
+
+struct verify_rows {
+	struct rows_options options;
+	unsigned jobs;
+	struct helper helpers[ROWS_JOBS_MAX];
+	struct helper *current; /* the one that has the next row; NULL: not known */
+	struct event event;
+};
+
+/* --- tokens --------------------------------------------------------------------------------------
+ */
+
+/* False if the other side is gone. */
+static bool
+pass_token(int line)
+{
+	const char token = 1;
+	ssize_t sent;
+
+	do {
+		sent = send(line, &token, 1, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	return sent == 1;
+}
+
+static bool
+take_token(int line)
+{
+	char token;
+	ssize_t got;
+
+	do {
+		got = recv(line, &token, 1, 0);
+	} while (got < 0 && errno == EINTR);
+	return got == 1;
+}
+
+/* --- in a helper ---------------------------------------------------------------------------------
+ */
+
+struct work {
+	const struct rows_options *options;
+	unsigned number;
+	unsigned jobs;
+	struct chunk *chunks;
+	int line;
+	unsigned at;
+	struct chunk *chunk; /* being filled */
+	struct log_reader *reader;
+	struct log_keys *keys;
+	struct verify_voice voice;
+	struct pub_bundle *bundle;
+	uint64_t next_seq; /* of the block */
+};
+
+static void
+begin_chunk(struct work *work, uint64_t first)
+{
+	if (!take_token(work->line)) {
+		_exit(0);
+	}
+	work->chunk = &work->chunks[work->at++ % SLOTS];
+	work->chunk->first = first;
+	work->chunk->rows = 0;
+	work->chunk->notes = 0;
+	work->chunk->said_count = 0;
+	work->chunk->is_last = false;
+	work->chunk->has_fault = false;
+}
+
+static void
+end_chunk(struct work *work, uint64_t end)
+{
+	work->chunk->end = end;
+	work->chunk = NULL;
+	if (!pass_token(work->line)) {
+		_exit(0);
+	}
+}
+
+static void
+keep_note(void *context, const struct finding *finding)
+{
+	struct work *work = context;
+	struct chunk *chunk = work->chunk;
+
+	/* visit_row leaves room for all that one row can bring. */
+	assert(chunk->notes < CHUNK_NOTES_MAX);
+	chunk->note[chunk->notes++] = (struct note){ chunk->rows, *finding };
+}
+
+static void
+keep_said(struct chunk *chunk, struct span entry)
+{
+	const uint32_t count = (uint32_t)entry.count;
+
+	memcpy(chunk->said + chunk->said_count, &count, sizeof count);
+	memcpy(chunk->said + chunk->said_count + sizeof count, entry.at, entry.count);
+	chunk->said_count += (uint32_t)sizeof count + count;
+}
+
+static bool
+has_room(const struct chunk *chunk)
+{
+	return chunk->rows < BLOCK_ROWS &&
+	       chunk->notes + VERIFY_LOOK_FINDINGS_MAX <= CHUNK_NOTES_MAX &&
+	       chunk->said_count + ENTRY_BYTES_MAX + sizeof(uint32_t) <= CHUNK_SAID_MAX;
+}
+
+static struct verify_opened
+open_parts(struct work *work, const struct log_row *row, const struct entry *entry)
+{
+	struct verify_opened opened = { .is_tried = work->keys != NULL };
+
+	if (opened.is_tried && entry->parts > 0) {
+		opened.has_bad_key =
+			!log_open_parts(work->keys, entry, row->salt, row->body, opened.plain);
+	}
+	return opened;
+}
+
+static bool
+visit_row(void *context, const struct log_row *row)
+{
+	struct work *work = context;
+	struct verify_opened opened = { 0 };
+	const struct verify_row given = { row->seq,
+					  row->recorded_us,
+					  row->stream,
+					  row->type,
+					  row->entry,
+					  { row->salt[0], row->salt[1] },
+					  { row->body[0], row->body[1] } };
+	struct entry entry;
+
+	if (!has_room(work->chunk)) {
+		return false;
+	}
+	const bool is_entry = entry_read(row->entry, &entry);
+	if (is_entry) {
+		opened = open_parts(work, row, &entry);
+	}
+	struct verify_fact *fact = &work->chunk->facts[work->chunk->rows];
+	verify_look(&work->voice, &given, is_entry ? &entry : NULL, &opened, fact);
+	pub_bundle_check(work->bundle, &work->voice, row->seq, row->entry);
+	if (fact->says_more) {
+		keep_said(work->chunk, row->entry);
+	}
+	work->chunk->rows++;
+	work->next_seq = row->seq + 1;
+	return true;
+}
+
+/* One chunk of the block, from next_seq on; true while the block has more. A part that cannot be
+ * read is left out, and said: what lies behind it is read all the same. */
+static bool
+read_chunk(struct work *work, uint64_t end)
+{
+	begin_chunk(work, work->next_seq);
+	if (!log_read_rows(work->reader, work->next_seq, end, visit_row, work)) {
+		work->chunk->has_fault = true;
+		snprintf(work->chunk->fault, sizeof work->chunk->fault, "%s",
+			 log_reader_fault(work->reader));
+		work->next_seq = end;
+	}
+	if (work->chunk->rows > 0 && !has_room(work->chunk) && work->next_seq < end) {
+		end_chunk(work, work->next_seq);
+		return true;
+	}
+	end_chunk(work, end);
+	return false;
+}
+
+/* The first own block at or after the one that holds that seq. */
+static uint64_t
+own_block(const struct work *work, uint64_t seq)
+{
+	const uint64_t block = seq / BLOCK_ROWS;
+	const uint64_t behind = block % work->jobs;
+
+	return block + (work->number + work->jobs - behind) % work->jobs;
+}
+
+/* A forged seq may lie any distance away: blocks without rows are not gone through one by one. */
+static uint64_t
+next_block(struct work *work, uint64_t block)
+{
+	uint64_t seq = 0;
+	bool found = false;
+
+	if (!log_next_row(work->reader, (block + 1) * BLOCK_ROWS, &seq, &found)) {
+		return block + work->jobs;
+	}
+	return found ? own_block(work, seq) : UINT64_MAX;
+}
+
+static void
+read_blocks(struct work *work)
+{
+	const uint64_t size = work->options->size;
+	uint64_t block = own_block(work, 0);
+
+	while (block < UINT64_MAX / BLOCK_ROWS && block * BLOCK_ROWS < size) {
+		const uint64_t left = size - block * BLOCK_ROWS;
+		const uint64_t end = block * BLOCK_ROWS + (left < BLOCK_ROWS ? left : BLOCK_ROWS);
+		uint64_t rows = 0;
+
+		work->next_seq = block * BLOCK_ROWS;
+		while (read_chunk(work, end)) {
+			rows++;
+		}
+		rows += work->chunks[(work->at - 1) % SLOTS].rows;
+		block = rows > 0 ? block + work->jobs : next_block(work, block);
+	}
+	begin_chunk(work, UINT64_MAX);
+	work->chunk->is_last = true;
+	end_chunk(work, UINT64_MAX);
+}
+
+static void
+open_log(struct work *work)
+{
+	char fault[512];
+
+	if (!log_reader_open(work->options->data_dir, &work->reader, fault, sizeof fault)) {
+		_exit(1);
+	}
+	if (work->options->has_keys &&
+	    !log_keys_open(work->reader, NULL, &work->keys, fault, sizeof fault)) {
+		_exit(1);
+	}
+}
+
+static void
+run_helper(struct work *work)
+{
+	const struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	work->voice = (struct verify_voice){ keep_note, work, 0 };
+	open_log(work);
+	work->bundle = pub_bundle_make(work->options->data_dir, work->options->published);
+	read_blocks(work);
+	pub_bundle_free(work->bundle);
+	log_keys_close(work->keys);
+	log_reader_close(work->reader);
+	_exit(0);
+}
+
+/* --- in the parent -------------------------------------------------------------------------------
+ */
+
+static void
+fail(const char *what)
+{
+	fprintf(stderr,
+		"ifreplay: cannot start a helper process (%s): free some memory, try again\n",
+		what);
+	exit(1);
+}
+
+static void
+start_helper(struct verify_rows *rows, unsigned number)
+{
+	struct helper *helper = &rows->helpers[number];
+	int line[2];
+
+	helper->chunks = mmap(NULL, SLOTS * sizeof *helper->chunks, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (helper->chunks == MAP_FAILED || socketpair(AF_UNIX, SOCK_STREAM, 0, line) != 0) {
+		fail("mmap or socketpair");
+	}
+	fflush(stdout);
+	fflush(stderr);
+	helper->process = fork();
+	if (helper->process < 0) {
+		fail("fork");
+	}
+	if (helper->process == 0) {
+		struct work work = { .options = &rows->options,
+				     .number = number,
+				     .jobs = rows->jobs,
+				     .chunks = helper->chunks,
+				     .line = line[1] };
+		/* The parent's ends, of this and of other lines, must not keep those open. */
+		for (unsigned i = 0; i < number; i++) {
+			close(rows->helpers[i].line);
+		}
+		close(line[0]);
+		run_helper(&work);
+	}
+	close(line[1]);
+	helper->line = line[0];
+	for (unsigned i = 0; i < SLOTS; i++) {
+		pass_token(helper->line);
+	}
+}
+
+static unsigned
+jobs_of(const struct rows_options *options)
+{
+	const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	const uint64_t blocks = options->size / BLOCK_ROWS + 1;
+	uint64_t jobs = options->jobs > 0 ? options->jobs : cores > 1 ? (uint64_t)cores : 1;
+
+	if (options->jobs == 0 && jobs > ROWS_JOBS_DEFAULT_MAX) {
+		jobs = ROWS_JOBS_DEFAULT_MAX;
+	}
+	jobs = jobs < ROWS_JOBS_MAX ? jobs : ROWS_JOBS_MAX;
+	return (unsigned)(jobs < blocks ? jobs : blocks);
+}
+
+struct verify_rows *
+rows_start(const struct rows_options *options)
+{
+	struct verify_rows *rows = calloc(1, sizeof *rows);
+
+	if (rows == NULL) {
+		fail("memory");
+	}
+	rows->options = *options;
+	rows->jobs = jobs_of(options);
+	for (unsigned i = 0; i < rows->jobs; i++) {
+		start_helper(rows, i);
+	}
+	return rows;
+}
+
+void
+rows_stop(struct verify_rows *rows)
+{
+	for (unsigned i = 0; i < rows->jobs; i++) {
+		struct helper *helper = &rows->helpers[i];
+
+		close(helper->line);
+		while (waitpid(helper->process, NULL, 0) < 0 && errno == EINTR) {
+		}
+		munmap(helper->chunks, SLOTS * sizeof *helper->chunks);
+	}
+	free(rows);
+}
+
+static struct chunk *
+chunk_of(const struct helper *helper)
+{
+	return &helper->chunks[helper->at % SLOTS];
+}
+
+static void
+say_fault(struct verify *v, const struct chunk *chunk)
+{
+	char where[96];
+
+	snprintf(where, sizeof where, "witness.db, seq %" PRIu64 " to %" PRIu64,
+		 chunk->rows > 0 ? chunk->facts[chunk->rows - 1].seq + 1 : chunk->first,
+		 chunk->end - 1);
+	verify_say(v, "the entries cannot all be read", where, "readable rows to the end",
+		   chunk->fault);
+}
+
+/* The helper's next chunk, if it has none at hand. */
+static void
+fetch_chunk(struct helper *helper, struct verify *v)
+{
+	if (helper->has_chunk || helper->is_over) {
+		return;
+	}
+	if (!take_token(helper->line)) {
+		verify_say(v, "the entries cannot all be read", "witness.db",
+			   "a file that SQLite reads to the end",
+			   "one that brings it down: take a copy that is whole");
+		helper->is_over = true;
+		return;
+	}
+	helper->has_chunk = true;
+	helper->row = 0;
+	helper->note = 0;
+	helper->said = 0;
+	helper->is_over = chunk_of(helper)->is_last;
+}
+
+static void
+drop_chunk(struct helper *helper, struct verify *v)
+{
+	if (chunk_of(helper)->has_fault) {
+		say_fault(v, chunk_of(helper));
+	}
+	helper->at++;
+	helper->has_chunk = false;
+	pass_token(helper->line); /* in vain if it has ended: fetch_chunk will tell */
+}
+
+/* The helper whose chunk begins first. */
+static struct helper *
+first_helper(struct verify_rows *rows, struct verify *v)
+{
+	struct helper *first = NULL;
+
+	for (unsigned i = 0; i < rows->jobs; i++) {
+		struct helper *helper = &rows->helpers[i];
+
+		fetch_chunk(helper, v);
+		if (helper->has_chunk && !helper->is_over &&
+		    (first == NULL || chunk_of(helper)->first < chunk_of(first)->first)) {
+			first = helper;
+		}
+	}
+	return first;
+}
+
+const struct verify_fact *
+rows_peek(struct verify_rows *rows, struct verify *v)
+{
+	for (;;) {
+		if (rows->current == NULL) {
+			rows->current = first_helper(rows, v);
+		}
+		struct helper *helper = rows->current;
+		if (helper == NULL) {
+			return NULL;
+		}
+		const struct chunk *chunk = chunk_of(helper);
+		if (helper->row < chunk->rows) {
+			return &chunk->facts[helper->row];
+		}
+		drop_chunk(helper, v);
+		rows->current = NULL;
+	}
+}
+
+/* The entry that stands next among those that say more. */
+static const struct event *
+next_said(struct verify_rows *rows, struct helper *helper)
+{
+	const struct chunk *chunk = chunk_of(helper);
+	struct entry entry;
+	uint32_t count = 0;
+
+	memcpy(&count, chunk->said + helper->said, sizeof count);
+	const struct span bytes = { chunk->said + helper->said + sizeof count, count };
+	helper->said += (uint32_t)sizeof count + count;
+	const bool is_known = entry_read(bytes, &entry) &&
+			      entry_to_event(&entry, NULL, &rows->event) == ENTRY_KNOWN;
+	return is_known ? &rows->event : NULL;
+}
+
+void
+rows_take(struct verify_rows *rows, struct verify *v)
+{
+	struct helper *helper = rows->current;
+	assert(helper != NULL);
+	const struct chunk *chunk = chunk_of(helper);
+	const struct verify_fact *fact = &chunk->facts[helper->row];
+
+	while (helper->note < chunk->notes && chunk->note[helper->note].row == helper->row) {
+		v->voice.findings++;
+		v->voice.report(v->voice.context, &chunk->note[helper->note++].finding);
+	}
+	verify_join(v, fact, fact->says_more ? next_said(rows, helper) : NULL);
+	helper->row++;
+}

@@ -1,0 +1,174 @@
+#include "store/read_scan_io.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/reader_state_io.h"
+
+enum { SQL_MAX = 1024 };
+
+static bool
+sql_fails(struct log_reader *reader, sqlite3 *db)
+{
+	return reader_fails(reader, sqlite3_errmsg(db));
+}
+
+typedef bool see_row(void *context, sqlite3_stmt *row);
+
+/* Runs a SELECT to its end, or until `see` has had enough. */
+static bool
+walk(struct log_reader *reader, sqlite3 *db, sqlite3_stmt *statement, see_row *see, void *context)
+{
+	int code = SQLITE_ERROR;
+	bool more = true;
+
+	while (statement != NULL && more && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+		more = see(context, statement);
+	}
+	const bool ok = code == SQLITE_ROW || code == SQLITE_DONE;
+	if (!ok) {
+		sql_fails(reader, db);
+	}
+	sqlite3_finalize(statement);
+	return ok;
+}
+
+/* --- events by type ------------------------------------------------------------------------------
+ */
+
+struct picking {
+	struct log_reader *reader;
+	log_event_visitor *visit;
+	void *context;
+};
+
+static bool
+see_event(void *context, sqlite3_stmt *row)
+{
+	const struct picking *picking = context;
+	struct event *event = &picking->reader->event;
+	struct entry entry;
+
+	if (!entry_read(db_span(row, 2), &entry) || entry.type != db_u64(row, 1) ||
+	    entry.seq != db_u64(row, 0) || entry_to_event(&entry, NULL, event) != ENTRY_KNOWN) {
+		return true;
+	}
+	return picking->visit(picking->context, event, &entry);
+}
+
+bool
+log_read_types(struct log_reader *reader, const uint64_t *types, size_t count, uint64_t from_seq,
+	       log_event_visitor *visit, void *context)
+{
+	struct picking picking = { reader, visit, context };
+	char sql[SQL_MAX] = "SELECT seq, type, entry FROM event WHERE seq >= ? AND type IN (";
+	size_t at = strlen(sql);
+
+	for (size_t i = 0; i < count && at + 32 < sizeof sql; i++) {
+		at += (size_t)snprintf(sql + at, sizeof sql - at, "%s%" PRIu64, i == 0 ? "" : ",",
+				       types[i]);
+	}
+	snprintf(sql + at, sizeof sql - at, ") ORDER BY seq");
+	sqlite3_stmt *statement = db_prepare(reader->db, sql);
+	if (statement != NULL) {
+		db_bind_u64(statement, 1, from_seq);
+	}
+	return walk(reader, reader->db, statement, see_event, &picking);
+}
+
+/* --- the rest ------------------------------------------------------------------------------------
+ */
+
+struct next_row {
+	uint64_t seq;
+	bool found;
+};
+
+static bool
+see_seq(void *context, sqlite3_stmt *row)
+{
+	*(struct next_row *)context = (struct next_row){ db_u64(row, 0), true };
+	return false;
+}
+
+bool
+log_next_row(struct log_reader *reader, uint64_t from_seq, uint64_t *seq, bool *found)
+{
+	struct next_row next = { 0, false };
+	sqlite3_stmt *statement =
+		db_prepare(reader->db, "SELECT seq FROM event WHERE seq >= ? ORDER BY seq LIMIT 1");
+
+	if (statement != NULL) {
+		db_bind_u64(statement, 1, from_seq);
+	}
+	const bool ok = walk(reader, reader->db, statement, see_seq, &next);
+	*seq = next.seq;
+	*found = ok && next.found;
+	return ok;
+}
+
+struct seeing {
+	void *context;
+	log_type_visitor *type;
+	log_key_visitor *key;
+};
+
+static bool
+see_type(void *context, sqlite3_stmt *row)
+{
+	const struct seeing *seeing = context;
+
+	return seeing->type(seeing->context, db_u64(row, 0), db_u64(row, 1), db_u64(row, 2));
+}
+
+bool
+log_read_declared_types(struct log_reader *reader, log_type_visitor *visit, void *context)
+{
+	struct seeing seeing = { .context = context, .type = visit };
+
+	return walk(reader, reader->db,
+		    db_prepare(reader->db, "SELECT number, version, seq FROM declared_type"
+					   " ORDER BY number, version"),
+		    see_type, &seeing);
+}
+
+static bool
+see_key(void *context, sqlite3_stmt *row)
+{
+	const struct seeing *seeing = context;
+	const struct span subject = db_span(row, 0);
+	const struct span key = db_span(row, 1);
+	struct id ids[2] = { { { 0 } }, { { 0 } } };
+
+	if (subject.count == sizeof ids[0]) {
+		memcpy(&ids[0], subject.at, sizeof ids[0]);
+	}
+	if (key.count == sizeof ids[1]) {
+		memcpy(&ids[1], key.at, sizeof ids[1]);
+	}
+	return seeing->key(seeing->context, &ids[0], &ids[1], db_u64(row, 2), db_u64(row, 3));
+}
+
+bool
+log_read_keys(struct log_reader *reader, log_key_visitor *visit, void *context, bool *found)
+{
+	struct seeing seeing = { .context = context, .key = visit };
+	char path[FILE_PATH_MAX];
+	char fault[READER_FAULT_MAX];
+	sqlite3 *db = NULL;
+
+	path_join(path, reader->directory, "keys.db");
+	*found = file_exists(path);
+	if (!*found) {
+		return true;
+	}
+	if (!db_open(path, DB_READ, &keys_kind, &db, fault, sizeof fault)) {
+		return reader_fails(reader, fault);
+	}
+	const bool ok = walk(reader, db,
+			     db_prepare(db, "SELECT subject, id, month, created_seq FROM data_key"),
+			     see_key, &seeing);
+	db_close(db);
+	return ok;
+}

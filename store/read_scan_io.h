@@ -1,0 +1,29 @@
+/* More of what lies in a data directory, for those who check it: events picked by their types,
+ * declared types, and the key store's own list. As in store/read_io.h nothing of it is believed,
+ * and what fails leaves its reason in log_reader_fault.
+ */
+#ifndef IFSWARM_STORE_READ_SCAN_IO_H
+#define IFSWARM_STORE_READ_SCAN_IO_H
+
+#include "store/read_io.h"
+
+/* Walks the events whose `type` column is one of `types`, from that seq on, in order. Entries that
+ * cannot be read, or are not of the type that their column says, are passed over: whoever reads
+ * them all names them. */
+bool log_read_types(struct log_reader *reader, const uint64_t *types, size_t count,
+		    uint64_t from_seq, log_event_visitor *visit, void *context);
+
+/* The lowest seq from that one on that has a row; *found false if there is none. */
+bool log_next_row(struct log_reader *reader, uint64_t from_seq, uint64_t *seq, bool *found);
+
+/* The declared_type table: a projection of the type_declared events. */
+typedef bool log_type_visitor(void *context, uint64_t number, uint64_t version, uint64_t seq);
+bool log_read_declared_types(struct log_reader *reader, log_type_visitor *visit, void *context);
+
+/* The keys that keys.db beside the log holds, without opening them: no wrap key is needed. *found
+ * false if there is no keys.db. */
+typedef bool log_key_visitor(void *context, const struct id *subject, const struct id *key,
+			     uint64_t month, uint64_t created_seq);
+bool log_read_keys(struct log_reader *reader, log_key_visitor *visit, void *context, bool *found);
+
+#endif
