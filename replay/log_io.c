@@ -1,146 +1,134 @@
-/* log, show and follow: entries, told one by one. */
-#include <errno.h>
+/* log and show: entries, told one by one. */
 #include <stdio.h>
-#include <time.h>
 
 #include "replay/commands_io.h"
-#include "replay/filter.h"
 #include "replay/print_io.h"
+#include "replay/rows_io.h"
+#include "replay/tell_io.h"
+#include "replay/walk_io.h"
 
-enum { FOLLOW_POLL_NS = 20 * 1000 * 1000 };
-
-struct walk {
-	const struct options *options;
-	struct source *source;
-	struct filter filter;
+struct list {
+	struct walk walk;
+	struct page page;
 	bool is_counting; /* the first of two passes: nothing is printed */
 	uint64_t admitted;
 	uint64_t skip; /* of those that are admitted, before the last --limit */
 };
 
-static void
-tell(struct walk *walk, const struct event *event, const struct entry *entry)
-{
-	const struct telling telling = source_telling(walk->source, event, entry);
-	struct paper paper;
-
-	if (walk->options->json) {
-		print_json(telling_json(&telling, (struct span){ 0 }));
-		return;
-	}
-	paper_clear(&paper);
-	telling_line(&paper, &telling);
-	print_paper(&paper);
-}
-
 static bool
 visit(void *context, const struct event *event, const struct entry *entry)
 {
-	struct walk *walk = context;
+	struct list *list = context;
 
-	if (event != NULL) {
-		names_learn(&walk->source->names, event);
-	}
-	if (filter_is_past(&walk->filter, entry)) {
-		return false;
-	}
-	if (!filter_admits(&walk->filter, entry, event)) {
+	if (++list->admitted <= list->skip || list->is_counting) {
 		return true;
 	}
-	if (++walk->admitted > walk->skip && !walk->is_counting) {
-		tell(walk, event, entry);
-	}
-	return ferror(stdout) == 0;
-}
-
-/* One pass from `from` to `size`, with a filter that knows nothing yet. */
-static bool
-pass(struct walk *walk, uint64_t from, uint64_t size)
-{
-	const bool is_one_stream = walk->options->stream != 0 && walk->options->agent == NULL &&
-				   walk->options->room == NULL;
-
-	walk->admitted = 0;
-	filter_make(&walk->filter, walk->options);
-	const bool is_read = log_read_events(
-		walk->source->reader, walk->source->keys, from, size,
-		is_one_stream ? LOG_STREAM(walk->options->stream) : LOG_STREAMS_ALL, visit, walk);
-	filter_free(&walk->filter);
-	return is_read;
-}
-
-static bool
-is_plain(const struct options *options)
-{
-	return options->agent == NULL && options->room == NULL && options->type == NULL &&
-	       options->stream == 0 && !options->to.is_set;
-}
-
-/* Where reading must begin: at --from, unless handles are to be learnt from the start. */
-static bool
-begin_at(struct walk *walk, uint64_t size, uint64_t *from)
-{
-	const struct options *o = walk->options;
-
-	*from = 0;
-	if (o->agent != NULL || o->room != NULL) {
+	switch (page_turn(&list->page, entry->seq)) {
+	case PAGE_BEFORE:
 		return true;
-	}
-	if (o->from.is_set && !source_seek(walk->source, &o->from, size, from)) {
+	case PAGE_IS_FULL:
 		return false;
+	case PAGE_SHOWS:
+		break;
 	}
-	if (o->limit > 0 && is_plain(o) && size > o->limit && *from < size - o->limit) {
-		*from = size - o->limit;
-	}
-	source_names_from(walk->source, *from);
+	const struct telling telling = source_telling(list->walk.source, event, entry);
+	print_telling(list->walk.options, &telling);
 	return true;
 }
 
-static void
-print_table_head(const struct options *options)
+/* Nothing but the place decides: the last N are the last N of the log. */
+static bool
+is_plain(const struct options *o)
 {
-	struct paper paper;
-
-	if (!options->json) {
-		paper_clear(&paper);
-		telling_head(&paper);
-		print_head(&paper);
-	}
+	return o->agent == NULL && o->peer == NULL && o->room == NULL && o->type == NULL &&
+	       o->stream == 0 && o->outcome.kind == OUTCOME_ANY && id_is_none(&o->allocation) &&
+	       id_is_none(&o->trace) && !o->to.is_set;
 }
 
 /* Which are the last N is known only at the end: the log is read twice rather than kept in memory.
  */
 static bool
-count_for_limit(struct walk *walk, uint64_t from, uint64_t size)
+count_for_limit(struct list *list, struct options *plain)
 {
-	if (walk->options->limit == 0 || is_plain(walk->options)) {
+	const struct options *o = list->walk.options;
+	uint64_t size = 0;
+
+	if (list->page.is_forward || o->limit == 0) {
 		return true;
 	}
-	walk->is_counting = true;
-	const bool is_read = pass(walk, from, size);
-	walk->is_counting = false;
-	walk->skip =
-		walk->admitted > walk->options->limit ? walk->admitted - walk->options->limit : 0;
+	if (is_plain(o)) {
+		if (!log_reader_size(list->walk.source->reader, &size)) {
+			return false;
+		}
+		if (!o->from.is_set && size > o->limit) {
+			plain->from = (struct moment){ .is_set = true, .value = size - o->limit };
+			return true;
+		}
+	}
+	list->is_counting = true;
+	const bool is_read = walk_log(&list->walk, visit, list);
+	list->is_counting = false;
+	list->skip = list->admitted > o->limit ? list->admitted - o->limit : 0;
+	list->admitted = 0;
 	return is_read;
+}
+
+static int
+print_list(const struct options *options, struct source *source)
+{
+	struct options plain = *options; /* with a --from of its own, if that is all it takes */
+	struct list list = { .walk = { .options = &plain, .source = source },
+			     .page = page_of(options) };
+
+	if (!count_for_limit(&list, &plain)) {
+		return source_failed(source);
+	}
+	print_telling_head(options);
+	if (!walk_log(&list.walk, visit, &list)) {
+		print_flush();
+		return source_failed(source);
+	}
+	page_print_more(options, &list.page);
+	return print_flush() ? 0 : 1;
 }
 
 int
 log_command(const struct options *options, struct source *source)
 {
-	struct walk walk = { .options = options, .source = source };
-	uint64_t size = 0;
-	uint64_t from = 0;
+	return print_list(options, source);
+}
 
-	if (!log_reader_size(source->reader, &size) || !begin_at(&walk, size, &from) ||
-	    !count_for_limit(&walk, from, size)) {
+/* --- trace --- */
+
+static bool
+search_trace(void *context, const struct event *event, const struct entry *entry)
+{
+	struct id *trace = context;
+
+	(void)event;
+	*trace = entry->trace_id;
+	return id_is_none(trace);
+}
+
+/* A command or an allocation belongs to a call: then the whole call is told, from its registration
+ * on. What belongs to none is told by itself. */
+int
+trace_command(const struct options *options, struct source *source)
+{
+	struct options call = *options;
+	const struct options any = { .ask = options->ask,
+				     .trace = options->trace,
+				     .no_index = options->no_index };
+	struct walk walk = { .options = &any, .source = source };
+	struct id trace = { { 0 } };
+
+	if (!walk_log(&walk, search_trace, &trace)) {
 		return source_failed(source);
 	}
-	print_table_head(options);
-	if (!pass(&walk, from, size)) {
-		print_flush();
-		return source_failed(source);
+	if (!id_is_none(&trace)) {
+		call.trace = trace;
 	}
-	return print_flush() ? 0 : 1;
+	return print_list(&call, source);
 }
 
 /* --- show --- */
@@ -213,64 +201,4 @@ show_command(const struct options *options, struct source *source)
 		return 1;
 	}
 	return show_row(options, source, &row);
-}
-
-/* --- follow --- */
-
-/* With --agent or --room, what lies before is read for its handles and not shown. */
-static bool
-learn_past(struct walk *walk, uint64_t until)
-{
-	if (!filter_must_learn(&walk->filter)) {
-		return true;
-	}
-	walk->is_counting = true;
-	const bool is_read = log_read_events(walk->source->reader, walk->source->keys, 0, until,
-					     LOG_STREAMS_ALL, visit, walk);
-	walk->is_counting = false;
-	return is_read;
-}
-
-static bool
-follow_on(struct walk *walk, uint64_t *next)
-{
-	uint64_t size = 0;
-
-	if (!log_reader_size(walk->source->reader, &size)) {
-		return false;
-	}
-	if (size <= *next) {
-		return true;
-	}
-	if (!log_read_events(walk->source->reader, walk->source->keys, *next, size, LOG_STREAMS_ALL,
-			     visit, walk)) {
-		return false;
-	}
-	*next = size;
-	return true;
-}
-
-int
-follow_command(const struct options *options, struct source *source)
-{
-	struct walk walk = { .options = options, .source = source };
-	const struct timespec pause = { .tv_nsec = FOLLOW_POLL_NS };
-	uint64_t next = 0;
-	bool is_read = log_reader_size(source->reader, &next);
-
-	if (is_read && options->from.is_set) {
-		is_read = source_seek(source, &options->from, next, &next);
-	}
-	filter_make(&walk.filter, options);
-	source_names_from(source, next);
-	is_read = is_read && learn_past(&walk, next);
-	print_table_head(options);
-	while (is_read && print_flush()) {
-		is_read = follow_on(&walk, &next);
-		if (print_flush()) {
-			nanosleep(&pause, NULL);
-		}
-	}
-	filter_free(&walk.filter);
-	return is_read ? 1 : source_failed(source);
 }

@@ -9,6 +9,10 @@
 /* Which commands know an option. */
 #define FOR(ask) (UINT64_C(1) << ASK_##ask)
 #define FOR_ALL  UINT64_MAX
+/* Those that tell events one by one, and those that add them up. */
+#define FOR_EVENTS  (FOR(LOG) | FOR(FOLLOW) | FOR(TRACE))
+#define FOR_REPORTS (FOR(ROOM) | FOR(SESSION) | FOR(PEERS) | FOR(REFUSALS) | FOR(STATS))
+#define FOR_FILTERS (FOR_EVENTS | FOR_REPORTS)
 _Static_assert((int)ASK_COUNT <= 64, "a command for each bit");
 
 /* How a word becomes a value, and what to say of one that does not. */
@@ -21,6 +25,8 @@ enum take {
 	TAKE_SEQ,
 	TAKE_TYPE,
 	TAKE_STREAM,
+	TAKE_OUTCOME,
+	TAKE_ID,
 	TAKE_NUMBER
 };
 
@@ -33,6 +39,8 @@ static const char *const take_advice[] = {
 	[TAKE_SEQ] = "give the number of an entry",
 	[TAKE_TYPE] = "'ifreplay log --type type_declared' lists the types",
 	[TAKE_STREAM] = "one of session, allocation, witness, operator, claimed",
+	[TAKE_OUTCOME] = "accepted, refused, or a verdict such as REFUSED_QUOTA",
+	[TAKE_ID] = "give 32 hex digits",
 	[TAKE_NUMBER] = "give the number of an entry",
 };
 
@@ -53,7 +61,7 @@ static const struct option_row {
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-enum operand { OPERAND_NONE, OPERAND_SEQ, OPERAND_AGENT, OPERAND_COPY };
+enum operand { OPERAND_NONE, OPERAND_SEQ, OPERAND_AGENT, OPERAND_PEER, OPERAND_ROOM, OPERAND_TRACE, OPERAND_COPY };
 
 static const struct operand_row {
 	const char *name;
@@ -63,6 +71,9 @@ static const struct operand_row {
 	[OPERAND_NONE] = { "nothing", TAKE_FLAG, 0 },
 	[OPERAND_SEQ] = { "a seq", TAKE_NUMBER, offsetof(struct options, seq) },
 	[OPERAND_AGENT] = { "a name", TAKE_NAME, offsetof(struct options, agent) },
+	[OPERAND_PEER] = { "a second name", TAKE_NAME, offsetof(struct options, peer) },
+	[OPERAND_ROOM] = { "a room", TAKE_NAME, offsetof(struct options, room) },
+	[OPERAND_TRACE] = { "an id", TAKE_ID, offsetof(struct options, trace) },
 	[OPERAND_COPY] = { "a directory", TAKE_TEXT, offsetof(struct options, copy) },
 };
 
@@ -180,6 +191,27 @@ take_stream(const char *value, uint64_t *out)
 	return false;
 }
 
+/* Dashes, as UUIDs are written, are passed over. */
+static bool
+take_id(const char *value, struct id *out)
+{
+	char digits[2 * sizeof out->bytes + 1];
+	size_t count = 0;
+
+	for (; *value != '\0'; value++) {
+		if (*value == '-') {
+			continue;
+		}
+		if (count == sizeof digits - 1) {
+			return false;
+		}
+		digits[count++] = *value;
+	}
+	digits[count] = '\0';
+	return words_is_handle(digits) && hex_read(out->bytes, digits, sizeof out->bytes) &&
+	       !id_is_none(out);
+}
+
 static bool
 take_word(struct options *out, enum take take, size_t field, const char *word)
 {
@@ -213,6 +245,10 @@ take_word(struct options *out, enum take take, size_t field, const char *word)
 		return *(const struct event_description **)at != NULL;
 	case TAKE_STREAM:
 		return take_stream(word, at);
+	case TAKE_OUTCOME:
+		return outcome_parse(word, at);
+	case TAKE_ID:
+		return take_id(word, at);
 	}
 	return false;
 }

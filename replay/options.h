@@ -8,6 +8,7 @@
 
 #include "protocol/event.h"
 #include "replay/moment.h"
+#include "replay/outcome.h"
 
 enum ask {
 	ASK_NONE,
@@ -26,6 +27,8 @@ enum ask {
 #define OPTION_FIELD_SEQ    struct moment
 #define OPTION_FIELD_TYPE   const struct event_description *
 #define OPTION_FIELD_STREAM uint64_t
+#define OPTION_FIELD_OUTCOME struct outcome
+#define OPTION_FIELD_ID      struct id
 
 /* Strings are borrowed from the command line; what was not given is NULL, 0, false or not set. */
 struct options {

@@ -208,6 +208,32 @@ telling_head(struct paper *out)
 	paper_add(out, "WHAT\n");
 }
 
+/* Field by field, from that column on. */
+static void
+add_what(struct paper *out, const struct telling *t, size_t column)
+{
+	if (t->event == NULL) {
+		return;
+	}
+	const struct record_shape shape = event_describe(t->event->type)->shape;
+	for (size_t i = 0; i < shape.count; i++) {
+		const struct field *field = &shape.fields[i];
+		if (is_empty(t, field) || is_said_by_handle(t, &shape, field)) {
+			continue;
+		}
+		paper_to_column(out, column);
+		paper_add(out, "%s=", field->name);
+		add_value(out, t, field, false);
+		column = 0;
+	}
+}
+
+void
+telling_what(struct paper *out, const struct telling *t)
+{
+	add_what(out, t, 0);
+}
+
 void
 telling_line(struct paper *out, const struct telling *t)
 {
@@ -219,21 +245,7 @@ telling_line(struct paper *out, const struct telling *t)
 	paper_add(out, "%s", moment_print(memory, sizeof memory, t->entry->recorded_us));
 	paper_to_column(out, COLUMN_TYPE);
 	paper_add(out, "%s", type_name(t, type, sizeof type));
-	if (t->event != NULL) {
-		const struct record_shape shape = event_describe(t->event->type)->shape;
-		size_t column = COLUMN_WHAT;
-
-		for (size_t i = 0; i < shape.count; i++) {
-			const struct field *field = &shape.fields[i];
-			if (is_empty(t, field) || is_said_by_handle(t, &shape, field)) {
-				continue;
-			}
-			paper_to_column(out, column);
-			paper_add(out, "%s=", field->name);
-			add_value(out, t, field, false);
-			column = 0;
-		}
-	}
+	add_what(out, t, COLUMN_WHAT);
 	paper_add(out, "\n");
 }
 

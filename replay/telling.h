@@ -33,6 +33,8 @@ struct telling {
 /* The table's head, and one line of it: both end in a newline. */
 void telling_head(struct paper *out);
 void telling_line(struct paper *out, const struct telling *telling);
+/* The last column of that line: "agent=alice room=lobby"; without a newline. */
+void telling_what(struct paper *out, const struct telling *telling);
 
 /* Everything, for one entry, in lines. */
 void telling_page(struct paper *out, const struct telling *telling, struct span entry_bytes);

@@ -26,6 +26,9 @@ struct timeline_met {
 	uint32_t rooms; /* shared at the moment */
 	uint64_t since_us;
 	uint64_t together_us;
+	uint64_t meetings;
+	uint64_t first_us;  /* when they met first; meaningless without meetings */
+	uint64_t parted_us; /* last; 0: never */
 	uint64_t offers_sent, offers_received;
 	uint64_t answers_sent, answers_received;
 	uint64_t candidates_sent, candidates_received;

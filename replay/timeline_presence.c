@@ -44,9 +44,11 @@ meet(struct timeline *t, const struct id *agent)
 {
 	struct timeline_met *met = timeline_met_of(t, agent);
 
-	if (met != NULL && met->rooms++ == 0) {
-		met->since_us = t->last_us;
+	if (met == NULL || met->rooms++ > 0) {
+		return;
 	}
+	met->since_us = t->last_us;
+	met->first_us = met->meetings++ == 0 ? t->last_us : met->first_us;
 }
 
 static void
@@ -59,6 +61,7 @@ part(struct timeline *t, const struct id *agent)
 	}
 	if (met->rooms == 1) {
 		met->together_us = timeline_together_us(t, met);
+		met->parted_us = t->last_us;
 	}
 	met->rooms--;
 }
