@@ -152,7 +152,9 @@ start_relay(size_t r)
 	config->usage_interval_s = 5;
 	config->unauthenticated_rate = 0;
 	config->limits = *limits();
-	config->seed[0] = (uint8_t)(1 + draw(200));
+	for (size_t i = 0; i < 8; i++) {
+		config->seed[i] = (uint8_t)draw(256); /* one incarnation's ids are never another's */
+	}
 	assert_null(credentials_init(&config->credentials, "ifswarm", &NONCE_KEY, 600));
 	assert_null(credentials_add_secret(&config->credentials, SECRET));
 	peer_policy_init(&config->policy, 49152, 65535);
