@@ -72,6 +72,18 @@ db_checkpoint_wal(sqlite3 *db)
 	return (code & 0xFF) == SQLITE_BUSY ? DB_OK : db_result_of(code);
 }
 
+enum db_result
+db_empty_wal(sqlite3 *db, bool *empty)
+{
+	sqlite3_busy_timeout(db, 0);
+	const int code =
+		sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
+	*empty = code == SQLITE_OK;
+	return (code & 0xFF) == SQLITE_BUSY ? DB_OK : db_result_of(code);
+}
+
 sqlite3_stmt *
 db_prepare(sqlite3 *db, const char *sql)
 {

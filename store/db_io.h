@@ -39,6 +39,9 @@ enum db_result db_step_once(sqlite3_stmt *statement);
 
 /* Moves the WAL into the database as far as it can without waiting for anybody. */
 enum db_result db_checkpoint_wal(sqlite3 *db);
+/* All of it, and the WAL file itself cut to nothing, so that no page of before is left in it.
+ * *empty false: a reader still needs it; try again later. Waits for nobody. */
+enum db_result db_empty_wal(sqlite3 *db, bool *empty);
 
 /* A statement kept for the life of the connection; asserts that it is SQL the schema knows. */
 sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql);

@@ -70,6 +70,10 @@ void erase_learn(struct erase_plan *plan, const struct event *event, const struc
 void erase_collect(struct erase_plan *plan, const struct event *event, const struct entry *entry);
 void erase_collect_again(struct erase_plan *plan);
 
+/* What a log has listed before, when an erasure goes on after a crash. */
+void erase_plan_add_subject(struct erase_plan *plan, const struct id *subject);
+void erase_plan_add_part(struct erase_plan *plan, const struct erase_part *part);
+
 bool erase_plan_has(const struct erase_plan *plan, const struct id *subject);
 /* The first hold that stands at that time, or NULL. */
 const struct erase_hold *erase_plan_hold(const struct erase_plan *plan, uint64_t now_us);

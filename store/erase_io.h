@@ -1,6 +1,6 @@
 /* Erasure: one agent goes out of the evidence, and the proofs stay (EVIDENCE section 2).
  *
- *   erase_begin, erase_step ... while ERASE_WORKS, erase_end
+ *   erase_begin, erase_step ... while ERASE_WORKS or ERASE_WAITS, erase_end
  *
  * A step takes some milliseconds, never lies within a transaction of the caller, and leaves the log
  * whole: so the witness serves between steps. In order: the log is read (erase.h); erase_requested is
@@ -30,9 +30,10 @@ struct erase_order {
 
 enum erase_state {
 	ERASE_WORKS,
+	ERASE_WAITS, /* the disk is full, or a reader still holds an old page: step again later */
 	ERASE_DONE,
 	ERASE_HELD,   /* a hold stands in the way; nothing was erased */
-	ERASE_FAILED, /* erase_fault says why */
+	ERASE_FAILED, /* erase_fault says why; what was listed is carried through at the next start */
 };
 
 struct erase_report {
@@ -60,5 +61,8 @@ void erase_end(struct erasing *erasing);
 /* The same reading alone, for --dry-run and for holds: fills a plan that erase_plan_make made. False:
  * see log_reader_fault. */
 bool erase_survey(struct log_reader *reader, struct log_keys *keys, struct erase_plan *plan);
+
+/* At the start: what DATA/erasing says was under way is carried through. False with `fault`. */
+bool erase_resume(struct evidence *evidence, uint64_t now_us, char *fault, size_t fault_size);
 
 #endif

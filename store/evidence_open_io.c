@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "store/erase_io.h"
 #include "store/evidence_state_io.h"
 #include "store/head_io.h"
 #include "store/pub_io.h"
@@ -326,6 +327,11 @@ begin_run(struct opening *o)
 	}
 	e->is_suspended = ballast_make(e->ballast) == FILE_FULL;
 	enum evidence_result result = start(e, o->options->now_us);
+	/* Before anything is decrypted. */
+	if (result == EVIDENCE_OK &&
+	    !erase_resume(e, o->options->now_us, o->fault, o->fault_size)) {
+		return false;
+	}
 	if (result == EVIDENCE_OK) {
 		result = evidence_publish(e);
 	}

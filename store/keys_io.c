@@ -214,17 +214,24 @@ keys_find(struct keys *keys, struct lookup *log, const struct id *subject, uint6
 	return found;
 }
 
+static enum db_result
+begin(struct keys *keys)
+{
+	const enum db_result begun =
+		keys->in_transaction ? DB_OK : db_run(keys->db, "BEGIN IMMEDIATE");
+
+	keys->in_transaction |= begun == DB_OK;
+	return begun;
+}
+
 enum db_result
 keys_put(struct keys *keys, const struct data_key *key)
 {
 	uint8_t wrapped[SEAL_WRAPPED_BYTES];
+	const enum db_result begun = begin(keys);
 
-	if (!keys->in_transaction) {
-		const enum db_result begun = db_run(keys->db, "BEGIN IMMEDIATE");
-		if (begun != DB_OK) {
-			return begun;
-		}
-		keys->in_transaction = true;
+	if (begun != DB_OK) {
+		return begun;
 	}
 	seal_wrap(&keys->wrap, &key->key, wrapped);
 	db_bind_span(keys->put, 1, (struct span){ key->subject.bytes, sizeof key->subject.bytes });
@@ -237,6 +244,108 @@ keys_put(struct keys *keys, const struct data_key *key)
 		put_cached(keys, key);
 	}
 	return result;
+}
+
+/* --- destroying --------------------------------------------------------------------------------
+ */
+
+static uint64_t
+count_keys(struct keys *keys, const char *sql, const struct id *subject, uint64_t month)
+{
+	sqlite3_stmt *statement = db_prepare(keys->db, sql);
+	uint64_t count = 0;
+
+	if (statement == NULL) {
+		return 0;
+	}
+	if (subject != NULL) {
+		db_bind_span(statement, 1, (struct span){ subject->bytes, sizeof subject->bytes });
+	} else {
+		db_bind_u64(statement, 1, month);
+	}
+	if (sqlite3_step(statement) == SQLITE_ROW) {
+		count = db_u64(statement, 0);
+	}
+	sqlite3_finalize(statement);
+	return count;
+}
+
+uint64_t
+keys_count_subject(struct keys *keys, const struct id *subject)
+{
+	return count_keys(keys, "SELECT count(*) FROM data_key WHERE subject = ?", subject, 0);
+}
+
+uint64_t
+keys_count_months(struct keys *keys, uint64_t month)
+{
+	return count_keys(keys, "SELECT count(*) FROM data_key WHERE month <= ?", NULL, month);
+}
+
+/* The cache is emptied as a whole: it is filled again from what is left. */
+static enum db_result
+destroy(struct keys *keys, sqlite3_stmt *statement, uint64_t *count)
+{
+	enum db_result result = statement == NULL ? DB_FAILED : begin(keys);
+
+	if (result == DB_OK) {
+		result = db_step_once(statement);
+	}
+	*count += result == DB_OK ? (uint64_t)sqlite3_changes(keys->db) : 0;
+	sqlite3_finalize(statement);
+	forget_cache(keys);
+	seal_forget(&keys->unannounced, sizeof keys->unannounced);
+	return result;
+}
+
+enum db_result
+keys_forget_subject(struct keys *keys, const struct id *subject, uint64_t *count)
+{
+	sqlite3_stmt *statement = db_prepare(keys->db, "DELETE FROM data_key WHERE subject = ?");
+
+	if (statement != NULL) {
+		db_bind_span(statement, 1, (struct span){ subject->bytes, sizeof subject->bytes });
+	}
+	return destroy(keys, statement, count);
+}
+
+static enum db_result
+note_kept(struct keys *keys, const struct kept_key *kept, size_t count)
+{
+	enum db_result result = db_run(keys->db, "CREATE TEMP TABLE IF NOT EXISTS kept"
+						 "(subject BLOB, month INTEGER, PRIMARY KEY(subject,"
+						 " month)); DELETE FROM kept");
+	sqlite3_stmt *statement =
+		result == DB_OK ? db_prepare(keys->db, "INSERT OR IGNORE INTO kept VALUES(?, ?)")
+				: NULL;
+
+	for (size_t i = 0; i < count && statement != NULL && result == DB_OK; i++) {
+		db_bind_span(statement, 1,
+			     (struct span){ kept[i].subject.bytes, sizeof kept[i].subject.bytes });
+		db_bind_u64(statement, 2, kept[i].month);
+		result = db_step_once(statement);
+	}
+	result = statement == NULL ? DB_FAILED : result;
+	sqlite3_finalize(statement);
+	return result;
+}
+
+enum db_result
+keys_forget_months(struct keys *keys, uint64_t month, const struct kept_key *kept,
+		   size_t kept_count, uint64_t *count)
+{
+	const enum db_result noted = note_kept(keys, kept, kept_count);
+	sqlite3_stmt *statement =
+		noted != DB_OK ? NULL
+			       : db_prepare(keys->db,
+					    "DELETE FROM data_key WHERE month <= ? AND NOT EXISTS"
+					    " (SELECT 1 FROM kept WHERE kept.subject ="
+					    " data_key.subject AND kept.month = data_key.month)");
+
+	if (statement != NULL) {
+		db_bind_u64(statement, 1, month);
+	}
+	return noted == DB_OK ? destroy(keys, statement, count) : noted;
 }
 
 enum db_result
@@ -269,4 +378,11 @@ keys_checkpoint_wal(struct keys *keys, uint64_t pages_min)
 	}
 	keys->wal_pages = 0;
 	return db_checkpoint_wal(keys->db);
+}
+
+enum db_result
+keys_empty_wal(struct keys *keys, bool *empty)
+{
+	keys->wal_pages = 0;
+	return db_empty_wal(keys->db, empty);
 }

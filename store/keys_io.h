@@ -45,11 +45,25 @@ enum keys_found keys_find(struct keys *keys, struct lookup *log, const struct id
 
 /* Adds a key, or gives an old one its new created_seq; begins a transaction if none is open. */
 enum db_result keys_put(struct keys *keys, const struct data_key *key);
-/* Durable when it says DB_OK; nothing to do if nothing was put. */
+/* Destroys all keys of a subject, or those of the months up to `month` whose subject is not kept;
+ * *count grows by how many. Begins a transaction if none is open. */
+enum db_result keys_forget_subject(struct keys *keys, const struct id *subject, uint64_t *count);
+struct kept_key {
+	struct id subject;
+	uint64_t month;
+};
+enum db_result keys_forget_months(struct keys *keys, uint64_t month, const struct kept_key *kept,
+				  size_t kept_count, uint64_t *count);
+/* How many keys a subject has; how many of months up to `month` there are. */
+uint64_t keys_count_subject(struct keys *keys, const struct id *subject);
+uint64_t keys_count_months(struct keys *keys, uint64_t month);
+/* Durable when it says DB_OK; nothing to do if nothing was put or destroyed. */
 enum db_result keys_commit(struct keys *keys);
 /* Gives up what was put. */
 void keys_rollback(struct keys *keys);
 /* Moves the WAL into the database once it holds that many pages. */
 enum db_result keys_checkpoint_wal(struct keys *keys, uint64_t pages_min);
+/* See db_empty_wal. */
+enum db_result keys_empty_wal(struct keys *keys, bool *empty);
 
 #endif

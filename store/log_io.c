@@ -26,6 +26,7 @@ log_open(struct log *log, const char *path, char *fault, size_t fault_size)
 	log->event = db_prepare(log->db, "INSERT INTO event(seq, recorded_us, stream, type, entry)"
 					 " VALUES(?, ?, ?, ?, ?)");
 	log->sealed = db_prepare(log->db, "INSERT INTO sealed(id, salt, body) VALUES(?, ?, ?)");
+	log->unseal = db_prepare(log->db, "DELETE FROM sealed WHERE id = ?");
 	log->tile = db_prepare(log->db, "INSERT INTO tile(id, hashes) VALUES(?, ?)");
 	log->head = db_prepare(log->db, "INSERT INTO stream_head(stream, version, epoch, last_seq)"
 					" VALUES(?1, ?2, ?3, ?4) ON CONFLICT(stream) DO UPDATE SET"
@@ -33,7 +34,7 @@ log_open(struct log *log, const char *path, char *fault, size_t fault_size)
 	log->declared = db_prepare(log->db, "INSERT INTO declared_type(number, version, seq)"
 					    " VALUES(?, ?, ?)");
 	sqlite3_wal_hook(log->db, count_wal_pages, log);
-	if (reads && log->event && log->sealed && log->tile && log->head && log->declared) {
+	if (reads && log->event && log->sealed && log->unseal && log->tile && log->head && log->declared) {
 		return true;
 	}
 	snprintf(fault, fault_size, "%s: its tables are not those of an evidence log: %s", path,
@@ -47,6 +48,7 @@ log_close(struct log *log)
 {
 	sqlite3_finalize(log->event);
 	sqlite3_finalize(log->sealed);
+	sqlite3_finalize(log->unseal);
 	sqlite3_finalize(log->tile);
 	sqlite3_finalize(log->head);
 	sqlite3_finalize(log->declared);
@@ -86,6 +88,13 @@ log_checkpoint_wal(struct log *log, uint64_t pages_min)
 }
 
 enum db_result
+log_empty_wal(struct log *log, bool *empty)
+{
+	log->wal_pages = 0;
+	return db_empty_wal(log->db, empty);
+}
+
+enum db_result
 log_put_event(struct log *log, const struct entry *entry, struct span bytes)
 {
 	assert(bytes.count <= ENTRY_BYTES_MAX);
@@ -104,6 +113,16 @@ log_put_sealed(struct log *log, uint64_t seq, unsigned part, struct span salt, s
 	db_bind_span(log->sealed, 2, salt);
 	db_bind_span(log->sealed, 3, body);
 	return db_step_once(log->sealed);
+}
+
+enum db_result
+log_delete_sealed(struct log *log, uint64_t id, uint64_t *deleted)
+{
+	db_bind_u64(log->unseal, 1, id);
+	const enum db_result result = db_step_once(log->unseal);
+
+	*deleted += result == DB_OK ? (uint64_t)sqlite3_changes(log->db) : 0;
+	return result;
 }
 
 enum db_result

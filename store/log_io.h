@@ -10,6 +10,7 @@ struct log {
 	struct lookup lookup;
 	sqlite3_stmt *event;
 	sqlite3_stmt *sealed;
+	sqlite3_stmt *unseal;
 	sqlite3_stmt *tile;
 	sqlite3_stmt *head;
 	sqlite3_stmt *declared;
@@ -26,6 +27,8 @@ void log_rollback(struct log *log);
 enum db_result log_commit(struct log *log);
 /* Moves the WAL into the database once it holds `pages_min` pages. */
 enum db_result log_checkpoint_wal(struct log *log, uint64_t pages_min);
+/* See db_empty_wal. */
+enum db_result log_empty_wal(struct log *log, bool *empty);
 enum { WAL_PAGES_IDLE = 256, WAL_PAGES_MAX = 4096 };
 
 enum db_result log_put_event(struct log *log, const struct entry *entry, struct span bytes);
@@ -39,6 +42,10 @@ enum db_result log_put_checkpoint(struct log *log, uint64_t size, struct span no
 /* And drops all but the newest two of that stream. */
 enum db_result log_put_snapshot(struct log *log, uint64_t stream, uint64_t version, uint64_t seq,
 				struct span dump, struct span box);
+
+/* Erasure: a sealed part goes, salt and ciphertext; *deleted grows if it was there. Within a
+ * transaction. */
+enum db_result log_delete_sealed(struct log *log, uint64_t id, uint64_t *deleted);
 
 /* What the writer starts from. */
 bool log_heads(struct log *log, struct stream_head heads[STREAMS]);

@@ -15,6 +15,7 @@ const struct db_kind log_kind = {
 	.name = "the evidence log",
 	.application_id = 0x49465357,
 	.user_version = 1,
+	.secure_delete = true, /* an erasure leaves no page that still holds what is gone */
 	.schema = "CREATE TABLE event(seq INTEGER PRIMARY KEY, recorded_us INTEGER NOT NULL,"
 		  " stream INTEGER NOT NULL, type INTEGER NOT NULL, entry BLOB NOT NULL) STRICT;"
 		  "CREATE TRIGGER event_insert BEFORE INSERT ON event"

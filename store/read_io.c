@@ -118,30 +118,15 @@ log_reader_size(struct log_reader *reader, uint64_t *size)
  * ------------------------------------------------------------------------------------------ */
 
 bool
-log_keys_open(struct log_reader *reader, const char *wrap_key_file, struct log_keys **out,
-	      char *fault, size_t fault_size)
+log_keys_open_with(struct log_reader *reader, const struct seal_key *wrap, struct log_keys **out,
+		   char *fault, size_t fault_size)
 {
 	struct log_keys *keys = calloc(1, sizeof *keys);
 	char path[FILE_PATH_MAX];
-	char wrap_path[FILE_PATH_MAX];
-	struct seal_key wrap;
 
 	assert(keys != NULL);
 	path_join(path, reader->directory, "keys.db");
-	path_join(wrap_path, reader->directory, "private/wrap.key");
-	if (wrap_key_file == NULL || wrap_key_file[0] == '\0') {
-		wrap_key_file = wrap_path;
-	}
-	const enum file_result result = secret_read(wrap_key_file, wrap.bytes);
-	if (result != FILE_OK) {
-		snprintf(fault, fault_size, "%s: %s: name the wrap key of this log", wrap_key_file,
-			 result == FILE_MISSING ? "missing" : "not 64 hex digits, or not readable");
-		free(keys);
-		return false;
-	}
-	const bool opened = keys_open(path, DB_READ, &wrap, &keys->keys, fault, fault_size);
-	seal_forget(&wrap, sizeof wrap);
-	if (!opened) {
+	if (!keys_open(path, DB_READ, wrap, &keys->keys, fault, fault_size)) {
 		free(keys);
 		return false;
 	}
@@ -151,10 +136,26 @@ log_keys_open(struct log_reader *reader, const char *wrap_key_file, struct log_k
 	return true;
 }
 
-void
-log_keys_derive(const struct log_keys *keys, const char *label, uint8_t out[32])
+bool
+log_keys_open(struct log_reader *reader, const char *wrap_key_file, struct log_keys **out,
+	      char *fault, size_t fault_size)
 {
-	seal_derive(keys_wrap_key(keys->keys), label, out);
+	char wrap_path[FILE_PATH_MAX];
+	struct seal_key wrap;
+
+	path_join(wrap_path, reader->directory, "private/wrap.key");
+	if (wrap_key_file == NULL || wrap_key_file[0] == '\0') {
+		wrap_key_file = wrap_path;
+	}
+	const enum file_result result = secret_read(wrap_key_file, wrap.bytes);
+	if (result != FILE_OK) {
+		snprintf(fault, fault_size, "%s: %s: name the wrap key of this log", wrap_key_file,
+			 result == FILE_MISSING ? "missing" : "not 64 hex digits, or not readable");
+		return false;
+	}
+	const bool opened = log_keys_open_with(reader, &wrap, out, fault, fault_size);
+	seal_forget(&wrap, sizeof wrap);
+	return opened;
 }
 
 void

@@ -35,6 +35,10 @@ bool log_reader_size(struct log_reader *reader, uint64_t *size);
  * and is closed before it. */
 bool log_keys_open(struct log_reader *reader, const char *wrap_key_file, struct log_keys **out,
 		   char *fault, size_t fault_size);
+/* The same for who holds the wrap key already: the writer. */
+struct seal_key;
+bool log_keys_open_with(struct log_reader *reader, const struct seal_key *wrap,
+			struct log_keys **out, char *fault, size_t fault_size);
 void log_keys_close(struct log_keys *keys);
 /* A secret for one purpose, from the wrap key (seal_derive): the same for as long as that lives. */
 void log_keys_derive(const struct log_keys *keys, const char *label, uint8_t out[32]);
