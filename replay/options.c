@@ -20,6 +20,7 @@ enum take {
 	TAKE_FLAG,
 	TAKE_TEXT,
 	TAKE_NAME,
+	TAKE_PRIVATE,
 	TAKE_COUNT,
 	TAKE_MOMENT,
 	TAKE_SEQ,
@@ -33,6 +34,7 @@ enum take {
 static const char *const take_advice[] = {
 	[TAKE_FLAG] = "see ifreplay --help",
 	[TAKE_TEXT] = "it must not be empty",
+	[TAKE_PRIVATE] = "it must not be empty",
 	[TAKE_NAME] = "give a name, or a handle of 32 hex digits",
 	[TAKE_COUNT] = "give a number above 0",
 	[TAKE_MOMENT] = "give a seq, or a time with its zone such as 2026-01-31T09:00:00Z",
@@ -223,6 +225,7 @@ take_word(struct options *out, enum take take, size_t field, const char *word)
 		*(bool *)at = true;
 		return true;
 	case TAKE_TEXT:
+	case TAKE_PRIVATE:
 		*(const char **)at = word;
 		return *word != '\0';
 	case TAKE_NAME:
@@ -274,7 +277,7 @@ widen_scope(struct options *out, const struct option_row *row, const char *value
 {
 	const size_t at = strlen(out->scope);
 
-	if (row->take != TAKE_NAME && row->commands != FOR_ALL) {
+	if (row->take != TAKE_NAME && row->take != TAKE_PRIVATE && row->commands != FOR_ALL) {
 		snprintf(out->scope + at, sizeof out->scope - at, "%s%s%s%s", at > 0 ? " " : "",
 			 row->name, value != NULL ? " " : "", value != NULL ? value : "");
 	}

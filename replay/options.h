@@ -22,6 +22,7 @@ enum ask {
 #define OPTION_FIELD_FLAG   bool
 #define OPTION_FIELD_TEXT   const char *
 #define OPTION_FIELD_NAME   const char *
+#define OPTION_FIELD_PRIVATE const char *
 #define OPTION_FIELD_COUNT  uint64_t
 #define OPTION_FIELD_MOMENT struct moment
 #define OPTION_FIELD_SEQ    struct moment

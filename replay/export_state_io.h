@@ -1,0 +1,39 @@
+/* An export on its way: what its files share. `ifreplay export` is
+ *
+ *   export_io.c         what is asked for; the signed checkpoint; manifest, signatures, the record of it
+ *   export_rows_io.c    one walk over the log: events.jsonl, events.csv, omissions.jsonl and the readers' files
+ *   export_proofs_io.c  tiles and proofs
+ *   export_text.c       the words: manifest.json, README.txt, custody.jsonl
+ */
+#ifndef IFSWARM_REPLAY_EXPORT_STATE_IO_H
+#define IFSWARM_REPLAY_EXPORT_STATE_IO_H
+
+#include "replay/bundle_io.h"
+#include "replay/discloser.h"
+#include "replay/export_text.h"
+#include "replay/filter.h"
+#include "replay/newest_io.h"
+#include "store/export_key_io.h"
+
+enum { EXPORT_FAULT_MAX = 640 };
+
+struct export {
+	const struct options *options; /* with --subject: its name as --agent */
+	struct source *source;
+	struct newest newest;   /* what vouches for it all */
+	struct newest previous; /* checkpoint.size 0: none */
+	struct log_signer signer;
+	struct bundle *bundle;
+	struct discloser discloser;
+	struct export_words words;
+	uint64_t proof[EXPORT_PROOFS_MAX]; /* seqs of disclosed events, while there are few */
+	char fault[EXPORT_FAULT_MAX];
+};
+
+/* Each adds its members; false with x->fault. export_rows sets words.disclosed and words.omitted. */
+bool export_rows(struct export *x);
+bool export_proofs(struct export *x);
+/* false, for `return`. */
+bool export_fails(struct export *x, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
