@@ -36,8 +36,7 @@ struct bundle_member {
 	struct item item;
 };
 
-static void __attribute__((format(printf, 2, 3)))
-fail(struct bundle *b, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) fail(struct bundle *b, const char *format, ...)
 {
 	va_list arguments;
 
@@ -58,9 +57,13 @@ bundle_fault(const struct bundle *b)
  */
 
 void
-bundle_path(const struct bundle *b, const char *name, char *out, size_t size)
+bundle_path(const struct bundle *b, const char *name, char out[BUNDLE_PATH_MAX])
 {
-	snprintf(out, size, "%s/%s", b->folder, name);
+	snprintf(out, BUNDLE_PATH_MAX, "%s/%s", b->folder, name);
+	char *slash = strrchr(out, '/');
+	*slash = '\0';
+	directory_make(out, 0700);
+	*slash = '/';
 }
 
 static int
@@ -123,13 +126,9 @@ keep(struct bundle *b, const struct item *item)
 static FILE *
 open_member(struct bundle *b, const char *name)
 {
-	char path[FILE_PATH_MAX + TAR_NAME_MAX + 2];
+	char path[BUNDLE_PATH_MAX];
 
-	bundle_path(b, name, path, sizeof path);
-	char *slash = strrchr(path, '/');
-	*slash = '\0';
-	directory_make(path, 0700);
-	*slash = '/';
+	bundle_path(b, name, path);
 	FILE *file = fopen(path, "wbxe");
 	if (file == NULL) {
 		fail(b, "%.300s cannot be written: %s", path, strerror(errno));
@@ -227,14 +226,14 @@ sum_piece(void *context, const void *bytes, size_t count)
 void
 bundle_adopt(struct bundle *b, const char *name)
 {
-	char path[FILE_PATH_MAX + TAR_NAME_MAX + 2];
+	char path[BUNDLE_PATH_MAX];
 	struct bundle_member m = { .bundle = b, .sum = EVP_MD_CTX_new() };
 
 	if (b->fault[0] == '\0') {
 		assert(m.sum != NULL && strlen(name) <= TAR_NAME_MAX);
 		memcpy(m.item.name, name, strlen(name));
 		EVP_DigestInit_ex2(m.sum, EVP_sha256(), NULL);
-		bundle_path(b, name, path, sizeof path);
+		bundle_path(b, name, path);
 		if (!read_pieces(path, sum_piece, &m)) {
 			fail(b, "%.300s cannot be read: %s", path, strerror(errno));
 		}
@@ -276,8 +275,8 @@ bundle_sum(struct bundle *b, const char *const *unlisted)
 
 		if (is_listed(b->items[i].name, unlisted)) {
 			hex_write(hex, b->items[i].digest.bytes, sizeof(struct digest));
-			const int count = snprintf(line, sizeof line, "%s  %s\n", hex,
-						   b->items[i].name);
+			const int count =
+				snprintf(line, sizeof line, "%s  %s\n", hex, b->items[i].name);
 			bundle_write(m, line, (size_t)count);
 		}
 	}
@@ -308,7 +307,7 @@ copy_piece(void *context, const void *bytes, size_t count)
 static void
 pack_member(struct bundle *b, FILE *tar, const struct item *item)
 {
-	char path[FILE_PATH_MAX + TAR_NAME_MAX + 2];
+	char path[BUNDLE_PATH_MAX];
 	char block[TAR_BLOCK_BYTES];
 
 	if (!tar_header(block, item->name, item->size)) {
@@ -317,7 +316,7 @@ pack_member(struct bundle *b, FILE *tar, const struct item *item)
 		return;
 	}
 	fwrite(block, 1, sizeof block, tar);
-	bundle_path(b, item->name, path, sizeof path);
+	bundle_path(b, item->name, path);
 	if (!read_pieces(path, copy_piece, tar)) {
 		fail(b, "%.300s cannot be read: %s", path, strerror(errno));
 	}

@@ -1,6 +1,7 @@
-/* A bundle being made: its members gather as files in a folder beside the target, each hashed as it is
- * written, several at once if need be; then they become one tar, sorted by name. Memory does not grow
- * with their sizes. A fault is kept, and everything after it does nothing: it is asked for once, at the end.
+/* A bundle being made: its members gather as files in a folder beside the target, each hashed as it
+ * is written, several at once if need be; then they become one tar, sorted by name. Memory does not
+ * grow with their sizes. A fault is kept, and everything after it does nothing: it is asked for
+ * once, at the end.
  */
 #ifndef IFSWARM_REPLAY_BUNDLE_IO_H
 #define IFSWARM_REPLAY_BUNDLE_IO_H
@@ -25,9 +26,10 @@ void bundle_write(struct bundle_member *member, const void *bytes, size_t count)
 void bundle_end(struct bundle_member *member);
 /* A member at once. */
 void bundle_put(struct bundle *bundle, const char *name, const void *bytes, size_t count);
-/* Takes over a file that somebody else writes there: its path; bundle_adopt hashes it when it is
- * whole. */
-void bundle_path(const struct bundle *bundle, const char *name, char *out, size_t size);
+/* For a member that somebody else writes: its path, whose folder is there; bundle_adopt takes the
+ * file over when it is whole. */
+enum { BUNDLE_PATH_MAX = 4096 + TAR_NAME_MAX + 2 };
+void bundle_path(const struct bundle *bundle, const char *name, char out[BUNDLE_PATH_MAX]);
 void bundle_adopt(struct bundle *bundle, const char *name);
 
 /* The lines of SHA256SUMS over all members so far but those of `unlisted` (NULL ends them), as a

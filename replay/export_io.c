@@ -30,7 +30,8 @@ export_fails(struct export *x, const char *format, ...)
 	return false;
 }
 
-/* --- what is asked for ---------------------------------------------------------------------------- */
+/* --- what is asked for
+ * ---------------------------------------------------------------------------- */
 
 /* The seq of a moment, at most `most`. */
 static bool
@@ -45,8 +46,8 @@ seek(struct export *x, struct moment moment, uint64_t most, uint64_t *seq)
 	return true;
 }
 
-/* The checkpoint is the oldest that covers the range, so that a range that has an end gives the same
- * bytes for ever; without --to it is the newest, and the range ends with it. */
+/* The checkpoint is the oldest that covers the range, so that a range that has an end gives the
+ * same bytes for ever; without --to it is the newest, and the range ends with it. */
 static bool
 choose_range(struct export *x)
 {
@@ -67,8 +68,9 @@ choose_range(struct export *x)
 		return false;
 	}
 	if (w->from >= w->end) {
-		return export_fails(x, "no signed event lies in that range: the newest checkpoint "
-				       "covers entries 0 to %" PRIu64,
+		return export_fails(x,
+				    "no signed event lies in that range: the newest checkpoint "
+				    "covers entries 0 to %" PRIu64,
 				    x->newest.checkpoint.size - 1);
 	}
 	if (o->to.is_set && o->checkpoint == NULL &&
@@ -158,7 +160,8 @@ describe_filter(struct export *x)
 	}
 }
 
-/* --- what is put in ------------------------------------------------------------------------------- */
+/* --- what is put in
+ * ------------------------------------------------------------------------------- */
 
 /* What `ifreplay state` says at that entry; handles stand for names unless nothing is withheld. */
 static bool
@@ -170,10 +173,9 @@ put_state(struct export *x, const char *name, uint64_t seq)
 				    .json = true,
 				    .at = { .is_set = true, .value = seq } };
 	struct source source = { .keys = names ? x->source->keys : NULL };
-	char path[FILE_PATH_MAX + 64];
+	char path[BUNDLE_PATH_MAX];
 
-	bundle_end(bundle_begin(x->bundle, "state/.made"));
-	bundle_path(x->bundle, name, path, sizeof path);
+	bundle_path(x->bundle, name, path);
 	const int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	const int out = dup(STDOUT_FILENO);
 	if (file < 0 || out < 0) {
@@ -187,8 +189,9 @@ put_state(struct export *x, const char *name, uint64_t seq)
 	close(out);
 	close(file);
 	bundle_adopt(x->bundle, name);
-	return code == 0 || export_fails(x, "the registry at entry %" PRIu64
-					    " does not replay: run ifreplay verify",
+	return code == 0 || export_fails(x,
+					 "the registry at entry %" PRIu64
+					 " does not replay: run ifreplay verify",
 					 seq);
 }
 
@@ -241,7 +244,8 @@ gather(struct export *x, struct digest *manifest)
 	return bundle_pack(x->bundle) || export_fails(x, "%s", bundle_fault(x->bundle));
 }
 
-/* --- the record, before it can be taken away -------------------------------------------------------- */
+/* --- the record, before it can be taken away
+ * -------------------------------------------------------- */
 
 static void
 set_words(struct name *out, const char *words)
@@ -258,7 +262,7 @@ record(struct export *x, const struct digest *manifest)
 	struct event_export_made *made = &event.export_made;
 	char fault[ACTS_FAULT_MAX] = "";
 
-	acts_operator(x->source, &made->operator, &made->operator_name);
+	acts_operator(x->source, &made->operator, & made->operator_name);
 	text_set(&made->profile, profile_name(x->words.profile));
 	made->first = x->words.from;
 	made->end = x->words.end;
@@ -271,12 +275,14 @@ record(struct export *x, const struct digest *manifest)
 	case ACTS_RECORDED:
 		return true;
 	case ACTS_COPY:
-		fprintf(stderr, "ifreplay: this is a copy of the log: the export is not recorded\n");
+		fprintf(stderr,
+			"ifreplay: this is a copy of the log: the export is not recorded\n");
 		return true;
 	case ACTS_FAILED:
 		break;
 	}
-	return export_fails(x, "the export cannot be recorded (%s), so it is not handed out", fault);
+	return export_fails(x, "the export cannot be recorded (%s), so it is not handed out",
+			    fault);
 }
 
 static void
@@ -315,8 +321,9 @@ prepare(struct export *x)
 	x->words.requester = o->requester;
 	x->words.purpose = o->purpose;
 	if (access(o->copy, F_OK) == 0 && !o->discard) {
-		return export_fails(x, "%.300s is there already: name another file, or give "
-				       "--discard to write over it",
+		return export_fails(x,
+				    "%.300s is there already: name another file, or give "
+				    "--discard to write over it",
 				    o->copy);
 	}
 	if (!choose_range(x) || !choose_previous(x) || !choose_profile(x) ||
@@ -344,8 +351,9 @@ export_command(const struct options *options, struct source *source)
 	copy.agent = options->subject != NULL ? options->subject : options->agent;
 	x->options = &copy;
 	x->source = source;
-	const bool ok = prepare(x) && gather(x, &manifest) && record(x, &manifest) &&
-			(bundle_publish(x->bundle) || export_fails(x, "%s", bundle_fault(x->bundle)));
+	const bool ok =
+		prepare(x) && gather(x, &manifest) && record(x, &manifest) &&
+		(bundle_publish(x->bundle) || export_fails(x, "%s", bundle_fault(x->bundle)));
 	if (ok) {
 		print_made(x, &manifest);
 	} else {

@@ -16,7 +16,8 @@ unreadable(struct export *x)
 	return export_fails(x, "its tiles cannot be read: run ifreplay verify");
 }
 
-/* --- log/ --------------------------------------------------------------------------------------- */
+/* --- log/ ---------------------------------------------------------------------------------------
+ */
 
 static bool
 put_tile(struct export *x, unsigned level, uint64_t index, uint32_t width)
@@ -60,8 +61,8 @@ put_tiles(struct export *x)
 	bool ok = true;
 
 	bundle_put(x->bundle, "log/checkpoint", x->newest.note, x->newest.count);
-	for (unsigned level = 0; level < MERKLE_LEVELS && ok &&
-				 x->newest.checkpoint.size >> 8 * level > 0; level++) {
+	for (unsigned level = 0;
+	     level < MERKLE_LEVELS && ok && x->newest.checkpoint.size >> 8 * level > 0; level++) {
 		ok = put_level(x, level);
 	}
 	return ok;
@@ -107,7 +108,8 @@ put_entries(struct export *x)
 	return true;
 }
 
-/* --- proofs/ ------------------------------------------------------------------------------------ */
+/* --- proofs/ ------------------------------------------------------------------------------------
+ */
 
 static json_t *
 base64_json(const struct digest *digest)
@@ -199,8 +201,8 @@ export_proofs(struct export *x)
 	if (ok && x->previous.checkpoint.size > 0) {
 		ok = put_growth(x);
 	}
-	for (uint64_t i = 0; ok && x->words.disclosed <= EXPORT_PROOFS_MAX &&
-			     i < x->words.disclosed; i++) {
+	for (uint64_t i = 0;
+	     ok && x->words.disclosed <= EXPORT_PROOFS_MAX && i < x->words.disclosed; i++) {
 		ok = put_inclusion(x, x->proof[i]);
 	}
 	return ok;

@@ -1,5 +1,5 @@
-/* One walk over the log: what is disclosed of each event of the range, and what is not. Events before
- * the range are read only where the filter must learn whose handles are whose. */
+/* One walk over the log: what is disclosed of each event of the range, and what is not. Events
+ * before the range are read only where the filter must learn whose handles are whose. */
 #include "replay/export_state_io.h"
 
 #include <assert.h>
@@ -12,7 +12,6 @@
 #include "replay/fields.h"
 #include "replay/ocsf.h"
 #include "replay/print_io.h"
-#include "replay/report.h"
 #include "replay/subject.h"
 #include "replay/words.h"
 #include "store/evidence_db_io.h"
@@ -25,7 +24,6 @@ struct rows {
 	struct names shown; /* names as the profile shows them */
 	struct bundle_member *events, *omissions, *csv, *ocsf;
 	struct evidence_db *db;
-	struct report *report;
 	uint64_t tile; /* the tile whose hashes are at hand */
 	struct digest hashes[TILE_HASHES];
 	uint64_t next; /* the seq that must come */
@@ -57,7 +55,8 @@ is_in_tree(struct rows *r, uint64_t seq, const struct digest *leaf)
 	return digest_equal(&r->hashes[seq % TILE_HASHES], leaf);
 }
 
-/* --- one disclosed event, for each of its readers ------------------------------------------------- */
+/* --- one disclosed event, for each of its readers
+ * ------------------------------------------------- */
 
 static json_t *
 known_names(struct rows *r, const struct event *event)
@@ -189,7 +188,6 @@ disclose(struct rows *r, const struct disclosed *d)
 	paper_clear(&r->paper);
 	ocsf_line(&r->paper, d, words->origin);
 	bundle_write(r->ocsf, r->paper.text, r->paper.count);
-	report_feed(r->report, d);
 	const bool ok = put_sql(r, d, object);
 	json_decref(object);
 	if (words->disclosed < EXPORT_PROOFS_MAX) {
@@ -216,7 +214,8 @@ omit(struct rows *r, uint64_t seq, const struct digest *leaf)
 	       export_fails(r->x, "%s", evidence_db_fault(r->db));
 }
 
-/* --- one row of the log --------------------------------------------------------------------------- */
+/* --- one row of the log
+ * --------------------------------------------------------------------------- */
 
 struct opened {
 	struct entry entry;
@@ -241,8 +240,8 @@ open_row(struct rows *r, const struct log_row *row, struct opened *out)
 	if (!is_in_tree(r, row->seq, &out->leaf)) {
 		return broken(r, row->seq, "is not the one in the signed tree");
 	}
-	if (source->keys != NULL && !log_open_parts(source->keys, &out->entry, row->salt, row->body,
-						    plain)) {
+	if (source->keys != NULL &&
+	    !log_open_parts(source->keys, &out->entry, row->salt, row->body, plain)) {
 		return broken(r, row->seq, "is sealed under another key than the log's");
 	}
 	memcpy(out->salt, row->salt, sizeof out->salt);
@@ -289,65 +288,30 @@ visit(void *context, const struct log_row *row)
 	return take_row(r, row) && bundle_fault(r->x->bundle) == NULL;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------ */
-
-static bool
-times_of(struct export *x, uint64_t seq, uint64_t *us)
-{
-	struct log_row row;
-	bool found = false;
-
-	if (!log_read_row(x->source->reader, seq, &row, &found) || !found) {
-		return export_fails(x, "entry %" PRIu64 " is missing: run ifreplay verify", seq);
-	}
-	*us = row.recorded_us;
-	return true;
-}
+/* --- the whole
+ * ------------------------------------------------------------------------------------ */
 
 static bool
 open_readers(struct rows *r)
 {
 	struct export *x = r->x;
-	struct report_scope scope = {
-		.origin = x->words.origin,
-		.size = x->newest.checkpoint.size,
-		.root = x->newest.checkpoint.root,
-		.from = x->words.from,
-		.end = x->words.end,
-		.profile = x->words.profile,
-		.filter = x->words.filter[0] == '\0' ? NULL : x->words.filter,
-		.requester = x->words.requester,
-		.purpose = x->words.purpose,
-		.is_in_bundle = true,
-	};
-	char path[FILE_PATH_MAX + 64];
+	char path[BUNDLE_PATH_MAX];
 	char fault[FAULT_MAX];
 
-	if (!times_of(x, x->words.from, &scope.from_us) ||
-	    !times_of(x, x->words.end - 1, &scope.to_us)) {
-		return false;
-	}
 	r->events = bundle_begin(x->bundle, "data/events.jsonl");
 	r->omissions = bundle_begin(x->bundle, "data/omissions.jsonl");
 	r->csv = bundle_begin(x->bundle, "data/events.csv");
 	r->ocsf = bundle_begin(x->bundle, "data/ocsf.jsonl");
-	bundle_path(x->bundle, "data/evidence.db", path, sizeof path);
-	if (bundle_fault(x->bundle) != NULL || !evidence_db_create(path, &r->db, fault, sizeof fault)) {
-		return export_fails(x, "%s", r->db == NULL && bundle_fault(x->bundle) == NULL
-						     ? fault
-						     : bundle_fault(x->bundle));
+	bundle_path(x->bundle, "data/evidence.db", path);
+	if (bundle_fault(x->bundle) != NULL) {
+		return export_fails(x, "%s", bundle_fault(x->bundle));
+	}
+	if (!evidence_db_create(path, &r->db, fault, sizeof fault)) {
+		return export_fails(x, "%s", fault);
 	}
 	paper_clear(&r->paper);
 	csv_head(&r->paper);
 	bundle_write(r->csv, r->paper.text, r->paper.count);
-	r->report = report_make(&scope);
-	return true;
-}
-
-static bool
-write_report(void *context, const char *text, size_t count)
-{
-	bundle_write(context, text, count);
 	return true;
 }
 
@@ -385,15 +349,8 @@ close_readers(struct rows *r, bool ok)
 		}
 	}
 	if (ok) {
-		struct bundle_member *page = bundle_begin(bundle, "report.html");
-		report_html(r->report, write_report, page);
-		bundle_end(page);
-		page = bundle_begin(bundle, "report.txt");
-		report_text(r->report, write_report, page);
-		bundle_end(page);
 		bundle_adopt(bundle, "data/evidence.db");
 	}
-	report_free(r->report);
 	return ok;
 }
 

@@ -1,9 +1,9 @@
 /* An export on its way: what its files share. `ifreplay export` is
  *
- *   export_io.c         what is asked for; the signed checkpoint; manifest, signatures, the record of it
- *   export_rows_io.c    one walk over the log: events.jsonl, events.csv, omissions.jsonl and the readers' files
- *   export_proofs_io.c  tiles and proofs
- *   export_text.c       the words: manifest.json, README.txt, custody.jsonl
+ *   export_io.c         what is asked for; the signed checkpoint; manifest, signatures, the record
+ * of it export_rows_io.c    one walk over the log: events.jsonl, events.csv, omissions.jsonl and
+ * the readers' files export_proofs_io.c  tiles and proofs export_text.c       the words:
+ * manifest.json, README.txt, custody.jsonl
  */
 #ifndef IFSWARM_REPLAY_EXPORT_STATE_IO_H
 #define IFSWARM_REPLAY_EXPORT_STATE_IO_H
@@ -17,7 +17,8 @@
 
 enum { EXPORT_FAULT_MAX = 640 };
 
-struct export {
+struct export
+{
 	const struct options *options; /* with --subject: its name as --agent */
 	struct source *source;
 	struct newest newest;   /* what vouches for it all */
@@ -30,7 +31,8 @@ struct export {
 	char fault[EXPORT_FAULT_MAX];
 };
 
-/* Each adds its members; false with x->fault. export_rows sets words.disclosed and words.omitted. */
+/* Each adds its members; false with x->fault. export_rows sets words.disclosed and words.omitted.
+ */
 bool export_rows(struct export *x);
 bool export_proofs(struct export *x);
 /* false, for `return`. */

@@ -1,12 +1,13 @@
-/* The words of an export bundle (docs/bundle.md): what it says about itself, for machines and people.
- * No clock: the same export gives the same words. */
+/* The words of an export bundle (docs/bundle.md): what it says about itself, for machines and
+ * people. No clock: the same export gives the same words. */
 #ifndef IFSWARM_REPLAY_EXPORT_TEXT_H
 #define IFSWARM_REPLAY_EXPORT_TEXT_H
 
 #include "replay/disclosed.h"
 #include "store/checkpoint.h"
 
-/* Beyond so many disclosed events no proof is written for each: the tiles in log/ prove them all. */
+/* Beyond so many disclosed events no proof is written for each: the tiles in log/ prove them all.
+ */
 enum { EXPORT_PROOFS_MAX = 1000, EXPORT_FILTER_MAX = 1024 };
 
 struct export_words {

@@ -272,15 +272,24 @@ print_state(const struct replay *replay)
 
 /* --- in the child --- */
 
+struct task {
+	const struct options *options;
+	bool shows_names;
+};
+
 static int
 work(void *context, struct guard *guard)
 {
-	struct replay replay = { .options = context, .guard = guard };
+	const struct task *task = context;
+	struct replay replay = { .options = task->options, .guard = guard };
 	char fault[512];
 
 	if (!source_open(&replay.source, replay.options->data_dir, fault, sizeof fault)) {
 		fprintf(stderr, "ifreplay: %s\n", fault);
 		return 1;
+	}
+	if (!task->shows_names) {
+		source_forget_keys(&replay.source);
 	}
 	states_make(&replay.states);
 	int code = 0;
@@ -309,10 +318,9 @@ read_nothing(void *context, const void *message, uint64_t count)
 int
 state_command(const struct options *options, struct source *source)
 {
-	struct options copy = *options;
-	const struct guard_end end = guard_run(work, &copy, read_nothing, NULL, 0);
+	struct task task = { options, source->keys != NULL };
+	const struct guard_end end = guard_run(work, &task, read_nothing, NULL, 0);
 
-	(void)source;
 	if (!end.is_whole) {
 		fprintf(stderr,
 			"ifreplay: the replay broke at seq %" PRIu64 ": that event contradicts the "

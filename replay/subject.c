@@ -43,8 +43,8 @@ says_their_name(const struct who *who, const struct event *event, unsigned part)
 
 		if (is_in_part(field, part) && field->kind == FIELD_NAME) {
 			const struct name agent = who_agent_of_user(value);
-			if (agent.length > 0 && (name_equal(&who->name, &agent) ||
-						 name_equal(&who->name, value))) {
+			if (agent.length > 0 &&
+			    (name_equal(&who->name, &agent) || name_equal(&who->name, value))) {
 				return true;
 			}
 		}

@@ -16,12 +16,19 @@ tar_header(char out[TAR_BLOCK_BYTES], const char *name, uint64_t size)
 	}
 	memset(out, 0, TAR_BLOCK_BYTES);
 	memcpy(out, name, strlen(name));
-	memcpy(out + 100, "0000644\0" "0000000\0" "0000000", 24); /* mode, uid, gid */
+	memcpy(out + 100,
+	       "0000644\0"
+	       "0000000\0"
+	       "0000000",
+	       24); /* mode, uid, gid */
 	snprintf(out + 124, 12, "%011" PRIo64, size);
 	memcpy(out + 136, "00000000000", 12); /* mtime */
 	memset(out + SUM_AT, ' ', SUM_BYTES);
 	out[156] = '0'; /* a plain file */
-	memcpy(out + 257, "ustar\0" "00", 8);
+	memcpy(out + 257,
+	       "ustar\0"
+	       "00",
+	       8);
 	for (unsigned i = 0; i < TAR_BLOCK_BYTES; i++) {
 		sum += (unsigned char)out[i];
 	}

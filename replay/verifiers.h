@@ -1,5 +1,6 @@
-/* The verifiers that every bundle carries, byte for byte as they lie in replay/verifier/: embedded when
- * ifreplay is built (embed.cmake), so that a bundle never depends on what is installed beside it. */
+/* The verifiers that every bundle carries, byte for byte as they lie in replay/verifier/: embedded
+ * when ifreplay is built (embed.cmake), so that a bundle never depends on what is installed beside
+ * it. */
 #ifndef IFSWARM_REPLAY_VERIFIERS_H
 #define IFSWARM_REPLAY_VERIFIERS_H
 
