@@ -132,32 +132,57 @@ add_word(char *out, const char *name, const struct name *value)
 		 value->length > 0 ? " " : "", (int)value->length, value->bytes);
 }
 
+static void
+add_agent(struct export *x, const char *what, const char *agent)
+{
+	struct name word = { 0 };
+
+	if (agent != NULL) {
+		name_set(&word, agent, strlen(agent));
+		word = discloser_name(&x->discloser, PSEUDONYM_AGENT, &word);
+		add_word(x->words.filter, what, &word);
+	}
+}
+
+static void
+add_plain(struct export *x, const char *what, const char *value)
+{
+	struct name word = { 0 };
+
+	if (value != NULL) {
+		name_set(&word, value, strlen(value));
+		add_word(x->words.filter, what, &word);
+	}
+}
+
+static void
+add_id(struct export *x, const char *what, const struct id *id)
+{
+	char hex[2 * sizeof id->bytes + 1];
+
+	hex_write(hex, id->bytes, sizeof id->bytes);
+	add_plain(x, what, id_is_none(id) ? NULL : hex);
+}
+
 /* As the profile shows it: a name in the filter is a name. */
 static void
 describe_filter(struct export *x)
 {
 	const struct options *o = x->options;
-	char *out = x->words.filter;
-	struct name word = { 0 };
+	struct name room = { 0 };
 
-	if (o->subject != NULL || o->agent != NULL) {
-		name_set(&word, o->agent, strlen(o->agent));
-		word = discloser_name(&x->discloser, PSEUDONYM_AGENT, &word);
-		add_word(out, o->subject != NULL ? "subject" : "agent", &word);
-	}
+	add_agent(x, o->subject != NULL ? "subject" : "agent", o->agent);
+	add_agent(x, "peer", o->peer);
 	if (o->room != NULL) {
-		name_set(&word, o->room, strlen(o->room));
-		word = discloser_name(&x->discloser, PSEUDONYM_ROOM, &word);
-		add_word(out, "room", &word);
+		name_set(&room, o->room, strlen(o->room));
+		room = discloser_name(&x->discloser, PSEUDONYM_ROOM, &room);
+		add_word(x->words.filter, "room", &room);
 	}
-	if (o->type != NULL) {
-		name_set(&word, o->type->name, strlen(o->type->name));
-		add_word(out, "type", &word);
-	}
-	if (o->stream != 0) {
-		name_set(&word, stream_name(o->stream), strlen(stream_name(o->stream)));
-		add_word(out, "stream", &word);
-	}
+	add_plain(x, "type", o->type == NULL ? NULL : o->type->name);
+	add_plain(x, "stream", o->stream == 0 ? NULL : stream_name(o->stream));
+	add_plain(x, "outcome", outcome_name(&o->outcome));
+	add_id(x, "allocation", &o->allocation);
+	add_id(x, "trace", &o->trace);
 }
 
 /* --- what is put in

@@ -32,6 +32,22 @@ outcome_parse(const char *word, struct outcome *out)
 	return false;
 }
 
+const char *
+outcome_name(const struct outcome *outcome)
+{
+	switch (outcome->kind) {
+	case OUTCOME_ANY:
+		return NULL;
+	case OUTCOME_ACCEPTED:
+		return "accepted";
+	case OUTCOME_REFUSED:
+		return "refused";
+	case OUTCOME_VERDICT:
+		return verdict_name(outcome->verdict);
+	}
+	return NULL;
+}
+
 bool
 outcome_is_refusal(uint64_t type)
 {

@@ -15,6 +15,8 @@ struct outcome {
 /* "accepted", "refused", or a verdict as verdict.def names it (REFUSED_QUOTA) or as programs read
  * it (QUOTA). False for anything else. */
 bool outcome_parse(const char *word, struct outcome *out);
+/* The word for it; NULL for any outcome. */
+const char *outcome_name(const struct outcome *outcome);
 
 /* True for the types that say a refusal. */
 bool outcome_is_refusal(uint64_t type);
