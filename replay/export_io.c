@@ -15,6 +15,7 @@
 #include "replay/commands_io.h"
 #include "replay/print_io.h"
 #include "replay/verifiers.h"
+#include "store/pseudonym_key_io.h"
 #include "store/seal.h"
 
 bool
@@ -113,7 +114,7 @@ choose_profile(struct export *x)
 				       "--profile but none");
 	}
 	if (x->source->keys != NULL) {
-		log_keys_derive(x->source->keys, "ifswarm/pseudonym/v1", key);
+		log_keys_pseudonym_key(x->source->keys, key);
 	} else if (x->words.profile != PROFILE_ENVELOPE) {
 		return export_fails(x, "names are sealed and the keys are not at hand: export with "
 				       "--profile envelope, or where the keys are");

@@ -1,6 +1,6 @@
-/* The key under which names of a log become pseudonyms (replay/discloser.h): HMAC-SHA256 of
- * "ifswarm/pseudonym/v1" under the wrap key. It is the same as long as the wrap key is, so a name
- * has one pseudonym in every export of a log, and nobody without that key can try names out.
+/* The key under which names of a log become pseudonyms (replay/discloser.h): seal_derive
+ * from the wrap key, for "ifswarm/pseudonym/v1". It is the same as long as the wrap key is, so a
+ * name has one pseudonym in every export of a log, and nobody without that key can try names out.
  */
 #ifndef IFSWARM_STORE_PSEUDONYM_KEY_IO_H
 #define IFSWARM_STORE_PSEUDONYM_KEY_IO_H

@@ -40,8 +40,6 @@ struct seal_key;
 bool log_keys_open_with(struct log_reader *reader, const struct seal_key *wrap,
 			struct log_keys **out, char *fault, size_t fault_size);
 void log_keys_close(struct log_keys *keys);
-/* A secret for one purpose, from the wrap key (seal_derive): the same for as long as that lives. */
-void log_keys_derive(const struct log_keys *keys, const char *label, uint8_t out[32]);
 
 /* All streams in a mask: LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_CLAIMED). */
 #define LOG_STREAM(stream) (UINT32_C(1) << (stream))
