@@ -90,6 +90,59 @@ an_erased_name_is_learnt_again(void **unused)
 	directory_free(directory);
 }
 
+/* What is forgotten leaves the same as if it had never been there, whoever comes before or after. */
+static void
+what_is_forgotten_leaves_no_gap(void **unused)
+{
+	(void)unused;
+	for (uint8_t gone = 1; gone <= 6; gone++) {
+		struct directory *directory = directory_new(4, 7);
+		const struct id id = subject(gone);
+		static const char *const words[] = { "", "b", "c", "d", "e", "f", "g" };
+		const struct name name = name_of(words[gone]);
+		struct id known[4];
+
+		for (uint8_t i = 1; i <= 6; i++) {
+			note(directory, DIRECTORY_AGENT, i, words[i]); /* 1 and 2 are pushed out */
+		}
+		const bool was_known = gone > 2;
+		assert_int_equal(directory_find_all(directory, DIRECTORY_AGENT, name_equal, &name,
+						    known, 4),
+				 was_known);
+		directory_forget(directory, &id);
+		assert_false(directory_has(directory, &id));
+		for (uint8_t i = 3; i <= 6; i++) {
+			const struct id other = subject(i);
+			assert_int_equal(directory_has(directory, &other), i != gone);
+			assert_int_equal(found(directory, DIRECTORY_AGENT, words[i]),
+					 i == gone ? 0 : i);
+		}
+		note(directory, DIRECTORY_AGENT, 9, words[gone]);
+		assert_int_equal(found(directory, DIRECTORY_AGENT, words[gone]), 9);
+		assert_int_equal(found(directory, DIRECTORY_AGENT, words[6]), gone == 6 ? 9 : 6);
+		directory_free(directory);
+	}
+}
+
+static void
+names_are_found_by_whom_they_belong_to(void **unused)
+{
+	struct directory *directory = directory_new(4, 7);
+	const struct name name = name_of("x");
+	struct id known[4];
+
+	(void)unused;
+	note(directory, DIRECTORY_AGENT, 1, "x");
+	note(directory, DIRECTORY_AGENT, 2, "x"); /* its first handle was pushed out once */
+	note(directory, DIRECTORY_ROOM, 3, "x");
+	note(directory, DIRECTORY_AGENT, 4, "");
+	assert_int_equal(
+		directory_find_all(directory, DIRECTORY_AGENT, name_equal, &name, known, 4), 2);
+	assert_int_equal(
+		directory_find_all(directory, DIRECTORY_AGENT, name_equal, &name, known, 1), 1);
+	directory_free(directory);
+}
+
 static size_t
 dump(const struct directory *directory, bool names, uint8_t *out, size_t size)
 {
@@ -184,6 +237,8 @@ main(void)
 		cmocka_unit_test(names_are_found_by_kind),
 		cmocka_unit_test(the_oldest_goes_first),
 		cmocka_unit_test(an_erased_name_is_learnt_again),
+		cmocka_unit_test(what_is_forgotten_leaves_no_gap),
+		cmocka_unit_test(names_are_found_by_whom_they_belong_to),
 		cmocka_unit_test(dumps_do_not_depend_on_names),
 		cmocka_unit_test(a_subject_twice_is_no_directory),
 		cmocka_unit_test(days_have_their_dates),

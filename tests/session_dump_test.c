@@ -54,8 +54,8 @@ random_words(uint32_t *seed, char *out, size_t size)
 {
 	static const char *const verbs[] = { "register", "register", "register",  "leave",
 					     "offer",    "answer",   "candidate", "sweep",
-					     "refused",  "attach" };
-	const char *verb = verbs[next_random(seed, 10)];
+					     "refused",  "attach",   "expel",     "expel" };
+	const char *verb = verbs[next_random(seed, 12)];
 	const unsigned front = 1 + next_random(seed, 2);
 	const unsigned connection = 10 * front + next_random(seed, 4);
 	const char from = (char)('A' + next_random(seed, 6));
@@ -65,6 +65,8 @@ random_words(uint32_t *seed, char *out, size_t size)
 		snprintf(out, size, "sweep");
 	} else if (strcmp(verb, "attach") == 0) {
 		snprintf(out, size, "attach %u %u", front, 1 + next_random(seed, 20) / 18);
+	} else if (strcmp(verb, "expel") == 0) {
+		snprintf(out, size, "expel 0 1 %c", from);
 	} else if (strcmp(verb, "refused") == 0) {
 		snprintf(out, size, "refused %u 48 3", front);
 	} else if (strcmp(verb, "leave") == 0) {
@@ -130,6 +132,107 @@ the_log_gives_the_state(void **unused)
 	session_free(nameless);
 }
 
+enum { HISTORY_MAX = 4096 };
+
+/* What an erasure does to a log: of those who were forgotten no name and no address is left. */
+static void
+erase_forgotten(struct event *history, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct id *gone = &history[i].subject_forgotten.agent;
+
+		for (size_t j = 0; history[i].type == EVENT_SUBJECT_FORGOTTEN && j < i; j++) {
+			struct event *event = &history[j];
+
+			if (event->type == EVENT_AGENT_REGISTERED &&
+			    id_equal(&event->agent_registered.agent, gone)) {
+				event->agent_registered.agent_name = (struct name){ 0 };
+				event->agent_registered.client = (struct address){ 0 };
+			} else if (event->type == EVENT_AGENT_DISCONNECTED &&
+				   id_equal(&event->agent_disconnected.agent, gone)) {
+				event->agent_disconnected.agent_name = (struct name){ 0 };
+			}
+		}
+	}
+}
+
+/* Whoever starts over from the whole of such a log, or goes on from it, is who never stopped. */
+static void
+a_log_with_erasures_gives_the_state(void **unused)
+{
+	static struct event history[HISTORY_MAX];
+	static struct world world;
+	uint32_t seed = 7;
+
+	(void)unused;
+	for (int round = 0; round < 8; round++) {
+		size_t count = 0;
+
+		begin(&world, small);
+		while (count + EVENTS_PER_COMMAND_MAX < HISTORY_MAX) {
+			char words[64];
+
+			random_words(&seed, words, sizeof words);
+			const struct command command = command_in(&world, words);
+			run(&world, &command);
+			memcpy(history + count, world.events.items,
+			       world.events.count * sizeof history[0]);
+			count += world.events.count;
+		}
+		erase_forgotten(history, count);
+		struct session_state *rebuilt = session_new(&small, 1);
+		for (size_t i = 0; i < count; i++) {
+			session_apply(rebuilt, &history[i]);
+		}
+		assert_same(world.state, rebuilt, false);
+		assert_same(world.state, rebuilt, true);
+		session_free(rebuilt);
+		session_free(world.state);
+	}
+}
+
+/* Both in one room, both without a name: each leaves for itself, and the names are free. */
+static void
+two_who_were_erased_are_not_one(void **unused)
+{
+	static struct world world;
+	struct event_list events;
+
+	(void)unused;
+	begin(&world, small);
+	prepare(&world, BOTH);
+	struct session_state *erased = session_new(&small, 1);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct event attached = {
+			.type = EVENT_GATEWAY_ATTACHED,
+			.gateway_attached = { .gateway = i + 1, .instance = world.instances[i + 1] },
+		};
+		session_apply(erased, &attached);
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct command command =
+			command_in(&world, i == 0 ? "register 1 10 A den" : "register 2 20 B den");
+		run(&world, &command);
+		struct event event = world.events.items[0];
+		event.agent_registered.agent_name = (struct name){ 0 };
+		session_apply(erased, &event);
+	}
+	assert_same(world.state, erased, false);
+	session_free(world.state);
+	world.state = erased;
+	const struct command leave = command_in(&world, "leave 1 10 1");
+	assert_int_equal(run(&world, &leave), ACCEPTED);
+	assert_int_equal(world.events.count, 1);
+	events = world.events;
+	const struct command second = command_in(&world, "leave 2 20 1");
+	assert_int_equal(run(&world, &second), ACCEPTED);
+	assert_int_equal(world.events.count, 1);
+	assert_false(id_equal(&events.items[0].agent_disconnected.agent,
+			      &world.events.items[0].agent_disconnected.agent));
+	prepare(&world, "register 1 11 A den; register 2 21 B den");
+	session_free(world.state);
+}
+
 static void
 broken_dumps_are_refused(void **unused)
 {
@@ -182,6 +285,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_log_gives_the_state),
+		cmocka_unit_test(a_log_with_erasures_gives_the_state),
+		cmocka_unit_test(two_who_were_erased_are_not_one),
 		cmocka_unit_test(broken_dumps_are_refused),
 		cmocka_unit_test(events_that_contradict_the_state_change_nothing),
 	};

@@ -134,6 +134,32 @@ static const struct row rows[] = {
 	{ "a gateway cannot sweep", PAIR, "sweep 1", REFUSED_MALFORMED, "", "" },
 	{ "a gateway cannot close", PAIR, "close 1", REFUSED_MALFORMED, "", "" },
 	{ "a gateway cannot log a digest", PAIR, "digest 1", REFUSED_MALFORMED, "", "" },
+	/* an operator ends an agent: "expel 0 OVER NAME" */
+	{ "an expulsion that is announced changes nothing", PAIR, "expel 0 0 A", ACCEPTED, "", "" },
+	{ "an agent is expelled from all its rooms; gateways hear it from the desk",
+	  PAIR "; register 1 11 A attic", "expel 0 1 A", ACCEPTED,
+	  "agent_disconnected (expelled); agent_disconnected (expelled)", "" },
+	{ "then it is forgotten", PAIR "; expel 0 1 A", "expel 0 1 A", ACCEPTED,
+	  "subject_forgotten", "" },
+	{ "then nothing is left to do", PAIR "; expel 0 1 A; expel 0 1 A", "expel 0 1 A", ACCEPTED,
+	  "", "" },
+	{ "one that left is forgotten too", PAIR "; leave 1 10 1", "expel 0 1 A", ACCEPTED,
+	  "subject_forgotten", "" },
+	{ "an agent of a lost gateway is expelled", PAIR "; attach 1 7", "expel 0 1 A", ACCEPTED,
+	  "agent_disconnected (expelled)", "" },
+	{ "nobody knows that name", PAIR, "expel 0 1 X", ACCEPTED, "", "" },
+	{ "a room of that name stays", PAIR "; register 1 11 den attic; leave 1 11 1",
+	  "expel 0 1 den", ACCEPTED, "subject_forgotten", "" },
+	{ "it may come again", PAIR "; expel 0 1 A; expel 0 1 A", "register 2 21 A den", ACCEPTED,
+	  "agent_registered", "2:registered 21 A" },
+	{ "what its connection still says is refused", PAIR "; expel 0 1 A; expel 0 1 A",
+	  "offer 1 10 A B", REFUSED_NOT_REGISTERED, "", "1:refused 10 REFUSED_NOT_REGISTERED " },
+	{ "that its connection closed is no news", PAIR "; expel 0 1 A; expel 0 1 A",
+	  "leave 1 10 1", ACCEPTED, "", "" },
+	{ "a gateway cannot say that it was expelled", PAIR, "leave 1 10 7", REFUSED_MALFORMED, "",
+	  "" },
+	{ "a gateway cannot expel", PAIR, "expel 1 1 A", REFUSED_MALFORMED, "", "" },
+	{ "a gateway has done its part", PAIR, "expelled 1 0", ACCEPTED, "", "" },
 	{ "the digest is logged", PAIR, "digest", ACCEPTED, "session_state_digest", "" },
 };
 
@@ -172,6 +198,10 @@ static const struct {
 	  "register 1 12 D den", "1:registered 11 C [A B D]; 2:joined C" },
 	{ "a registration of one that left since", PAIR, "register 1 11 C den", "leave 1 11 1",
 	  "1:registered 11 C; 2:joined C" },
+	{ "a registration that was expelled since", PAIR, "register 1 11 C den",
+	  "expel 0 1 C; expel 0 1 C", "1:close 11 expelled" },
+	{ "a leave of one that was expelled since", PAIR, "leave 1 10 1", "expel 0 1 A",
+	  "1:left ; 2:left " },
 	{ "a leave of a room that is closed since", PAIR, "leave 1 10 1", "leave 2 20 1",
 	  "1:left A" },
 	{ "a leave", PAIR, "leave 1 10 1", "", "1:left A; 2:left A" },
@@ -218,6 +248,34 @@ what_was_refused_stays_refused(void **unused)
 	session_free(world.state);
 }
 
+static struct id
+handle_of(struct world *world, const char *words)
+{
+	const struct command command = command_in(world, words);
+
+	assert_int_equal(run(world, &command), ACCEPTED);
+	assert_int_equal(world->events.items[world->events.count - 1].type, EVENT_AGENT_REGISTERED);
+	return world->events.items[world->events.count - 1].agent_registered.agent;
+}
+
+static void
+a_new_life_has_a_fresh_handle(void **unused)
+{
+	static struct world world;
+
+	(void)unused;
+	begin(&world, small);
+	prepare(&world, BOTH);
+	const struct id first = handle_of(&world, "register 1 10 A den");
+	prepare(&world, "leave 1 10 1");
+	const struct id again = handle_of(&world, "register 1 11 A den");
+	assert_true(id_equal(&first, &again));
+	prepare(&world, "expel 0 1 A; expel 0 1 A");
+	const struct id another = handle_of(&world, "register 1 12 A den");
+	assert_false(id_equal(&first, &another));
+	session_free(world.state);
+}
+
 static void
 the_roster_names_everybody(void **unused)
 {
@@ -248,6 +306,7 @@ main(void)
 		cmocka_unit_test(commands_are_decided_and_told),
 		cmocka_unit_test(repetitions_are_told_without_events),
 		cmocka_unit_test(what_was_refused_stays_refused),
+		cmocka_unit_test(a_new_life_has_a_fresh_handle),
 		cmocka_unit_test(the_roster_names_everybody),
 	};
 

@@ -79,7 +79,8 @@ outbox_post(struct outbox *outbox, uint64_t front, const struct notice *notice, 
 		say(text, "left %.*s", NAME(notice->left.agent_name));
 		break;
 	case NOTICE_CLOSE:
-		say(text, "close %llu", (unsigned long long)notice->close.connection);
+		say(text, "close %llu%s", (unsigned long long)notice->close.connection,
+		    notice->close.reason == LEAVE_EXPELLED ? " expelled" : "");
 		break;
 	default:
 		fail_msg("notice %d is not session's", (int)notice->type);
@@ -166,6 +167,11 @@ command_in(struct world *world, const char *words)
 		c.type = COMMAND_SWEEP;
 	} else if (strcmp(verb, "close") == 0) {
 		c.type = COMMAND_CLOSE;
+	} else if (strcmp(verb, "expel") == 0) {
+		c.type = COMMAND_EXPEL;
+		c.expel = (struct command_expel){ .agent_name = name_in(one), .over = connection };
+	} else if (strcmp(verb, "expelled") == 0) {
+		c.type = COMMAND_EXPELLED;
 	} else if (strcmp(verb, "digest") == 0) {
 		c.type = COMMAND_DIGEST;
 	} else {
