@@ -57,7 +57,7 @@ begin_stop(struct gateway *gateway)
 		return;
 	}
 	enter_phase(gateway, GATEWAY_TAKES_LEAVE);
-	accept_stop(gateway);
+	acceptor_stop(&gateway->acceptor);
 	while ((each = connection_next(gateway->connections, each)) != NULL) {
 		speak_leave(gateway, each, LEAVE_GATEWAY_STOPPED);
 	}
@@ -99,7 +99,9 @@ on_tick(uv_timer_t *timer)
 	struct gateway *gateway = timer->data;
 	const uint64_t now_us = time_monotonic_us();
 
-	accept_tick(gateway, now_us);
+	if (gateway->phase == GATEWAY_SERVES) {
+		acceptor_tick(&gateway->acceptor, now_us);
+	}
 	http_tick(gateway, now_us);
 	speak_tick(gateway, now_us);
 	advance_phase(gateway, now_us);
@@ -312,7 +314,11 @@ start_handles(struct gateway *gateway)
 		log_error("libuv does not start: raise the limit of open files (ulimit -n)");
 		return false;
 	}
-	return accept_start(gateway);
+	gateway->acceptor.loop = &gateway->loop;
+	gateway->acceptor.vhost = gateway->vhost;
+	gateway->acceptor.start = gateway->start;
+	gateway->acceptor.sockets_max = SOCKETS_MAX;
+	return acceptor_start(&gateway->acceptor);
 }
 
 int

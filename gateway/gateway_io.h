@@ -2,7 +2,6 @@
  *
  * One thread. Its parts share this struct:
  *   gateway_io.c  starts, runs the loop, stops; answers its mailbox
- *   accept_io.c   takes connections from the sockets that the supervisor holds
  *   socket_io.c   libwebsockets' callback: WebSocket
  *   http_io.c     the pages
  *   speak_io.c    frames become commands, notices become frames: the only part that touches the
@@ -17,6 +16,8 @@
 #include "actors/mailbox_io.h"
 #include "actors/relay_refusals.h"
 #include "actors/start_io.h"
+#include "gateway/acceptor_io.h"
+#include "gateway/answer_io.h"
 #include "gateway/connections.h"
 #include "gateway/pages.h"
 #include "gateway/rosters.h"
@@ -36,10 +37,7 @@ struct socket {
 	size_t fragment_bytes;
 
 	enum page asked;
-	bool is_head;
-	char *page; /* an answer that is being written */
-	size_t page_bytes;
-	size_t page_sent;
+	struct answer answer;
 	bool waits; /* for session's roster, since */
 	uint64_t waits_since_us;
 	struct socket *next_waiting;
@@ -66,10 +64,7 @@ struct gateway {
 	uv_poll_t link_poll;
 	uv_poll_t mailbox_poll;
 	uv_poll_t roster_poll;
-	uv_poll_t listeners[START_FDS_MAX];
-	bool accepting;
-	uint64_t accept_again_us; /* after the descriptors ran out */
-	size_t sockets;
+	struct acceptor acceptor;
 
 	struct lws_context *context;
 	struct lws_vhost *vhost;
@@ -95,11 +90,6 @@ struct gateway {
 /* Runs until SIGTERM, a STOP, or the end of this instance. Returns the process's exit code. */
 int gateway_run(const struct start *start);
 
-/* --- accept_io.c --- */
-bool accept_start(struct gateway *gateway);
-void accept_stop(struct gateway *gateway);
-void accept_tick(struct gateway *gateway, uint64_t now_us);
-
 /* --- socket_io.c --- */
 int socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		    size_t len);
@@ -114,7 +104,6 @@ void socket_local(struct lws *wsi, struct address *out);
 
 /* --- http_io.c --- */
 int http_request(struct gateway *gateway, struct socket *socket, const char *path);
-int http_writeable(struct socket *socket);
 void http_closed(struct gateway *gateway, struct socket *socket);
 /* Session's roster has come, or does not come. */
 void http_roster_replied(struct gateway *gateway);

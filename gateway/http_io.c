@@ -5,39 +5,7 @@
 #include "protocol/message.h"
 #include "protocol/time_io.h"
 
-enum { ROSTER_WAIT_US = 3 * 1000 * 1000, HEADER_BYTES_MAX = 1024, WRITE_BYTES_MAX = 64 * 1024 };
-
-/* Starts the answer; `page` is taken over. Its body follows when the socket is writeable. */
-static int
-answer(struct socket *socket, unsigned status, const char *type, char *page)
-{
-	unsigned char header[LWS_PRE + HEADER_BYTES_MAX];
-	unsigned char *start = header + LWS_PRE;
-	unsigned char *at = start;
-	unsigned char *end = header + sizeof header - 1;
-
-	if (page == NULL) {
-		return -1;
-	}
-	socket->page = page;
-	socket->page_bytes = strlen(page);
-	socket->page_sent = 0;
-	if (lws_add_http_common_headers(socket->wsi, status, type, socket->page_bytes, &at, end) !=
-		    0 ||
-	    lws_add_http_header_by_name(socket->wsi, (const unsigned char *)"cache-control:",
-					(const unsigned char *)"no-store", 8, &at, end) != 0 ||
-	    lws_add_http_header_by_name(socket->wsi,
-					(const unsigned char *)"x-content-type-options:",
-					(const unsigned char *)"nosniff", 7, &at, end) != 0 ||
-	    lws_finalize_write_http_header(socket->wsi, start, &at, end) != 0) {
-		return -1;
-	}
-	if (socket->is_head) {
-		socket->page_sent = socket->page_bytes;
-	}
-	lws_callback_on_writable(socket->wsi);
-	return 0;
-}
+enum { ROSTER_WAIT_US = 3 * 1000 * 1000 };
 
 static bool
 is_loopback(const struct address *address)
@@ -112,54 +80,23 @@ http_request(struct gateway *gateway, struct socket *socket, const char *path)
 	facts->connections = connections_count(gateway->connections);
 	facts->epoch = link_epoch(gateway->link);
 	facts->attached = link_state(gateway->link) == LINK_ATTACHED;
-	socket->is_head = method == LWSHUMETH_HEAD;
+	socket->answer.is_head = method == LWSHUMETH_HEAD;
 	socket->asked = page_find(path);
 	if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) {
-		return answer(socket, 405, page_type(PAGE_ROOT),
-			      strdup("only GET is served here\n"));
+		return answer_start(socket->wsi, &socket->answer, 405, page_type(PAGE_ROOT),
+				    strdup("only GET is served here\n"), NULL);
 	}
 	if (!page_is_private(socket->asked)) {
-		return answer(socket, page_status(socket->asked, facts), page_type(socket->asked),
-			      page_write(socket->asked, facts));
+		return answer_start(socket->wsi, &socket->answer, page_status(socket->asked, facts),
+				    page_type(socket->asked), page_write(socket->asked, facts),
+				    NULL);
 	}
 	if (!may_see_names(socket->wsi)) {
-		return answer(socket, 403, page_type(PAGE_ROOT),
-			      strdup("this page names agents: ask from the server's own host\n"));
+		return answer_start(
+			socket->wsi, &socket->answer, 403, page_type(PAGE_ROOT),
+			strdup("this page names agents: ask from the server's own host\n"), NULL);
 	}
 	return wait_for_roster(gateway, socket);
-}
-
-int
-http_writeable(struct socket *socket)
-{
-	if (socket->page == NULL) {
-		return 0;
-	}
-	const size_t left = socket->page_bytes - socket->page_sent;
-	const size_t count = left < WRITE_BYTES_MAX ? left : WRITE_BYTES_MAX;
-	if (count > 0) {
-		unsigned char *bytes = malloc(LWS_PRE + count);
-
-		if (bytes == NULL) {
-			return -1;
-		}
-		memcpy(bytes + LWS_PRE, socket->page + socket->page_sent, count);
-		const int written =
-			lws_write(socket->wsi, bytes + LWS_PRE, count,
-				  count == left ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP);
-		free(bytes);
-		if (written < (int)count) {
-			return -1;
-		}
-		socket->page_sent += count;
-	}
-	if (socket->page_sent < socket->page_bytes) {
-		lws_callback_on_writable(socket->wsi);
-		return 0;
-	}
-	free(socket->page);
-	socket->page = NULL;
-	return lws_http_transaction_completed(socket->wsi) != 0 ? -1 : 0;
 }
 
 static void
@@ -182,8 +119,7 @@ http_closed(struct gateway *gateway, struct socket *socket)
 	if (socket->waits) {
 		stop_waiting(gateway, socket);
 	}
-	free(socket->page);
-	socket->page = NULL;
+	answer_free(&socket->answer);
 }
 
 static void
@@ -192,8 +128,10 @@ answer_waiting(struct gateway *gateway, struct socket *socket, char *page)
 	const bool known = page != NULL;
 
 	stop_waiting(gateway, socket);
-	if (answer(socket, known ? 200 : 503, page_type(known ? socket->asked : PAGE_ROOT),
-		   known ? page : strdup("session does not answer: try again\n")) != 0) {
+	if (answer_start(socket->wsi, &socket->answer, known ? 200 : 503,
+			 page_type(known ? socket->asked : PAGE_ROOT),
+			 known ? page : strdup("session does not answer: try again\n"),
+			 NULL) != 0) {
 		lws_set_timeout(socket->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 	}
 }

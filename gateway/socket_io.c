@@ -310,14 +310,14 @@ socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, v
 		socket->wsi = wsi;
 		return http_request(gateway_of(wsi), socket, in);
 	case LWS_CALLBACK_HTTP_WRITEABLE:
-		return http_writeable(socket);
+		return answer_writeable(wsi, &socket->answer);
 	case LWS_CALLBACK_CLOSED_HTTP:
 		if (socket != NULL) {
 			http_closed(gateway_of(wsi), socket);
 		}
 		return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
-		gateway_of(wsi)->sockets--;
+		acceptor_closed(&gateway_of(wsi)->acceptor);
 		return 0;
 	}
 	return lws_callback_http_dummy(wsi, reason, user, in, len);

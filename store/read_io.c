@@ -159,6 +159,12 @@ log_keys_open(struct log_reader *reader, const char *wrap_key_file, struct log_k
 }
 
 void
+log_keys_derive(const struct log_keys *keys, const char *label, uint8_t out[32])
+{
+	seal_derive(keys_wrap_key(keys->keys), label, out);
+}
+
+void
 log_keys_close(struct log_keys *keys)
 {
 	if (keys != NULL) {

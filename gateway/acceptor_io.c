@@ -1,3 +1,5 @@
+#include "gateway/acceptor_io.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -5,36 +7,35 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "gateway/gateway_io.h"
 #include "protocol/log_line_io.h"
 #include "protocol/time_io.h"
 
 enum { PAUSE_US = 200 * 1000 };
 
 static void
-pause_accepting(struct gateway *gateway, int cause)
+pause_accepting(struct acceptor *acceptor, int cause)
 {
 	/* The listener stays readable: to look again at once would be a busy loop (threat D15). */
 	log_warning("cannot take a connection: %s: raise the limit of open files (ulimit -n)",
 		    strerror(cause));
-	accept_stop(gateway);
-	gateway->accept_again_us = time_monotonic_us() + PAUSE_US;
+	acceptor_stop(acceptor);
+	acceptor->again_us = time_monotonic_us() + PAUSE_US;
 }
 
 static void
-adopt(struct gateway *gateway, int fd)
+adopt(struct acceptor *acceptor, int fd)
 {
 	const int yes = 1;
 
-	if (gateway->sockets >= SOCKETS_MAX) {
+	if (acceptor->sockets >= acceptor->sockets_max) {
 		close(fd);
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-	gateway->sockets++;
+	acceptor->sockets++;
 	/* On failure libwebsockets has closed it. */
-	if (lws_adopt_socket_vhost(gateway->vhost, fd) == NULL) {
-		gateway->sockets--;
+	if (lws_adopt_socket_vhost(acceptor->vhost, fd) == NULL) {
+		acceptor->sockets--;
 	}
 }
 
@@ -42,7 +43,7 @@ adopt(struct gateway *gateway, int fd)
 static void
 on_readable(uv_poll_t *poll, int status, int events)
 {
-	struct gateway *gateway = poll->data;
+	struct acceptor *acceptor = poll->data;
 	uv_os_fd_t listener;
 
 	(void)events;
@@ -51,45 +52,50 @@ on_readable(uv_poll_t *poll, int status, int events)
 	}
 	const int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0) {
-		adopt(gateway, fd);
+		adopt(acceptor, fd);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-		pause_accepting(gateway, errno);
+		pause_accepting(acceptor, errno);
 	}
 }
 
 bool
-accept_start(struct gateway *gateway)
+acceptor_start(struct acceptor *acceptor)
 {
-	for (size_t i = 0; i < gateway->start->socket_count; i++) {
-		uv_poll_t *poll = &gateway->listeners[i];
+	for (size_t i = 0; i < acceptor->start->socket_count; i++) {
+		uv_poll_t *poll = &acceptor->listeners[i];
 
 		if (poll->loop == NULL &&
-		    uv_poll_init(&gateway->loop, poll, gateway->start->sockets[i]) != 0) {
+		    uv_poll_init(acceptor->loop, poll, acceptor->start->sockets[i]) != 0) {
 			log_error("--listen-fd %d is not a listening socket",
-				  gateway->start->sockets[i]);
+				  acceptor->start->sockets[i]);
 			return false;
 		}
-		poll->data = gateway;
+		poll->data = acceptor;
 		uv_poll_start(poll, UV_READABLE, on_readable);
 	}
-	gateway->accepting = true;
+	acceptor->accepting = true;
 	return true;
 }
 
 void
-accept_stop(struct gateway *gateway)
+acceptor_stop(struct acceptor *acceptor)
 {
-	for (size_t i = 0; i < gateway->start->socket_count; i++) {
-		uv_poll_stop(&gateway->listeners[i]);
+	for (size_t i = 0; i < acceptor->start->socket_count; i++) {
+		uv_poll_stop(&acceptor->listeners[i]);
 	}
-	gateway->accepting = false;
+	acceptor->accepting = false;
 }
 
 void
-accept_tick(struct gateway *gateway, uint64_t now_us)
+acceptor_tick(struct acceptor *acceptor, uint64_t now_us)
 {
-	if (!gateway->accepting && gateway->phase == GATEWAY_SERVES &&
-	    now_us >= gateway->accept_again_us) {
-		accept_start(gateway);
+	if (!acceptor->accepting && now_us >= acceptor->again_us) {
+		acceptor_start(acceptor);
 	}
+}
+
+void
+acceptor_closed(struct acceptor *acceptor)
+{
+	acceptor->sockets--;
 }
