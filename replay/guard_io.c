@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -93,6 +94,21 @@ guard_start(guard_work *work, void *context)
 	}
 	close(ends[1]);
 	return (struct guard_child){ guard, ends[0], process };
+}
+
+bool
+guard_take(const struct guard_child *child, guard_read *read, void *reader, uint64_t message_bytes)
+{
+	struct pollfd ready = { child->input, POLLIN, 0 };
+	char message[MESSAGE_MAX];
+
+	assert(message_bytes <= sizeof message);
+	if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLIN) == 0 ||
+	    !receive(child->input, message, message_bytes)) {
+		return false;
+	}
+	read(reader, message, message_bytes);
+	return true;
 }
 
 struct guard_end

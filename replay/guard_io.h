@@ -37,6 +37,9 @@ struct guard_child {
 	int process;
 };
 struct guard_child guard_start(guard_work *work, void *context);
+/* One message, if there is one at hand now; false if there is none. */
+bool guard_take(const struct guard_child *child, guard_read *read, void *reader,
+		uint64_t message_bytes);
 struct guard_end guard_finish(struct guard_child *child, guard_read *read, void *reader,
 			      uint64_t message_bytes);
 

@@ -514,7 +514,8 @@ static void
 check_rest(struct run *run)
 {
 	check_tiles(run);
-	if (!log_read_stray_sealed(run->source->reader, visit_stray, run)) {
+	/* The helpers have named those below. */
+	if (!log_read_stray_sealed(run->source->reader, run->summary.size, visit_stray, run)) {
 		say_unreadable(run, "the sealed rows cannot all be read", run->source->reader);
 	}
 	if (!log_read_snapshots(run->source->reader, visit_snapshot, run)) {
@@ -560,18 +561,19 @@ static void
 check_all(struct run *run)
 {
 	struct verify *v = &run->v;
+	struct guard_child states;
 
 	take_verifier(run);
 	take_anchors(run);
 	read_heads(run);
 	verify_use_allow(v, &run->allow);
 	verify_use_tiles(v, log_fetch_hashes, run->tiles, run->summary.size);
-	struct guard_child states = states_start(run->options->data_dir, 0);
 	start_rows(run);
+	states_start_beside(&states, run->rows, v);
 	check_checkpoints(run);
 	pump_past_heads(run, run->summary.size);
 	check_heads(run);
-	rows_stop(run->rows);
+	rows_end(run->rows, v);
 	check_what_stayed(run);
 	verify_end(v);
 	check_head_is_there(run);

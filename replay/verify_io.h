@@ -6,7 +6,7 @@
 #include "replay/guard_io.h"
 #include "replay/options.h"
 #include "replay/source_io.h"
-#include "replay/verify.h"
+#include "replay/verify_rows_io.h"
 
 /* What was looked at, beside the findings. */
 struct verify_summary {
@@ -32,8 +32,11 @@ struct verify_summary {
 struct verify_summary verify_log(const struct options *options, struct source *source,
 				 verify_report *report, void *context);
 
-/* The replay of the states, part of verify_log: it runs beside the rest, in a process of its own.
- * From a seq above 0, because what lies before it is pruned, it begins at the newest snapshots. */
+/* The replay of the states, part of verify_log, in a process of its own: a log that was tampered
+ * with may contradict what apply asserts. It runs beside the rest, over the rows that are looked at
+ * there. */
+void states_start_beside(struct guard_child *child, struct verify_rows *rows, struct verify *v);
+/* By itself, from a seq above 0 because what lies before it is pruned: from the newest snapshots. */
 struct guard_child states_start(const char *data_dir, uint64_t from_seq);
 void states_drop(struct guard_child *child);
 void states_end(struct guard_child *child, struct verify *v, struct verify_summary *summary);

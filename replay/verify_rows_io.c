@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,8 @@
 enum {
 	BLOCK_ROWS = 8 * TILE_HASHES,
 	CHUNK_NOTES_MAX = 512,
-	CHUNK_SAID_MAX = 4 * ENTRY_BYTES_MAX,
-	SLOTS = 2,
+	CHUNK_KEPT_MAX = 1 << 20,
+	SLOTS = 3,
 };
 
 /* A finding about one row. */
@@ -35,12 +36,20 @@ struct chunk {
 	bool is_last;   /* of this helper */
 	bool has_fault;
 	char fault[256];
+	uint64_t strays; /* sealed rows without an entry, beyond what could be named one by one */
 	uint32_t rows;
 	uint32_t notes;
-	uint32_t said_count;
+	uint32_t kept_count;
+	_Atomic bool is_followed; /* the follower is through with it, and has freed it */
 	struct verify_fact facts[BLOCK_ROWS];
 	struct note note[CHUNK_NOTES_MAX];
-	uint8_t said[CHUNK_SAID_MAX]; /* entries that say more, each behind its length */
+	uint8_t kept[CHUNK_KEPT_MAX]; /* entries that somebody reads again, each behind a head */
+};
+
+/* Before each kept entry. */
+struct kept_head {
+	uint32_t row; /* its place in the chunk */
+	uint32_t count;
 };
 
 struct helper {
@@ -53,7 +62,18 @@ struct helper {
 	bool is_over;
 	uint32_t row; /* the next one of that chunk */
 	uint32_t note;
-	uint32_t said;
+	uint32_t kept;
+	unsigned freed; /* chunks that the parent is through with and that were freed, by whomever */
+};
+
+/* The process that replays the states, while it lives. */
+struct follower {
+	int line; /* a byte there, the number of a helper, for each chunk of it in order */
+	bool is_there;
+	struct guard_child *child;
+	guard_read *read;
+	void *reader;
+	uint64_t message_bytes;
 };
 
 struct verify_rows {
@@ -61,6 +81,8 @@ struct verify_rows {
 	unsigned jobs;
 	struct helper helpers[ROWS_JOBS_MAX];
 	struct helper *current; /* the one that has the next row; NULL: not known */
+	struct follower follower;
+	int follow; /* the follower's end of its line */
 	struct event event;
 };
 
@@ -69,27 +91,39 @@ struct verify_rows {
 
 /* False if the other side is gone. */
 static bool
-pass_token(int line)
+pass_number(int line, unsigned char number)
 {
-	const char token = 1;
 	ssize_t sent;
 
 	do {
-		sent = send(line, &token, 1, MSG_NOSIGNAL);
+		sent = send(line, &number, 1, MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
 	return sent == 1;
 }
 
 static bool
-take_token(int line)
+take_number(int line, unsigned char *number)
 {
-	char token;
 	ssize_t got;
 
 	do {
-		got = recv(line, &token, 1, 0);
+		got = recv(line, number, 1, 0);
 	} while (got < 0 && errno == EINTR);
 	return got == 1;
+}
+
+static bool
+pass_token(int line)
+{
+	return pass_number(line, 1);
+}
+
+static bool
+take_token(int line)
+{
+	unsigned char token;
+
+	return take_number(line, &token);
 }
 
 /* --- in a helper ---------------------------------------------------------------------------------
@@ -118,9 +152,11 @@ begin_chunk(struct work *work, uint64_t first)
 	}
 	work->chunk = &work->chunks[work->at++ % SLOTS];
 	work->chunk->first = first;
+	work->chunk->strays = 0;
 	work->chunk->rows = 0;
 	work->chunk->notes = 0;
-	work->chunk->said_count = 0;
+	work->chunk->kept_count = 0;
+	work->chunk->is_followed = false;
 	work->chunk->is_last = false;
 	work->chunk->has_fault = false;
 }
@@ -147,13 +183,13 @@ keep_note(void *context, const struct finding *finding)
 }
 
 static void
-keep_said(struct chunk *chunk, struct span entry)
+keep_entry(struct chunk *chunk, struct span entry)
 {
-	const uint32_t count = (uint32_t)entry.count;
+	const struct kept_head head = { chunk->rows, (uint32_t)entry.count };
 
-	memcpy(chunk->said + chunk->said_count, &count, sizeof count);
-	memcpy(chunk->said + chunk->said_count + sizeof count, entry.at, entry.count);
-	chunk->said_count += (uint32_t)sizeof count + count;
+	memcpy(chunk->kept + chunk->kept_count, &head, sizeof head);
+	memcpy(chunk->kept + chunk->kept_count + sizeof head, entry.at, entry.count);
+	chunk->kept_count += (uint32_t)sizeof head + head.count;
 }
 
 static bool
@@ -161,7 +197,23 @@ has_room(const struct chunk *chunk)
 {
 	return chunk->rows < BLOCK_ROWS &&
 	       chunk->notes + VERIFY_LOOK_FINDINGS_MAX <= CHUNK_NOTES_MAX &&
-	       chunk->said_count + ENTRY_BYTES_MAX + sizeof(uint32_t) <= CHUNK_SAID_MAX;
+	       chunk->kept_count + ENTRY_BYTES_MAX + sizeof(struct kept_head) <= CHUNK_KEPT_MAX;
+}
+
+/* Among the findings about the row that comes next, if there is room: one row of the table sealed
+ * can be anywhere, and there may be any number of them. */
+static bool
+visit_stray(void *context, uint64_t seq)
+{
+	struct work *work = context;
+
+	if (work->chunk->notes + VERIFY_LOOK_FINDINGS_MAX < CHUNK_NOTES_MAX) {
+		voice_say(&work->voice, "a sealed row without an entry", verify_place_of(seq).text,
+			  "an entry that names it", "none");
+	} else {
+		work->chunk->strays++;
+	}
+	return true;
 }
 
 static struct verify_opened
@@ -174,6 +226,13 @@ open_parts(struct work *work, const struct log_row *row, const struct entry *ent
 			!log_open_parts(work->keys, entry, row->salt, row->body, opened.plain);
 	}
 	return opened;
+}
+
+/* Whoever decides keeps a state, which the follower replays. */
+static bool
+is_decided(uint64_t stream)
+{
+	return stream == STREAM_SESSION || stream == STREAM_ALLOCATION;
 }
 
 static bool
@@ -200,8 +259,8 @@ visit_row(void *context, const struct log_row *row)
 	struct verify_fact *fact = &work->chunk->facts[work->chunk->rows];
 	verify_look(&work->voice, &given, is_entry ? &entry : NULL, &opened, fact);
 	pub_bundle_check(work->bundle, &work->voice, row->seq, row->entry);
-	if (fact->says_more) {
-		keep_said(work->chunk, row->entry);
+	if (fact->says_more || is_decided(fact->stream)) {
+		keep_entry(work->chunk, row->entry);
 	}
 	work->chunk->rows++;
 	work->next_seq = row->seq + 1;
@@ -296,6 +355,7 @@ run_helper(struct work *work)
 	setrlimit(RLIMIT_CORE, &none);
 	work->voice = (struct verify_voice){ keep_note, work, 0 };
 	open_log(work);
+	log_watch_stray_sealed(work->reader, visit_stray, work);
 	work->bundle = pub_bundle_make(work->options->data_dir, work->options->published);
 	read_blocks(work);
 	pub_bundle_free(work->bundle);
@@ -380,21 +440,13 @@ rows_start(const struct rows_options *options)
 	for (unsigned i = 0; i < rows->jobs; i++) {
 		start_helper(rows, i);
 	}
-	return rows;
-}
-
-void
-rows_stop(struct verify_rows *rows)
-{
-	for (unsigned i = 0; i < rows->jobs; i++) {
-		struct helper *helper = &rows->helpers[i];
-
-		close(helper->line);
-		while (waitpid(helper->process, NULL, 0) < 0 && errno == EINTR) {
-		}
-		munmap(helper->chunks, SLOTS * sizeof *helper->chunks);
+	int line[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, line) != 0) {
+		fail("socketpair");
 	}
-	free(rows);
+	rows->follower.line = line[0];
+	rows->follow = line[1];
+	return rows;
 }
 
 static struct chunk *
@@ -415,14 +467,139 @@ say_fault(struct verify *v, const struct chunk *chunk)
 		   chunk->fault);
 }
 
+/* --- the follower --------------------------------------------------------------------------------
+ */
+
+static void
+free_chunk(struct helper *helper)
+{
+	helper->freed++;
+	pass_token(helper->line); /* in vain if it has ended: fetch_chunk will tell */
+}
+
+/* It ended, by itself or by an assertion: what it was given and has not freed, nobody else will. */
+static void
+lose_follower(struct verify_rows *rows)
+{
+	rows->follower.is_there = false;
+	for (unsigned i = 0; i < rows->jobs; i++) {
+		struct helper *helper = &rows->helpers[i];
+
+		for (; helper->freed < helper->at; helper->freed++) {
+			if (!helper->chunks[helper->freed % SLOTS].is_followed) {
+				pass_token(helper->line);
+			}
+		}
+	}
+}
+
+static void
+hand_on(struct verify_rows *rows, struct helper *helper)
+{
+	struct follower *follower = &rows->follower;
+	const unsigned char number = (unsigned char)(helper - rows->helpers);
+
+	helper->at++;
+	if (follower->is_there && pass_number(follower->line, number)) {
+		return;
+	}
+	if (follower->is_there) {
+		lose_follower(rows);
+		return;
+	}
+	free_chunk(helper);
+}
+
+void
+rows_followed(struct verify_rows *rows, struct guard_child *child, guard_read *read, void *reader,
+	      uint64_t message_bytes)
+{
+	close(rows->follow);
+	rows->follower.is_there = true;
+	rows->follower.child = child;
+	rows->follower.read = read;
+	rows->follower.reader = reader;
+	rows->follower.message_bytes = message_bytes;
+}
+
+/* While a helper is waited for, the follower must not wait for us: it may have much to say, or have
+ * ended with chunks that the helper needs. False if the helper is gone. */
+static bool
+wait_for(struct verify_rows *rows, struct helper *helper)
+{
+	struct follower *follower = &rows->follower;
+
+	while (follower->is_there) {
+		struct pollfd ready[] = { { helper->line, POLLIN, 0 },
+					  { follower->line, POLLIN, 0 },
+					  { follower->child->input, POLLIN, 0 } };
+
+		if (poll(ready, 3, -1) < 0) {
+			continue;
+		}
+		if (ready[0].revents != 0) {
+			break;
+		}
+		if ((ready[2].revents & POLLIN) != 0) {
+			guard_take(follower->child, follower->read, follower->reader,
+				   follower->message_bytes);
+		} else if (ready[1].revents != 0) {
+			lose_follower(rows);
+		}
+	}
+	return take_token(helper->line);
+}
+
+/* In the follower: the chunks of each helper come in order. */
+static bool
+follow_chunk(struct chunk *chunk, rows_entry *visit, void *context)
+{
+	for (uint32_t at = 0; at < chunk->kept_count;) {
+		struct kept_head head;
+		struct entry entry;
+
+		memcpy(&head, chunk->kept + at, sizeof head);
+		const struct span bytes = { chunk->kept + at + sizeof head, head.count };
+		at += (uint32_t)sizeof head + head.count;
+		if (entry_read(bytes, &entry) && is_decided(entry.stream) &&
+		    !visit(context, &entry)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool
+rows_follow(struct verify_rows *rows, rows_entry *visit, void *context)
+{
+	unsigned at[ROWS_JOBS_MAX] = { 0 };
+	unsigned char number = 0;
+
+	close(rows->follower.line);
+	while (take_number(rows->follow, &number)) {
+		struct helper *helper = &rows->helpers[number];
+		struct chunk *chunk = &helper->chunks[at[number]++ % SLOTS];
+
+		if (!follow_chunk(chunk, visit, context)) {
+			return false;
+		}
+		chunk->is_followed = true;
+		pass_token(helper->line);
+	}
+	return true;
+}
+
+/* --- chunks, in the parent -----------------------------------------------------------------------
+ */
+
 /* The helper's next chunk, if it has none at hand. */
 static void
-fetch_chunk(struct helper *helper, struct verify *v)
+fetch_chunk(struct verify_rows *rows, struct helper *helper, struct verify *v)
 {
 	if (helper->has_chunk || helper->is_over) {
 		return;
 	}
-	if (!take_token(helper->line)) {
+	if (!wait_for(rows, helper)) {
 		verify_say(v, "the entries cannot all be read", "witness.db",
 			   "a file that SQLite reads to the end",
 			   "one that brings it down: take a copy that is whole");
@@ -432,19 +609,46 @@ fetch_chunk(struct helper *helper, struct verify *v)
 	helper->has_chunk = true;
 	helper->row = 0;
 	helper->note = 0;
-	helper->said = 0;
+	helper->kept = 0;
 	helper->is_over = chunk_of(helper)->is_last;
 }
 
+/* The findings about a row, or those that stand behind the last one. */
 static void
-drop_chunk(struct helper *helper, struct verify *v)
+tell_notes(struct helper *helper, struct verify *v, uint32_t row)
 {
+	const struct chunk *chunk = chunk_of(helper);
+
+	while (helper->note < chunk->notes && chunk->note[helper->note].row == row) {
+		v->voice.findings++;
+		v->voice.report(v->voice.context, &chunk->note[helper->note++].finding);
+	}
+}
+
+static void
+say_strays(struct verify *v, const struct chunk *chunk)
+{
+	char where[96];
+
+	if (chunk->strays > 0) {
+		snprintf(where, sizeof where,
+			 "%" PRIu64 " more between seq %" PRIu64 " and %" PRIu64, chunk->strays,
+			 chunk->first, chunk->end - 1);
+		verify_say(v, "a sealed row without an entry", where, "entries that name them",
+			   "none");
+	}
+}
+
+static void
+drop_chunk(struct verify_rows *rows, struct helper *helper, struct verify *v)
+{
+	tell_notes(helper, v, chunk_of(helper)->rows);
+	say_strays(v, chunk_of(helper));
 	if (chunk_of(helper)->has_fault) {
 		say_fault(v, chunk_of(helper));
 	}
-	helper->at++;
 	helper->has_chunk = false;
-	pass_token(helper->line); /* in vain if it has ended: fetch_chunk will tell */
+	hand_on(rows, helper);
 }
 
 /* The helper whose chunk begins first. */
@@ -456,7 +660,7 @@ first_helper(struct verify_rows *rows, struct verify *v)
 	for (unsigned i = 0; i < rows->jobs; i++) {
 		struct helper *helper = &rows->helpers[i];
 
-		fetch_chunk(helper, v);
+		fetch_chunk(rows, helper, v);
 		if (helper->has_chunk && !helper->is_over &&
 		    (first == NULL || chunk_of(helper)->first < chunk_of(first)->first)) {
 			first = helper;
@@ -480,22 +684,25 @@ rows_peek(struct verify_rows *rows, struct verify *v)
 		if (helper->row < chunk->rows) {
 			return &chunk->facts[helper->row];
 		}
-		drop_chunk(helper, v);
+		drop_chunk(rows, helper, v);
 		rows->current = NULL;
 	}
 }
 
-/* The entry that stands next among those that say more. */
+/* The event of the row at hand: its entry stands somewhere behind those that were passed. */
 static const struct event *
-next_said(struct verify_rows *rows, struct helper *helper)
+said_by(struct verify_rows *rows, struct helper *helper)
 {
 	const struct chunk *chunk = chunk_of(helper);
+	struct kept_head head = { 0, 0 };
 	struct entry entry;
-	uint32_t count = 0;
 
-	memcpy(&count, chunk->said + helper->said, sizeof count);
-	const struct span bytes = { chunk->said + helper->said + sizeof count, count };
-	helper->said += (uint32_t)sizeof count + count;
+	do {
+		assert(helper->kept < chunk->kept_count);
+		memcpy(&head, chunk->kept + helper->kept, sizeof head);
+		helper->kept += (uint32_t)sizeof head + head.count;
+	} while (head.row != helper->row);
+	const struct span bytes = { chunk->kept + helper->kept - head.count, head.count };
 	const bool is_known = entry_read(bytes, &entry) &&
 			      entry_to_event(&entry, NULL, &rows->event) == ENTRY_KNOWN;
 	return is_known ? &rows->event : NULL;
@@ -509,10 +716,25 @@ rows_take(struct verify_rows *rows, struct verify *v)
 	const struct chunk *chunk = chunk_of(helper);
 	const struct verify_fact *fact = &chunk->facts[helper->row];
 
-	while (helper->note < chunk->notes && chunk->note[helper->note].row == helper->row) {
-		v->voice.findings++;
-		v->voice.report(v->voice.context, &chunk->note[helper->note++].finding);
-	}
-	verify_join(v, fact, fact->says_more ? next_said(rows, helper) : NULL);
+	tell_notes(helper, v, helper->row);
+	verify_join(v, fact, fact->says_more ? said_by(rows, helper) : NULL);
 	helper->row++;
+}
+
+void
+rows_end(struct verify_rows *rows, struct verify *v)
+{
+	while (rows_peek(rows, v) != NULL) {
+		rows_take(rows, v);
+	}
+	close(rows->follower.line);
+	for (unsigned i = 0; i < rows->jobs; i++) {
+		struct helper *helper = &rows->helpers[i];
+
+		close(helper->line);
+		while (waitpid(helper->process, NULL, 0) < 0 && errno == EINTR) {
+		}
+		munmap(helper->chunks, SLOTS * sizeof *helper->chunks);
+	}
+	free(rows);
 }

@@ -26,6 +26,7 @@ struct replay {
 	struct states states;
 	struct guard *guard;
 	uint64_t from_version[STREAMS];
+	uint64_t next_version[STREAMS];
 	uint32_t streams; /* those that are replayed */
 };
 
@@ -102,6 +103,41 @@ work(void *context, struct guard *guard)
 	return is_read ? 0 : 1;
 }
 
+/* Beside the rest: the entries come from those who look at the rows. What they cannot give, whole
+ * and in order, ends the replay. */
+static bool
+visit_entry(void *context, const struct entry *entry)
+{
+	struct replay *replay = context;
+	struct event event;
+
+	replay->guard->seq = entry->seq;
+	if (entry->stream_version != replay->next_version[entry->stream]) {
+		return false;
+	}
+	replay->next_version[entry->stream]++;
+	switch (entry_to_event(entry, NULL, &event)) {
+	case ENTRY_KNOWN:
+		return visit(replay, &event, entry);
+	case ENTRY_FOREIGN:
+		return true;
+	case ENTRY_BROKEN:
+		break;
+	}
+	return false;
+}
+
+static int
+follow(void *context, struct guard *guard)
+{
+	struct replay replay = { .guard = guard };
+
+	states_make(&replay.states);
+	const bool is_whole = rows_follow(context, visit_entry, &replay);
+	states_free(&replay.states);
+	return is_whole ? 0 : 1;
+}
+
 static void
 read_difference(void *context, const void *message, uint64_t count)
 {
@@ -125,6 +161,13 @@ states_start(const char *data_dir, uint64_t from_seq)
 
 	snprintf(task.data_dir, sizeof task.data_dir, "%s", data_dir);
 	return guard_start(work, &task);
+}
+
+void
+states_start_beside(struct guard_child *child, struct verify_rows *rows, struct verify *v)
+{
+	*child = guard_start(follow, rows);
+	rows_followed(rows, child, read_difference, v, sizeof(struct difference));
 }
 
 static void

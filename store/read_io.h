@@ -85,9 +85,13 @@ bool log_read_rows(struct log_reader *reader, uint64_t from_seq, uint64_t to_seq
 		   log_row_visitor *visit, void *context);
 /* One row; *found false if there is none. The spans are valid until the next call on the reader. */
 bool log_read_row(struct log_reader *reader, uint64_t seq, struct log_row *out, bool *found);
-/* Seqs of sealed rows that belong to no event row. */
+/* Seqs of sealed rows that belong to no event row, from that seq on. */
 typedef bool log_seq_visitor(void *context, uint64_t seq);
-bool log_read_stray_sealed(struct log_reader *reader, log_seq_visitor *visit, void *context);
+bool log_read_stray_sealed(struct log_reader *reader, uint64_t from_seq, log_seq_visitor *visit,
+			   void *context);
+/* log_read_rows tells them too, as it passes them: between its rows, and before and behind them in
+ * its range. What the visitor gives is not looked at; NULL: nobody is told. */
+void log_watch_stray_sealed(struct log_reader *reader, log_seq_visitor *visit, void *context);
 
 /* `hashes` are as many bytes as lie there: 8192 if nobody touched them. */
 typedef bool log_tile_visitor(void *context, unsigned level, uint64_t index, struct span hashes);

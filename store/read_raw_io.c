@@ -1,5 +1,7 @@
 /* Everything as it lies there: rows, tiles, checkpoints, heads, snapshots, and the files beside. */
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +34,18 @@ next_sealed(struct merge *merge)
 	merge->failed |= code != SQLITE_ROW && code != SQLITE_DONE;
 }
 
+/* The sealed row that is at hand belongs to no event. */
+static void
+pass_stray(struct merge *merge)
+{
+	const struct log_reader *reader = merge->reader;
+
+	if (reader->stray != NULL) {
+		reader->stray(reader->stray_context, db_u64(reader->sealed, 0) >> 1);
+	}
+	next_sealed(merge);
+}
+
 /* The sealed rows of one event; they are copied, because the next one takes the statement's memory.
  */
 static void
@@ -41,7 +55,7 @@ take_sealed(struct merge *merge, struct log_row *row,
 	sqlite3_stmt *sealed = merge->reader->sealed;
 
 	while (merge->has_sealed && db_u64(sealed, 0) >> 1 < row->seq) {
-		next_sealed(merge); /* of no event: log_read_stray_sealed tells */
+		pass_stray(merge);
 	}
 	while (merge->has_sealed && db_u64(sealed, 0) >> 1 == row->seq) {
 		const unsigned part = (unsigned)(db_u64(sealed, 0) & 1);
@@ -103,6 +117,9 @@ read_chunk(struct log_reader *reader, uint64_t from, uint64_t to, log_row_visito
 		read_columns(reader->rows, &row);
 		take_sealed(&merge, &row, memory);
 		*stopped = !visit(context, &row);
+	}
+	while (merge.has_sealed && reader->stray != NULL && code == SQLITE_DONE) {
+		pass_stray(&merge);
 	}
 	const bool ok = !merge.failed && (code == SQLITE_ROW || code == SQLITE_DONE);
 	if (!ok) {
@@ -231,14 +248,27 @@ see_seq(void *context, sqlite3_stmt *row)
 }
 
 bool
-log_read_stray_sealed(struct log_reader *reader, log_seq_visitor *visit, void *context)
+log_read_stray_sealed(struct log_reader *reader, uint64_t from_seq, log_seq_visitor *visit,
+		      void *context)
 {
 	struct seeing seeing = { .context = context, .seq = visit };
+	char sql[256];
 
-	return read_table(reader,
-			  "SELECT id >> 1 FROM sealed WHERE NOT EXISTS"
-			  " (SELECT 1 FROM event WHERE event.seq = sealed.id >> 1) ORDER BY id",
-			  see_seq, &seeing);
+	if (from_seq > INT64_MAX / 2) {
+		return true; /* no sealed row can stand there */
+	}
+	snprintf(sql, sizeof sql,
+		 "SELECT id >> 1 FROM sealed WHERE id >= %" PRIu64 " AND NOT EXISTS"
+		 " (SELECT 1 FROM event WHERE event.seq = sealed.id >> 1) ORDER BY id",
+		 2 * from_seq);
+	return read_table(reader, sql, see_seq, &seeing);
+}
+
+void
+log_watch_stray_sealed(struct log_reader *reader, log_seq_visitor *visit, void *context)
+{
+	reader->stray = visit;
+	reader->stray_context = context;
 }
 
 static bool

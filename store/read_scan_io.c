@@ -88,21 +88,39 @@ struct next_row {
 static bool
 see_seq(void *context, sqlite3_stmt *row)
 {
-	*(struct next_row *)context = (struct next_row){ db_u64(row, 0), true };
+	struct next_row *next = context;
+	const uint64_t seq = db_u64(row, 0);
+
+	next->seq = next->found && next->seq < seq ? next->seq : seq;
+	next->found = true;
 	return false;
+}
+
+static bool
+find_next(struct log_reader *reader, const char *sql, uint64_t from, struct next_row *next)
+{
+	sqlite3_stmt *statement = db_prepare(reader->db, sql);
+
+	if (statement != NULL) {
+		db_bind_u64(statement, 1, from);
+	}
+	return walk(reader, reader->db, statement, see_seq, next);
 }
 
 bool
 log_next_row(struct log_reader *reader, uint64_t from_seq, uint64_t *seq, bool *found)
 {
 	struct next_row next = { 0, false };
-	sqlite3_stmt *statement =
-		db_prepare(reader->db, "SELECT seq FROM event WHERE seq >= ? ORDER BY seq LIMIT 1");
+	bool ok = true;
 
-	if (statement != NULL) {
-		db_bind_u64(statement, 1, from_seq);
+	if (from_seq <= INT64_MAX / 2) {
+		ok = find_next(reader,
+			       "SELECT seq FROM event WHERE seq >= ? ORDER BY seq LIMIT 1",
+			       from_seq, &next) &&
+		     find_next(reader,
+			       "SELECT id >> 1 FROM sealed WHERE id >= ? ORDER BY id LIMIT 1",
+			       sealed_id(from_seq, 0), &next);
 	}
-	const bool ok = walk(reader, reader->db, statement, see_seq, &next);
 	*seq = next.seq;
 	*found = ok && next.found;
 	return ok;

@@ -13,7 +13,8 @@
 bool log_read_types(struct log_reader *reader, const uint64_t *types, size_t count,
 		    uint64_t from_seq, log_event_visitor *visit, void *context);
 
-/* The lowest seq from that one on that has a row; *found false if there is none. */
+/* The lowest seq from that one on that has an event or a sealed part; *found false if there is
+ * none. */
 bool log_next_row(struct log_reader *reader, uint64_t from_seq, uint64_t *seq, bool *found);
 
 /* The declared_type table: a projection of the type_declared events. */

@@ -18,6 +18,8 @@ struct log_reader {
 	struct lookup lookup;
 	sqlite3_stmt *rows;
 	sqlite3_stmt *sealed;
+	log_seq_visitor *stray; /* of log_watch_stray_sealed */
+	void *stray_context;
 	uint8_t *row_memory; /* of log_read_row */
 	struct event event;  /* of log_read_events */
 };
