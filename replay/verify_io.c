@@ -370,25 +370,32 @@ check_head_is_there(struct run *run)
 
 /* --- tiles, sealed rows, snapshots --- */
 
+/* What the checker asks for is compared with what is published in the same breath. */
+static bool
+fetch_recorded(void *context, unsigned level, uint64_t index, uint32_t count, struct digest *hashes)
+{
+	struct run *run = context;
+
+	if (!log_fetch_hashes(run->tiles, level, index, count, hashes)) {
+		return false;
+	}
+	if (count == TILE_HASHES && index < (run->published >> (8 * level)) / TILE_HASHES) {
+		pub_tile_check(&run->v, run->options->data_dir, level, index, TILE_HASHES, hashes);
+	}
+	return true;
+}
+
 struct tile_walk {
 	struct run *run;
 	struct verify_tiles at;
 };
 
 static bool
-visit_tile(void *context, unsigned level, uint64_t index, struct span hashes)
+visit_tile(void *context, unsigned level, uint64_t index, uint64_t bytes)
 {
 	struct tile_walk *walk = context;
 
-	struct run *run = walk->run;
-	struct digest read[TILE_HASHES];
-
-	verify_tile(&run->v, &walk->at, level, index, hashes.count);
-	if (level < MERKLE_LEVELS && hashes.count == sizeof read &&
-	    index < (run->published >> (8 * level)) / TILE_HASHES) {
-		memcpy(read, hashes.at, sizeof read);
-		pub_tile_check(&run->v, run->options->data_dir, level, index, TILE_HASHES, read);
-	}
+	verify_tile(&walk->run->v, &walk->at, level, index, bytes);
 	return true;
 }
 
@@ -415,7 +422,7 @@ check_tiles(struct run *run)
 {
 	struct tile_walk walk = { .run = run };
 
-	if (!log_read_tiles(run->source->reader, visit_tile, &walk)) {
+	if (!log_read_tile_sizes(run->source->reader, visit_tile, &walk)) {
 		say_unreadable(run, "the tiles cannot all be read", run->source->reader);
 		return;
 	}
@@ -511,8 +518,22 @@ check_declared_types(struct run *run)
 }
 
 static void
+check_hidden(struct run *run)
+{
+	uint64_t count = 0;
+
+	if (!log_count_hidden(run->source->reader, &count)) {
+		say_unreadable(run, "the entries cannot all be read", run->source->reader);
+	} else if (count > 0) {
+		verify_say_numbers(&run->v, "rows that no reader comes by", "below seq 0", 0,
+				   count);
+	}
+}
+
+static void
 check_rest(struct run *run)
 {
+	check_hidden(run);
 	check_tiles(run);
 	/* The helpers have named those below. */
 	if (!log_read_stray_sealed(run->source->reader, run->summary.size, visit_stray, run)) {
@@ -567,7 +588,7 @@ check_all(struct run *run)
 	take_anchors(run);
 	read_heads(run);
 	verify_use_allow(v, &run->allow);
-	verify_use_tiles(v, log_fetch_hashes, run->tiles, run->summary.size);
+	verify_use_tiles(v, fetch_recorded, run, run->summary.size);
 	start_rows(run);
 	states_start_beside(&states, run->rows, v);
 	check_checkpoints(run);

@@ -36,7 +36,8 @@ struct verify_summary verify_log(const struct options *options, struct source *s
  * with may contradict what apply asserts. It runs beside the rest, over the rows that are looked at
  * there. */
 void states_start_beside(struct guard_child *child, struct verify_rows *rows, struct verify *v);
-/* By itself, from a seq above 0 because what lies before it is pruned: from the newest snapshots. */
+/* By itself, from a seq above 0 because what lies before it is pruned: from the newest snapshots.
+ */
 struct guard_child states_start(const char *data_dir, uint64_t from_seq);
 void states_drop(struct guard_child *child);
 void states_end(struct guard_child *child, struct verify *v, struct verify_summary *summary);

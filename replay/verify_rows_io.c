@@ -63,7 +63,8 @@ struct helper {
 	uint32_t row; /* the next one of that chunk */
 	uint32_t note;
 	uint32_t kept;
-	unsigned freed; /* chunks that the parent is through with and that were freed, by whomever */
+	unsigned
+		freed; /* chunks that the parent is through with and that were freed, by whomever */
 };
 
 /* The process that replays the states, while it lives. */

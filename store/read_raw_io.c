@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/read_scan_io.h"
 #include "store/reader_state_io.h"
 
 /* So many rows belong to one read transaction at most: the writer's WAL cannot shrink below it. */
@@ -97,14 +98,16 @@ bind_range(struct log_reader *reader, uint64_t from, uint64_t to)
 {
 	db_bind_u64(reader->rows, 1, from);
 	db_bind_u64(reader->rows, 2, to);
-	db_bind_u64(reader->sealed, 1, sealed_id(from, 0));
-	db_bind_u64(reader->sealed, 2, sealed_id(to, 0));
+	/* A forged seq may be so large that no sealed row can stand beside it. */
+	const uint64_t most = INT64_MAX / 2;
+	db_bind_u64(reader->sealed, 1, sealed_id(from < most ? from : most, 0));
+	db_bind_u64(reader->sealed, 2, sealed_id(to < most ? to : most, 0));
 }
 
-/* *stopped is set when the visitor has had enough. */
+/* *stopped is set when the visitor has had enough; *rows is how many it saw. */
 static bool
 read_chunk(struct log_reader *reader, uint64_t from, uint64_t to, log_row_visitor *visit,
-	   void *context, bool *stopped)
+	   void *context, bool *stopped, uint64_t *rows)
 {
 	uint8_t memory[SEALED_PARTS_MAX * (SEAL_SALT_BYTES + SEAL_BODY_MAX)];
 	struct merge merge = { .reader = reader };
@@ -117,6 +120,7 @@ read_chunk(struct log_reader *reader, uint64_t from, uint64_t to, log_row_visito
 		read_columns(reader->rows, &row);
 		take_sealed(&merge, &row, memory);
 		*stopped = !visit(context, &row);
+		++*rows;
 	}
 	while (merge.has_sealed && reader->stray != NULL && code == SQLITE_DONE) {
 		pass_stray(&merge);
@@ -128,6 +132,19 @@ read_chunk(struct log_reader *reader, uint64_t from, uint64_t to, log_row_visito
 	sqlite3_reset(reader->rows);
 	sqlite3_reset(reader->sealed);
 	return ok;
+}
+
+/* A forged seq may claim any distance: the way there is not gone in steps. */
+static uint64_t
+skip_nothing(struct log_reader *reader, uint64_t from)
+{
+	uint64_t next = 0;
+	bool found = false;
+
+	if (reader->stray != NULL || !log_next_row(reader, from, &next, &found)) {
+		return from;
+	}
+	return found ? next : UINT64_MAX;
 }
 
 bool
@@ -149,11 +166,12 @@ log_read_rows(struct log_reader *reader, uint64_t from_seq, uint64_t to_seq, log
 
 		/* One transaction, so that events and sealed parts are of the same moment. */
 		ok = db_run(reader->db, "BEGIN") == DB_OK || sql_fails(reader);
-		ok = ok && read_chunk(reader, from_seq, next, visit, context, &stopped);
+		uint64_t rows = 0;
+		ok = ok && read_chunk(reader, from_seq, next, visit, context, &stopped, &rows);
 		if (!sqlite3_get_autocommit(reader->db)) {
 			db_run(reader->db, "COMMIT");
 		}
-		from_seq = next;
+		from_seq = rows > 0 || !ok ? next : skip_nothing(reader, next);
 	}
 	return ok;
 }
@@ -201,7 +219,8 @@ log_read_row(struct log_reader *reader, uint64_t seq, struct log_row *out, bool 
 	bool stopped = false;
 
 	memset(out, 0, sizeof *out);
-	const bool ok = read_chunk(reader, seq, seq + 1, keep_row, &one, &stopped);
+	uint64_t rows = 0;
+	const bool ok = read_chunk(reader, seq, seq + 1, keep_row, &one, &stopped, &rows);
 	*found = one.found;
 	return ok;
 }

@@ -114,8 +114,7 @@ log_next_row(struct log_reader *reader, uint64_t from_seq, uint64_t *seq, bool *
 	bool ok = true;
 
 	if (from_seq <= INT64_MAX / 2) {
-		ok = find_next(reader,
-			       "SELECT seq FROM event WHERE seq >= ? ORDER BY seq LIMIT 1",
+		ok = find_next(reader, "SELECT seq FROM event WHERE seq >= ? ORDER BY seq LIMIT 1",
 			       from_seq, &next) &&
 		     find_next(reader,
 			       "SELECT id >> 1 FROM sealed WHERE id >= ? ORDER BY id LIMIT 1",
@@ -130,7 +129,44 @@ struct seeing {
 	void *context;
 	log_type_visitor *type;
 	log_key_visitor *key;
+	log_tile_size_visitor *tile;
 };
+
+static bool
+see_tile(void *context, sqlite3_stmt *row)
+{
+	const struct seeing *seeing = context;
+	const uint64_t id = db_u64(row, 0);
+
+	return seeing->tile(seeing->context, (unsigned)(id >> 56), id & ((UINT64_C(1) << 56) - 1),
+			    db_u64(row, 1));
+}
+
+bool
+log_read_tile_sizes(struct log_reader *reader, log_tile_size_visitor *visit, void *context)
+{
+	struct seeing seeing = { .context = context, .tile = visit };
+
+	return walk(reader, reader->db,
+		    db_prepare(reader->db, "SELECT id, length(hashes) FROM tile ORDER BY id"),
+		    see_tile, &seeing);
+}
+
+static bool
+see_count(void *context, sqlite3_stmt *row)
+{
+	*(uint64_t *)context = db_u64(row, 0);
+	return false;
+}
+
+bool
+log_count_hidden(struct log_reader *reader, uint64_t *count)
+{
+	*count = 0;
+	return walk(reader, reader->db,
+		    db_prepare(reader->db, "SELECT count(*) FROM event WHERE seq < 0"), see_count,
+		    count);
+}
 
 static bool
 see_type(void *context, sqlite3_stmt *row)

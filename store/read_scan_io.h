@@ -17,6 +17,13 @@ bool log_read_types(struct log_reader *reader, const uint64_t *types, size_t cou
  * none. */
 bool log_next_row(struct log_reader *reader, uint64_t from_seq, uint64_t *seq, bool *found);
 
+/* The tile table, in order of level and index: how many bytes lie there, without reading them. */
+typedef bool log_tile_size_visitor(void *context, unsigned level, uint64_t index, uint64_t bytes);
+bool log_read_tile_sizes(struct log_reader *reader, log_tile_size_visitor *visit, void *context);
+
+/* Rows of event below seq 0, where no walk comes by. */
+bool log_count_hidden(struct log_reader *reader, uint64_t *count);
+
 /* The declared_type table: a projection of the type_declared events. */
 typedef bool log_type_visitor(void *context, uint64_t number, uint64_t version, uint64_t seq);
 bool log_read_declared_types(struct log_reader *reader, log_type_visitor *visit, void *context);
