@@ -70,6 +70,32 @@ a_relay_hears_of_its_own(void **unused)
 	world_free(&world);
 }
 
+/* Only a relay that there is hears that a user is forgotten: nobody else would ever acknowledge it. */
+static void
+all_relays_hear_who_is_forgotten(void **unused)
+{
+	(void)unused;
+	struct world world = world_new();
+	struct outbox *outbox = calloc(1, sizeof *outbox);
+	const struct command expel = expel_of("ann", true);
+	struct command attach = by_relay(own(COMMAND_ATTACH), 2);
+
+	outbox_init(outbox);
+	attach.attach.instance = id_of(9, 1);
+	assert_int_equal(run(&world, attach), ACCEPTED);
+	given(&world);
+	run(&world, expel);
+	run(&world, expel);
+	assert_int_equal(world.events.count, 1);
+	outbox_begin(outbox, &expel, 0);
+	allocation_tell(world.live, &expel, (struct span){ 0 }, ACCEPTED, &world.events, outbox);
+	assert_true(outbox_has(outbox, 2, UINT64_MAX));
+	assert_false(outbox_has(outbox, 1, UINT64_MAX));
+	outbox_free(outbox);
+	free(outbox);
+	world_free(&world);
+}
+
 static uint64_t
 random_next(uint64_t *seed)
 {
@@ -111,6 +137,9 @@ random_command(uint64_t *seed, uint64_t *allocations)
 	case 7:
 		return by_relay(usage_of(which, pick / 41 % 4, pick / 43 % 3), pick / 29 % 2 + 1);
 	case 8:
+		if (pick % 7 == 0) {
+			return expel_of(users[pick / 19 % 3], true);
+		}
 		return pick % 3 == 0 ? end_of(which, END_PORT_LOST) : refused_of(pick / 47 % 3);
 	default:
 		return own(pick % 97 == 0 ? COMMAND_CLOSE : COMMAND_SWEEP);
@@ -163,6 +192,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_relay_hears_of_its_own),
+		cmocka_unit_test(all_relays_hear_who_is_forgotten),
 		cmocka_unit_test(what_is_rebuilt_equals_what_lives),
 		cmocka_unit_test(a_broken_dump_is_not_restored),
 	};

@@ -119,6 +119,14 @@ every_command_has_its_answer(void **unused)
 		{ "the port is lost", 0, end_of(1, END_PORT_LOST), ACCEPTED, 1 },
 		{ "a relay cannot say that it expired", 0, end_of(1, END_EXPIRED),
 		  REFUSED_MALFORMED, 0 },
+		{ "its agent is expelled", 0, end_of(1, END_EXPELLED), ACCEPTED, 1 },
+		{ "a relay has done its part", 0, by_relay(own(COMMAND_EXPELLED), 1), ACCEPTED, 0 },
+		{ "an expulsion that is announced changes nothing", 0, expel_of("ann", false),
+		  ACCEPTED, 0 },
+		{ "what relays left ends", 0, expel_of("ann", true), ACCEPTED, 1 },
+		{ "nobody knows that agent", 0, expel_of("an", true), ACCEPTED, 0 },
+		{ "a relay cannot expel", 0, by_relay(expel_of("ann", true), 1), REFUSED_MALFORMED,
+		  0 },
 		{ "end of nothing", 0, end_of(2, END_PORT_LOST), REFUSED_NO_ALLOCATION, 0 },
 		{ "strangers were refused", 0, refused_of(3), ACCEPTED, 1 },
 		{ "nobody was refused", 0, refused_of(0), REFUSED_MALFORMED, 0 },
@@ -147,6 +155,42 @@ threat_D5_quota_is_per_user_and_exact(void **unused)
 	assert_int_equal(run(&world, allocate_of(4, "ann", "203.0.113.1:4", 50000, 4)), ACCEPTED);
 	world.now_us += 600 * 1000000ull;
 	assert_int_equal(run(&world, allocate_of(5, "ann", "203.0.113.1:5", 50003, 5)), ACCEPTED);
+	assert_rebuilt(&world);
+	world_free(&world);
+}
+
+/* As itself and with a credential of another time; nobody else, whatever his name ends in. */
+static void
+an_expelled_agent_is_forgotten(void **unused)
+{
+	static const char *const words[] = { "ann", "1800000600:ann", "joann", "1800000600:joann",
+					     "bob" };
+	(void)unused;
+	struct world world = world_new();
+
+	for (uint8_t i = 0; i < 5; i++) {
+		char client[] = "203.0.113.1:1";
+		client[10] = (char)('1' + i);
+		assert_int_equal(run(&world, allocate_of(1u + i, words[i], client,
+							 (uint16_t)(50000 + i), i)),
+				 ACCEPTED);
+	}
+	assert_int_equal(run(&world, expel_of("ann", true)), ACCEPTED);
+	assert_int_equal(world.events.count, 2);
+	assert_int_equal(world.events.items[0].turn_allocation_ended.reason, END_EXPELLED);
+	assert_rebuilt(&world);
+	assert_int_equal(run(&world, expel_of("ann", true)), ACCEPTED);
+	assert_int_equal(world.events.count, 2);
+	assert_int_equal(world.events.items[0].type, EVENT_USER_FORGOTTEN);
+	assert_int_equal(world.events.items[1].type, EVENT_USER_FORGOTTEN);
+	assert_rebuilt(&world);
+	assert_int_equal(run(&world, expel_of("ann", true)), ACCEPTED);
+	assert_int_equal(world.events.count, 0);
+	assert_int_equal(world.live->table.rows_used, 3);
+	/* A new life of it, under a new handle. */
+	const struct id fresh = id_of(2, 9);
+	assert_int_equal(run(&world, allocate_of(9, "ann", "203.0.113.9:1", 50009, 9)), ACCEPTED);
+	assert_true(id_equal(&world.events.items[0].turn_allocation_created.user, &fresh));
 	assert_rebuilt(&world);
 	world_free(&world);
 }
@@ -316,6 +360,7 @@ main(void)
 		cmocka_unit_test(threat_D5_quota_is_per_user_and_exact),
 		cmocka_unit_test(threat_D7_lifetimes_are_clipped),
 		cmocka_unit_test(threat_D8_an_allocation_has_so_many_peers),
+		cmocka_unit_test(an_expelled_agent_is_forgotten),
 		cmocka_unit_test(threat_D10_the_same_number_fits_each_time),
 		cmocka_unit_test(threat_F8_permissions_end_after_300_s_and_channels_after_600),
 		cmocka_unit_test(the_end_says_what_was_relayed),

@@ -261,6 +261,15 @@ own(enum command_type type)
 }
 
 static inline struct command
+expel_of(const char *agent, bool over)
+{
+	struct command command = { .type = COMMAND_EXPEL, .expel.over = over };
+
+	name_set(&command.expel.agent_name, agent, strlen(agent));
+	return command;
+}
+
+static inline struct command
 by_relay(struct command command, uint64_t relay)
 {
 	command.front = relay;

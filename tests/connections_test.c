@@ -131,6 +131,32 @@ listed(const struct rosters *rosters, uint8_t room, bool here)
 }
 
 static void
+somebody_is_found_in_whatever_room(void **unused)
+{
+	struct rosters *rosters = rosters_new(8, 5);
+	struct name name;
+	struct id room;
+	uint64_t connection = 0;
+
+	(void)unused;
+	name_set(&name, "A", 1);
+	assert_false(roster_find(rosters, &name, &room, &connection));
+	join(rosters, 1, "B", 10, false);
+	join(rosters, 1, "A", 0, false);
+	join(rosters, 2, "A", 12, false);
+	uint64_t sum = 0;
+	for (int i = 0; i < 2; i++) {
+		assert_true(roster_find(rosters, &name, &room, &connection));
+		assert_int_equal(roster_leave(rosters, &room, &name), ROSTER_CHANGED);
+		sum += connection;
+	}
+	assert_int_equal(sum, 12);
+	assert_false(roster_find(rosters, &name, &room, &connection));
+	assert_string_equal(listed(rosters, 1, false), "B");
+	rosters_free(rosters);
+}
+
+static void
 rosters_follow_session(void **unused)
 {
 	struct rosters *rosters = rosters_new(8, 5);
@@ -308,6 +334,7 @@ main(void)
 		cmocka_unit_test(threat_H4_fast_talkers_are_found),
 		cmocka_unit_test(threat_H5_slow_readers_are_found),
 		cmocka_unit_test(rosters_follow_session),
+		cmocka_unit_test(somebody_is_found_in_whatever_room),
 		cmocka_unit_test(an_agent_comes_again_at_another_gateway),
 		cmocka_unit_test(rosters_are_bounded),
 		cmocka_unit_test(pages_are_found),

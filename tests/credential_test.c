@@ -566,10 +566,44 @@ threat_C17_open_only_when_asked_for(void **unused)
 	assert_int_equal(credential.key.count, 0);
 }
 
+static void
+a_user_acts_for_an_agent(void **unused)
+{
+	static const struct {
+		const char *when;
+		const char *user;
+		const char *agent;
+		bool is_of;
+	} rows[] = {
+		{ "itself", "ann", "ann", true },
+		{ "a credential of whatever time", "1:ann", "ann", true },
+		{ "a name with a separator is escaped", "1800000000:a%3Ab", "a:b", true },
+		{ "a name that begins like a credential", "1:ann", "1:ann", true },
+		{ "another one", "bob", "ann", false },
+		{ "another one's credential", "1800000000:joann", "ann", false },
+		{ "only the end is the same", "joann", "ann", false },
+		{ "no time", ":ann", "ann", false },
+		{ "words for a time", "soon:ann", "ann", false },
+		{ "nobody", "1800000000:", "ann", false },
+		{ "no user", "", "ann", false },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct name user, agent;
+
+		print_message("  %s\n", rows[i].when);
+		name_set(&user, rows[i].user, strlen(rows[i].user));
+		name_set(&agent, rows[i].agent, strlen(rows[i].agent));
+		assert_int_equal(credential_name_is_of(&user, &agent), rows[i].is_of);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_user_acts_for_an_agent),
 		cmocka_unit_test(static_users_are_checked),
 		cmocka_unit_test(threat_C11_time_limited_names),
 		cmocka_unit_test(threat_C13_every_secret_is_good_until_it_is_dropped),

@@ -16,6 +16,7 @@ enum { EPOCH = 5, NOW_US = 1000000, MEMORY = 1024 * 1024 };
  * ------ */
 
 static struct fronts toy;
+static int to_forget;
 
 static enum verdict
 toy_decide(const void *state, const struct command *command, struct event_list *out)
@@ -38,7 +39,18 @@ toy_decide(const void *state, const struct command *command, struct event_list *
 		event->agent_disconnected.gateway = command->front;
 		return ACCEPTED;
 	}
-	return command->type == COMMAND_SWEEP || command->type == COMMAND_CLOSE
+	if (command->type == COMMAND_EXPEL && command->expel.over != 0 && to_forget > 0) {
+		event = event_emit(out, EVENT_SUBJECT_FORGOTTEN, command->now_us,
+				   &command->command_id, &command->trace_id);
+		return ACCEPTED;
+	}
+	if (command->type == COMMAND_DIGEST) {
+		event = event_emit(out, EVENT_SESSION_STATE_DIGEST, command->now_us,
+				   &command->command_id, &command->trace_id);
+		return ACCEPTED;
+	}
+	return command->type == COMMAND_SWEEP || command->type == COMMAND_CLOSE ||
+			       command->type == COMMAND_EXPEL || command->type == COMMAND_EXPELLED
 		       ? ACCEPTED
 		       : REFUSED_NOT_REGISTERED;
 }
@@ -50,7 +62,9 @@ toy_apply(void *state, const struct event *event)
 	if (event->type == EVENT_GATEWAY_ATTACHED) {
 		fronts_attach(&toy, event->gateway_attached.gateway,
 			      &event->gateway_attached.instance);
-	} else {
+	} else if (event->type == EVENT_SUBJECT_FORGOTTEN) {
+		to_forget--;
+	} else if (event->type == EVENT_AGENT_DISCONNECTED) {
 		fronts_note(&toy, event->agent_disconnected.gateway, &event->command_id);
 	}
 }
@@ -91,6 +105,13 @@ toy_dump(const void *state, struct mp_writer *w)
 	fronts_write(w, &toy);
 }
 
+static bool
+toy_knows_front(const void *state, uint64_t front)
+{
+	(void)state;
+	return fronts_is_known(&toy, front);
+}
+
 static const struct core core = {
 	.stream = STREAM_SESSION,
 	.decide = toy_decide,
@@ -98,6 +119,7 @@ static const struct core core = {
 	.repeats = toy_repeats,
 	.tell = toy_tell,
 	.greet = toy_greet,
+	.knows_front = toy_knows_front,
 	.dump = toy_dump,
 	.dump_personal = toy_dump,
 };
@@ -118,6 +140,7 @@ given(void **unused)
 
 	(void)unused;
 	memset(&toy, 0, sizeof toy);
+	to_forget = 0;
 	now_us = NOW_US;
 	desk = calloc(1, sizeof *desk);
 	assert_true(desk_init(desk, &core, EPOCH, 0, 1000, tail));
@@ -261,6 +284,10 @@ requests_that_cannot_be_read_are_refused(void **unused)
 		{ "an attach with something behind it",
 		  { 0x93, 0x01, 1, 0xC4, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 0 },
 		  22 },
+		{ "an expulsion of nobody", { 0x92, 0x07, 0xA0 }, 3 },
+		{ "an expulsion of a control character", { 0x92, 0x07, 0xA1, 0x07 }, 4 },
+		{ "an expulsion with something behind it", { 0x92, 0x07, 0xA1, 'x', 0xC0 }, 5 },
+		{ "an expulsion of a number", { 0x92, 0x07, 0x07 }, 3 },
 		{ "commands without a front", { 0x92, 0x02, 0xC0 }, 3 },
 		{ "a poll without a front", { 0x92, 0x03, 0xC0 }, 3 },
 		{ "a length that is not the shortest", { 0x93, 0xCC, 0x01 }, 3 },
@@ -408,6 +435,187 @@ an_append_that_is_refused_ends_the_actor(void **unused)
 			 REFUSED_STALE_EPOCH);
 }
 
+/* --- expulsions --- */
+
+static void
+ask_expel(const char *name, uint64_t ticket)
+{
+	struct mp_writer w = mp_writer_of(memory, sizeof memory);
+
+	mp_put_array(&w, 2);
+	mp_put_u64(&w, REQUEST_EXPEL);
+	mp_put_str(&w, name, strlen(name));
+	take(&w, ticket);
+}
+
+/* What the front is told of it: the `over` of its EXPEL notice, and what it is to answer with. */
+static uint64_t
+told_expel(uint64_t front, uint8_t of, uint64_t acknowledged, struct id *asked)
+{
+	struct mp_reader r;
+	struct notice notice;
+	struct span body;
+	uint64_t ticket = 0;
+
+	poll_for(front, of, acknowledged, 60);
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	r = mp_reader_of((struct span){ answer, answer_count });
+	mp_get_array(&r, 5);
+	for (int i = 0; i < 4; i++) {
+		mp_get_u64(&r);
+	}
+	for (size_t left = mp_get_array(&r, 9); left > 0; left--) {
+		notice_read(&r, &notice, &body);
+	}
+	assert_false(r.bad);
+	assert_int_equal(notice.type, NOTICE_EXPEL);
+	*asked = notice.command_id;
+	return notice.expel.over;
+}
+
+static void
+say_expelled(uint64_t front, uint8_t of, uint64_t batch, const struct id *asked)
+{
+	struct command command = { .type = COMMAND_EXPELLED,
+				   .command_id = { { 7, (uint8_t)batch } },
+				   .expelled.expel = *asked };
+	struct mp_writer w = request(REQUEST_COMMANDS, 6, front, of);
+
+	mp_put_u64(&w, EPOCH);
+	mp_put_u64(&w, batch);
+	mp_put_array(&w, 1);
+	command_write(&w, &command, (struct span){ 0 });
+	take(&w, 70);
+}
+
+/* Its three numbers: ended, forgotten, size. */
+static void
+assert_expelled(uint64_t expected_ticket, uint64_t forgotten, uint64_t size)
+{
+	uint64_t ticket = 0;
+
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(ticket, expected_ticket);
+	struct mp_reader r = mp_reader_of((struct span){ answer, answer_count });
+	assert_int_equal(mp_get_array(&r, 3), 3);
+	mp_get_u64(&r);
+	assert_int_equal(mp_get_u64(&r), EPOCH);
+	assert_int_equal(mp_get_array(&r, 3), 3);
+	assert_int_equal(mp_get_u64(&r), 0);
+	assert_int_equal(mp_get_u64(&r), forgotten);
+	assert_int_equal(mp_get_u64(&r), size);
+	assert_true(mp_reader_is_done(&r));
+}
+
+static void
+take_snapshot(void)
+{
+	struct mp_writer w = mp_writer_of(memory, sizeof memory);
+
+	assert_true(desk_snapshot(desk, &w));
+}
+
+static void
+an_expulsion_needs_no_front(void **unused)
+{
+	uint64_t ticket = 0;
+
+	(void)unused;
+	to_forget = 2;
+	ask_expel("ann", 90);
+	assert_int_equal(answered(&ticket), -1);
+	assert_true(desk_is_busy(desk)); /* what comes now is of another append */
+	make_durable();
+	assert_false(desk_is_busy(desk));
+	assert_int_equal(answered(&ticket), -1); /* an older snapshot may still be on its way */
+	take_snapshot();
+	assert_expelled(90, 2, 8);
+	assert_int_equal(answered(&ticket), -1);
+}
+
+static void
+an_expulsion_waits_for_what_fronts_have_to_say(void **unused)
+{
+	uint64_t ticket = 0;
+	struct id asked;
+	struct id first;
+	const struct id other = { { 9 } };
+
+	(void)unused;
+	attach(1, 1);
+	to_forget = 1;
+	ask_expel("ann", 90);
+	assert_int_equal(to_forget, 1);
+	assert_int_equal(told_expel(1, 1, 0, &first), 0);
+	say_expelled(1, 1, 1, &other);
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(to_forget, 1); /* that was an answer to something else */
+	say_expelled(1, 1, 2, &first);
+	assert_int_equal(to_forget, 0);
+	make_durable();
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	take_snapshot();
+	assert_int_equal(told_expel(1, 1, 2, &asked), 1);
+	assert_false(id_equal(&first, &asked));
+	say_expelled(1, 1, 3, &asked);
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(ticket, 70);
+	assert_int_equal(answered(&ticket), -1); /* that notice is not acknowledged */
+	poll_for(1, 1, 3, 61);
+	assert_expelled(90, 1, 8);
+}
+
+static void
+a_front_that_attaches_hears_of_the_expulsion(void **unused)
+{
+	struct id asked;
+
+	(void)unused;
+	attach(1, 1);
+	to_forget = 1;
+	ask_expel("ann", 90);
+	attach(1, 2); /* another instance, before the first one answered */
+	assert_int_equal(told_expel(1, 2, 0, &asked), 0);
+	say_expelled(1, 2, 1, &asked);
+	assert_int_equal(to_forget, 0);
+}
+
+static void
+a_front_that_does_not_come_back_is_not_waited_for(void **unused)
+{
+	const struct id gone = instance(1);
+
+	(void)unused;
+	fronts_attach(&toy, 1, &gone); /* the log knows it from before */
+	to_forget = 1;
+	ask_expel("ann", 90);
+	now_us += DESK_LOST_US - 1;
+	desk_tick(desk, now_us);
+	assert_int_equal(to_forget, 1);
+	now_us += 1;
+	desk_tick(desk, now_us);
+	assert_int_equal(to_forget, 0);
+	make_durable();
+	take_snapshot();
+	assert_expelled(90, 1, 8);
+}
+
+static void
+one_is_expelled_at_a_time(void **unused)
+{
+	uint64_t ticket = 0;
+
+	(void)unused;
+	attach(1, 1);
+	ask_expel("ann", 90);
+	ask_expel("bob", 91);
+	assert_int_equal(answered(&ticket), REFUSED_FULL);
+	assert_int_equal(ticket, 91);
+	ask_expel("ann", 92); /* who asked has lost patience, and asks again */
+	assert_int_equal(answered(&ticket), REFUSED_FULL);
+	assert_int_equal(ticket, 90);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, given, afterwards)
 
 int
@@ -423,6 +631,11 @@ main(void)
 		TEST(a_silent_front_is_given_up_and_must_come_as_another),
 		TEST(a_poll_without_notices_is_held_and_then_answered),
 		TEST(an_append_that_is_refused_ends_the_actor),
+		TEST(an_expulsion_needs_no_front),
+		TEST(an_expulsion_waits_for_what_fronts_have_to_say),
+		TEST(a_front_that_attaches_hears_of_the_expulsion),
+		TEST(a_front_that_does_not_come_back_is_not_waited_for),
+		TEST(one_is_expelled_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -275,6 +275,135 @@ usage_is_logged_after_expiry(void **unused)
 	world_free(world);
 }
 
+/* --- an agent is expelled --- */
+
+static const struct id STAGE = { { 42 } };
+
+static void
+tell_expel(struct world *world, const char *agent, bool over)
+{
+	struct notice notice = { .type = NOTICE_EXPEL,
+				 .command_id = STAGE,
+				 .expel = { .over = over } };
+
+	name_set(&notice.expel.agent_name, agent, strlen(agent));
+	relay_handle_notice(world->relay, &notice, (struct span){ 0 }, world->now_us);
+}
+
+/* The last thing that the relay asks of its actor is that it has done its part. */
+static void
+assert_answered(const struct world *world)
+{
+	assert_true(world->queued > 0);
+	const struct command *last = &world->queue[world->queued - 1];
+	assert_int_equal(last->type, COMMAND_EXPELLED);
+	assert_true(id_equal(&last->expelled.expel, &STAGE));
+}
+
+static void
+usage_is_logged_before_an_expulsion(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+
+	allocate(world, "bob", BOB);
+	given(world);
+	use(world);
+	tell_expel(world, "ann", false);
+	assert_answered(world);
+	assert_int_equal(channel_data(world, ANN, 0x4000, "hello").action, RELAY_DROP);
+	pump(world);
+	assert_logged(world);
+	assert_int_equal(world->logged.packets_down, 2);
+	assert_int_equal(world->sockets_open, 1); /* bob's */
+	assert_int_equal(relay_allocations(world->relay), 1);
+	tell_expel(world, "ann", true);
+	assert_answered(world);
+	assert_int_equal(request(world, ANN, (struct ask){ REFRESH, .lifetime = 600 }), 437);
+	world_free(world);
+}
+
+/* Its credential is still good: what it is given relays nothing, and ends at once. */
+static void
+who_is_being_expelled_gets_nothing_new(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+
+	allocate(world, "bob", BOB);
+	tell_expel(world, "ann", false);
+	pump(world);
+	assert_int_equal(request(world, ANN,
+				 (struct ask){ .method = TURN_ALLOCATE,
+					       .user = "ann",
+					       .transport = 17 }),
+			 0);
+	assert_int_equal(relay_allocations(world->relay), 1);
+	tell_expel(world, "ann", true);
+	pump(world);
+	given(world);
+	assert_int_equal(channel_data(world, ANN, 0x4000, "hello").action, RELAY_TO_PEER);
+	world_free(world);
+}
+
+static void
+refusals_are_told_before_it_is_over(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+
+	assert_int_equal(request(world, ANN, (struct ask){ REFRESH, .lifetime = 600 }), 437);
+	tell_expel(world, "nobody", false);
+	assert_answered(world);
+	pump(world);
+	assert_int_equal(world->refused_events, 1);
+	world_free(world);
+}
+
+static void
+what_cannot_be_said_is_said_later(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+
+	given(world);
+	use(world);
+	world->line_is_full = true;
+	tell_expel(world, "ann", false);
+	relay_tick(world->relay, world->now_us);
+	assert_int_equal(world->queued, 0);
+	assert_int_equal(channel_data(world, ANN, 0x4000, "hello").action, RELAY_DROP);
+	world->line_is_full = false;
+	relay_tick(world->relay, world->now_us);
+	assert_answered(world);
+	pump(world);
+	assert_logged(world);
+	assert_int_equal(relay_allocations(world->relay), 0);
+	world_free(world);
+}
+
+/* The actor is restarted when the END is on its way: until it has come, nothing flows that nobody
+ * would count; and if whoever wanted it is gone, everybody else is left alone. */
+static void
+what_is_to_end_stays_closed_over_a_greeting(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+
+	given(world);
+	tell_expel(world, "ann", false);
+	const struct command end = world->queue[0];
+	world->queued = 0;
+	greet(world);
+	assert_int_equal(channel_data(world, ANN, 0x4000, "hello").action, RELAY_DROP);
+	world->queue[world->queued++] = end;
+	pump(world);
+	assert_int_equal(relay_allocations(world->relay), 0);
+	given(world);
+	assert_int_equal(channel_data(world, ANN, 0x4000, "hello").action, RELAY_TO_PEER);
+	world_free(world);
+}
+
 static void
 usage_of_a_dead_permission_is_logged_before_it_is_forgotten(void **unused)
 {
@@ -462,6 +591,11 @@ main(void)
 		cmocka_unit_test(usage_is_logged_at_intervals),
 		cmocka_unit_test(usage_is_logged_before_a_release),
 		cmocka_unit_test(usage_is_logged_after_expiry),
+		cmocka_unit_test(usage_is_logged_before_an_expulsion),
+		cmocka_unit_test(who_is_being_expelled_gets_nothing_new),
+		cmocka_unit_test(refusals_are_told_before_it_is_over),
+		cmocka_unit_test(what_cannot_be_said_is_said_later),
+		cmocka_unit_test(what_is_to_end_stays_closed_over_a_greeting),
 		cmocka_unit_test(usage_of_a_dead_permission_is_logged_before_it_is_forgotten),
 		cmocka_unit_test(an_expired_allocation_gives_way_with_its_usage_told),
 		cmocka_unit_test(a_restarted_actor_greets_and_packets_flow_on),

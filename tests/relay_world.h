@@ -35,6 +35,7 @@ struct world {
 	struct integrity integrity;
 	uint16_t next_port;
 	bool port_is_gone;
+	bool line_is_full; /* nothing can be asked of the actor */
 	uint32_t sockets_open;
 	uint32_t next_socket;
 	size_t replies;
@@ -66,6 +67,9 @@ sink_ask(void *context, struct command *command)
 {
 	struct world *world = context;
 
+	if (world->line_is_full) {
+		return false;
+	}
 	assert_true(world->queued < QUEUE_MAX);
 	world->commands++;
 	memset(&command->command_id, 0, sizeof command->command_id);
