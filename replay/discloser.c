@@ -97,16 +97,25 @@ discloser_name(const struct discloser *discloser, enum pseudonym_kind kind, cons
 	return pseudonym(discloser, kind, &agent);
 }
 
-static void
-show_name(const struct discloser *discloser, const char *field, struct name *name)
+bool
+discloser_kind(const char *field, enum pseudonym_kind *kind)
 {
 	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
 		if (strcmp(field, named[i].field) == 0) {
-			*name = discloser_name(discloser, named[i].kind, name);
-			return;
+			*kind = named[i].kind;
+			return true;
 		}
 	}
-	*name = (struct name){ 0 };
+	return false;
+}
+
+static void
+show_name(const struct discloser *discloser, const char *field, struct name *name)
+{
+	enum pseudonym_kind kind;
+
+	*name = discloser_kind(field, &kind) ? discloser_name(discloser, kind, name)
+					     : (struct name){ 0 };
 }
 
 /* Addresses and a stranger's words have no pseudonym: they go. */

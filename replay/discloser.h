@@ -41,6 +41,11 @@ void discloser_disclose(struct discloser *discloser, const struct entry *entry, 
 			const struct event *event, const struct span *salt, const struct span *body,
 			struct disclosed *out);
 
+/* True, with its kind, if a sealed field of that name names somebody; all other words are free
+ * text.
+ */
+bool discloser_kind(const char *field, enum pseudonym_kind *kind);
+
 /* A name as the profile shows it, empty if it does not. */
 struct name discloser_name(const struct discloser *discloser, enum pseudonym_kind kind,
 			   const struct name *name);

@@ -120,6 +120,7 @@ choose_profile(struct export *x)
 				       "--profile envelope, or where the keys are");
 	}
 	discloser_make(&x->discloser, x->words.profile, key);
+	discloser_make(&x->others, PROFILE_PSEUDONYMOUS, key);
 	seal_forget(key, sizeof key);
 	return true;
 }
@@ -386,7 +387,7 @@ export_command(const struct options *options, struct source *source)
 		fprintf(stderr, "ifreplay: export: %s\n", x->fault);
 	}
 	bundle_free(x->bundle);
-	seal_forget(&x->signer, sizeof x->signer);
+	seal_forget(x, sizeof *x);
 	free(x);
 	return ok && print_flush() ? 0 : 1;
 }

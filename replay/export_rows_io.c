@@ -251,6 +251,19 @@ open_row(struct rows *r, const struct log_row *row, struct opened *out)
 	       broken(r, row->seq, "has fields that the catalog does not know");
 }
 
+/* A subject's access is wider than a question about an agent: acts that name them are theirs, too.
+ */
+static bool
+is_asked_for(struct rows *r, const struct entry *entry, const struct event *event)
+{
+	if (filter_admits(&r->filter, entry, event)) {
+		return true;
+	}
+	return r->x->options->subject != NULL && r->x->options->peer == NULL && event != NULL &&
+	       subject_concerns(&r->filter.agent, event) &&
+	       filter_admits_anybody(&r->filter, entry, event);
+}
+
 static bool
 take_row(struct rows *r, const struct log_row *row)
 {
@@ -262,7 +275,7 @@ take_row(struct rows *r, const struct log_row *row)
 		return false;
 	}
 	struct event *event = o.meaning == ENTRY_KNOWN ? &o.event : NULL;
-	const bool admitted = filter_admits(&r->filter, &o.entry, event);
+	const bool admitted = is_asked_for(r, &o.entry, event);
 	r->next++;
 	if (row->seq % PROGRESS_EVERY == 0) {
 		print_progress("exporting", row->seq, words->end);
@@ -274,7 +287,7 @@ take_row(struct rows *r, const struct log_row *row)
 		return omit(r, row->seq, &o.leaf);
 	}
 	if (r->x->options->subject != NULL) {
-		subject_mask(&r->filter.agent, &o.entry, event, o.salt, o.body);
+		subject_mask(&r->filter.agent, &r->x->others, &o.entry, event, o.salt, o.body);
 	}
 	discloser_disclose(&r->x->discloser, &o.entry, row->entry, event, o.salt, o.body, &d);
 	return disclose(r, &d);
@@ -370,6 +383,9 @@ export_rows(struct export *x)
 		ok = export_fails(x, "%s", log_reader_fault(x->source->reader));
 	}
 	print_progress_end();
+	if (bundle_fault(x->bundle) != NULL) {
+		export_fails(x, "%s", bundle_fault(x->bundle));
+	}
 	if (ok && x->fault[0] == '\0' && r->next != x->words.end) {
 		broken(r, r->next, "is missing");
 	}

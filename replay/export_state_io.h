@@ -26,6 +26,7 @@ struct export
 	struct log_signer signer;
 	struct bundle *bundle;
 	struct discloser discloser;
+	struct discloser others; /* with --subject: names that are not theirs */
 	struct export_words words;
 	uint64_t proof[EXPORT_PROOFS_MAX]; /* seqs of disclosed events, while there are few */
 	char fault[EXPORT_FAULT_MAX];
