@@ -594,7 +594,7 @@ check_all(struct run *run)
 	check_checkpoints(run);
 	pump_past_heads(run, run->summary.size);
 	check_heads(run);
-	rows_end(run->rows, v);
+	verify_rows_end(run->rows, v);
 	check_what_stayed(run);
 	verify_end(v);
 	check_head_is_there(run);

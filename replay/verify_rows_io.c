@@ -723,7 +723,7 @@ rows_take(struct verify_rows *rows, struct verify *v)
 }
 
 void
-rows_end(struct verify_rows *rows, struct verify *v)
+verify_rows_end(struct verify_rows *rows, struct verify *v)
 {
 	while (rows_peek(rows, v) != NULL) {
 		rows_take(rows, v);

@@ -26,7 +26,7 @@ struct rows_options {
  * caller is within a transaction. */
 struct verify_rows *rows_start(const struct rows_options *options);
 /* After the last row was taken; what stands behind it is said. */
-void rows_end(struct verify_rows *rows, struct verify *v);
+void verify_rows_end(struct verify_rows *rows, struct verify *v);
 
 /* --- the follower: a process that is given every entry of the deciding actors' streams, too ---
  */
