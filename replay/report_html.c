@@ -87,7 +87,7 @@ optional_fact(struct scroll *out, const char *name, const char *value)
 static void
 scope(struct scroll *out, const struct report *r)
 {
-	char root[BASE64_TEXT_MAX], first[REPORT_NUMBER_MAX], last[REPORT_NUMBER_MAX];
+	char root[48], first[REPORT_NUMBER_MAX], last[REPORT_NUMBER_MAX];
 
 	scroll_put(out, "<section>\n<h2 id=\"scope\">Scope</h2>\n<dl class=\"facts\">\n");
 	report_html_fact(out, "Entries");

@@ -27,7 +27,7 @@ void scroll_put(struct scroll *scroll, const char *text);
 void scroll_add(struct scroll *scroll, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Text from outside: control characters and what turns the reading direction round become \\xNN
+/* Text from outside: control characters and what turns the reading direction round become \xNN
  * (words.h), and for HTML & < > " ' become references, so that it can stand in an element or in a
  * quoted attribute. */
 void scroll_html(struct scroll *scroll, const char *bytes, size_t count);
