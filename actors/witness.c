@@ -78,7 +78,8 @@ witness_same_commands(const struct witness_append *append, const struct id *logg
 static bool
 is_act(enum event_type type)
 {
-	return type == EVENT_BACKUP_MADE || type == EVENT_QUERY_MADE || type == EVENT_EXPORT_MADE;
+	return type == EVENT_BACKUP_MADE || type == EVENT_QUERY_MADE || type == EVENT_EXPORT_MADE ||
+	       type == EVENT_HOLD_PLACED || type == EVENT_HOLD_RELEASED;
 }
 
 enum verdict

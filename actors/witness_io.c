@@ -11,6 +11,7 @@
 #include "actors/sandbox_io.h"
 #include "actors/signals_io.h"
 #include "actors/witness.h"
+#include "actors/witness_acts_io.h"
 #include "protocol/log_line_io.h"
 #include "protocol/time_io.h"
 #include "store/evidence_io.h"
@@ -21,6 +22,7 @@ enum {
 	PUBLISH_US = 1000 * 1000,
 	IDLE_MS = 100,
 	ACTS_RECALLED = 64,
+	REQUEST_ELEMENTS_MAX = 8,
 };
 
 /* The answer to one request of the current transaction; it leaves when that is durable. */
@@ -33,6 +35,7 @@ struct held {
 struct witness {
 	struct evidence *evidence;
 	struct mailbox_server *mailbox;
+	struct witness_acts *acts;
 	struct held held[SLOTS];
 	size_t held_count;
 	bool in_transaction;
@@ -348,11 +351,21 @@ take_ping(struct witness *w, uint32_t slot)
 }
 
 static void
+take_erase(struct witness *w, struct mp_reader *r, uint32_t slot)
+{
+	uint64_t numbers[WITNESS_ACT_NUMBERS];
+	size_t count = 0;
+	const enum verdict verdict = witness_acts_erase(w->acts, r, numbers, &count);
+
+	hold(w, slot, verdict, numbers, count);
+}
+
+static void
 take(struct witness *w, uint32_t slot, struct span request)
 {
 	struct mp_reader r = mp_reader_of(request);
 
-	mp_get_array(&r, 6);
+	mp_get_array(&r, REQUEST_ELEMENTS_MAX);
 	const uint64_t kind = mp_get_u64(&r);
 	switch (kind) {
 	case REQUEST_CLAIM:
@@ -363,6 +376,9 @@ take(struct witness *w, uint32_t slot, struct span request)
 		break;
 	case REQUEST_ACT:
 		take_act(w, &r, slot);
+		break;
+	case REQUEST_ERASE:
+		take_erase(w, &r, slot);
 		break;
 	case REQUEST_SNAPSHOT:
 		take_snapshot(w, &r, slot);
@@ -410,7 +426,8 @@ serve(struct witness *w)
 		if (!w->failed) {
 			publish_if_due(w);
 		}
-		if (!w->failed && poll(&waits, 1, IDLE_MS) == 0) {
+		const bool works = !w->failed && witness_acts_step(w->acts, &w->failed);
+		if (!w->failed && poll(&waits, 1, works ? 0 : IDLE_MS) == 0) {
 			verdict_of(w, evidence_idle(w->evidence));
 		}
 	}
@@ -447,6 +464,7 @@ open_all(struct witness *w, const char *run_dir, const struct settings *settings
 		log_error("%s", fault);
 		return false;
 	}
+	w->acts = witness_acts_new(w->evidence);
 	log_info("serving %s with %llu events", origin,
 		 (unsigned long long)evidence_size(w->evidence));
 	return true;
@@ -470,6 +488,7 @@ witness_run(const char *run_dir, const struct settings *settings)
 		}
 		mailbox_close(w->mailbox);
 	}
+	witness_acts_free(w->acts);
 	const bool failed = w->failed;
 	evidence_close(w->evidence, time_now_us());
 	free(w);

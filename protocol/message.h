@@ -18,6 +18,7 @@
  * annex]      [verdict] [LOG_STATUS]                                         [verdict, size, root]
  *   [EXPEL, agent name]  (session, allocation)           [verdict, epoch, [ended, forgotten, size]]
  *   [ACT, event]  (witness, from ifreplay)                         [verdict, seq, size]
+ *   [ERASE | RETAIN, …]  (witness, from ifreplay: actors/witness_acts.h)  [verdict, state, …]
  *   [STATUS]  (supervisor)                               [verdict, [[name, pid, state, epoch,
  * restarts], ...]]
  *
@@ -47,6 +48,8 @@ enum request {
 	REQUEST_LOG_STATUS = 13,
 	REQUEST_STATUS = 14,
 	REQUEST_ACT = 15,
+	REQUEST_ERASE = 16,
+	REQUEST_RETAIN = 17,
 };
 
 enum signal_kind { SIGNAL_OFFER = 1, SIGNAL_ANSWER = 2, SIGNAL_CANDIDATE = 3 };

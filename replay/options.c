@@ -63,7 +63,7 @@ static const struct option_row {
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-enum operand { OPERAND_NONE, OPERAND_SEQ, OPERAND_AGENT, OPERAND_PEER, OPERAND_ROOM, OPERAND_TRACE, OPERAND_COPY };
+enum operand { OPERAND_NONE, OPERAND_SEQ, OPERAND_AGENT, OPERAND_PEER, OPERAND_ROOM, OPERAND_TRACE, OPERAND_COPY, OPERAND_HOLD };
 
 static const struct operand_row {
 	const char *name;
@@ -76,6 +76,7 @@ static const struct operand_row {
 	[OPERAND_PEER] = { "a second name", TAKE_NAME, offsetof(struct options, peer) },
 	[OPERAND_ROOM] = { "a room", TAKE_NAME, offsetof(struct options, room) },
 	[OPERAND_TRACE] = { "an id", TAKE_ID, offsetof(struct options, trace) },
+	[OPERAND_HOLD] = { "a hold's id", TAKE_ID, offsetof(struct options, hold) },
 	[OPERAND_COPY] = { "a directory", TAKE_TEXT, offsetof(struct options, copy) },
 };
 

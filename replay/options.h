@@ -40,6 +40,7 @@ struct options {
 	const char *asked; /* the first name that was given: who the question is about */
 	char scope[TEXT_BYTES_MAX]; /* the other options that were given, cut if they are long */
 	uint64_t seq;      /* the operand of show and prove; the last seq of a range */
+	struct id hold;    /* the operand of release */
 #define OPTION(field, take, name, value, meaning, commands) OPTION_FIELD_##take field;
 #define OPTION_AS(field, take, name, value, meaning, commands)
 #include "replay/options.def"

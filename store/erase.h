@@ -78,6 +78,34 @@ bool erase_plan_has(const struct erase_plan *plan, const struct id *subject);
 /* The first hold that stands at that time, or NULL. */
 const struct erase_hold *erase_plan_hold(const struct erase_plan *plan, uint64_t now_us);
 
+/* What is asked for, how far it is, and what it came to: store/erase_io.h does it. */
+struct erase_order {
+	struct name agent;
+	struct id operator;
+	struct name operator_name;
+	struct name reason;       /* does not name the agent */
+	uint64_t ends[STREAMS];   /* as in struct erase_plan; 0 too means that there is none */
+};
+
+enum erase_state {
+	ERASE_WORKS,
+	ERASE_WAITS, /* the disk is full, or a reader still holds an old page: step again later */
+	ERASE_DONE,
+	ERASE_HELD,   /* a hold stands in the way; nothing was erased */
+	ERASE_FAILED, /* erase_fault says why; what was listed is carried through at the next start */
+};
+
+struct erase_report {
+	uint64_t read, size; /* how far the log was read, twice: 2 * size in the end */
+	uint64_t subjects;
+	uint64_t keys;
+	uint64_t own_parts;   /* under those subjects */
+	uint64_t other_parts; /* under others' */
+	uint64_t addresses;   /* that were the agent's own */
+	uint64_t holds;       /* in the way */
+	struct id hold;       /* the first of them */
+};
+
 /* True if `text` holds `word` with no letter, digit or byte above ASCII on either side of it. */
 bool erase_text_names(struct span text, struct span word);
 

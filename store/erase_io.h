@@ -20,33 +20,6 @@
 #include "store/evidence_io.h"
 #include "store/read_io.h"
 
-struct erase_order {
-	struct name agent;
-	struct id operator;
-	struct name operator_name;
-	struct name reason;       /* does not name the agent */
-	uint64_t ends[STREAMS];   /* as in struct erase_plan; 0 too means that there is none */
-};
-
-enum erase_state {
-	ERASE_WORKS,
-	ERASE_WAITS, /* the disk is full, or a reader still holds an old page: step again later */
-	ERASE_DONE,
-	ERASE_HELD,   /* a hold stands in the way; nothing was erased */
-	ERASE_FAILED, /* erase_fault says why; what was listed is carried through at the next start */
-};
-
-struct erase_report {
-	uint64_t read, size; /* how far the log was read, twice: 2 * size in the end */
-	uint64_t subjects;
-	uint64_t keys;
-	uint64_t own_parts;   /* under those subjects */
-	uint64_t other_parts; /* under others' */
-	uint64_t addresses;   /* that were the agent's own */
-	uint64_t holds;       /* in the way */
-	struct id hold;       /* the first of them */
-};
-
 struct erasing;
 
 /* The evidence is not read-only. NULL, with `fault`, if the log or its keys cannot be read, or the

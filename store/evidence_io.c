@@ -25,6 +25,12 @@ evidence_fault(const struct evidence *e)
 }
 
 bool
+evidence_has_failed(const struct evidence *e)
+{
+	return e->has_failed;
+}
+
+bool
 evidence_is_suspended(const struct evidence *e)
 {
 	return e->is_suspended;

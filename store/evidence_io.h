@@ -50,6 +50,8 @@ bool evidence_open(const struct evidence_options *options, struct evidence **out
 const char *evidence_read_only(const struct evidence *evidence);
 /* What the last EVIDENCE_FAILED was about. */
 const char *evidence_fault(const struct evidence *evidence);
+/* True once anything said EVIDENCE_FAILED. */
+bool evidence_has_failed(const struct evidence *evidence);
 /* True while the disk is full. */
 bool evidence_is_suspended(const struct evidence *evidence);
 
