@@ -12,6 +12,7 @@
 #include "replay/states.h"
 #include "replay/verify_pub_io.h"
 #include "replay/verify_rows_io.h"
+#include "store/proof.h"
 #include "store/read_scan_io.h"
 #include "store/seal.h"
 
@@ -106,6 +107,30 @@ look_again(void *context, const struct log_row *row)
 	return true;
 }
 
+/* The tiles of what was pruned must still give the root that the event says. */
+static void
+check_pruned_roots(struct run *run)
+{
+	for (size_t i = 0; i < allow_pruned_count(&run->allow); i++) {
+		const struct allow_range *range = allow_pruned_at(&run->allow, i);
+		char where[96];
+		struct digest root;
+
+		snprintf(where, sizeof where, "event %" PRIu64 ", of the tree of size %" PRIu64,
+			 range->by, range->end);
+		if (range->end > run->v.next_seq ||
+		    !proof_root(log_fetch_hashes, run->tiles, range->end, &root)) {
+			verify_say(&run->v, "the tiles below a pruned range cannot be read", where,
+				   "all tiles up to its end", log_reader_fault(run->tiles));
+		} else if (!digest_equal(&root, &range->root)) {
+			verify_say_digests(&run->v,
+					   "the root of what was pruned is not the one "
+					   "that was logged",
+					   where, &range->root, &root);
+		}
+	}
+}
+
 /* What should be gone, among the rows that were judged before anything was known to be. */
 static void
 check_what_stayed(struct run *run)
@@ -114,6 +139,7 @@ check_what_stayed(struct run *run)
 		return;
 	}
 	read_allowances(run);
+	check_pruned_roots(run);
 	if (run->allow_from > 0 &&
 	    !log_read_rows(run->source->far_reader, 0, run->allow_from, look_again, run)) {
 		say_unreadable(run, "the entries cannot all be read", run->source->far_reader);
@@ -121,10 +147,19 @@ check_what_stayed(struct run *run)
 }
 
 static bool
-lacks_a_part(const struct verify_fact *fact)
+has_part(const struct verify_fact *fact, enum verify_part state)
 {
-	return (fact->parts > 0 && fact->part[0] == VERIFY_PART_ABSENT) ||
-	       (fact->parts > 1 && fact->part[1] == VERIFY_PART_ABSENT);
+	return (fact->parts > 0 && fact->part[0] == state) ||
+	       (fact->parts > 1 && fact->part[1] == state);
+}
+
+/* Something that only an event can explain. With keys of another log no part opens at all: that is
+ * no cause to look more than once. */
+static bool
+needs_allowances(const struct run *run, const struct verify_fact *fact)
+{
+	return has_part(fact, VERIFY_PART_ABSENT) || fact->seq > run->v.next_seq ||
+	       (run->allow_size == 0 && has_part(fact, VERIFY_PART_SHUT));
 }
 
 /* --- rows --- */
@@ -132,7 +167,7 @@ lacks_a_part(const struct verify_fact *fact)
 static void
 join_next(struct run *run, const struct verify_fact *fact)
 {
-	if (lacks_a_part(fact) || fact->seq > run->v.next_seq) {
+	if (needs_allowances(run, fact)) {
 		read_allowances(run);
 	}
 	if (run->v.rows == 0) {

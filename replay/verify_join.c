@@ -298,13 +298,20 @@ check_absent(struct verify *v, enum allow_why why, const char *where)
 	}
 }
 
-static void
-check_part(struct verify *v, const struct verify_fact *fact, uint8_t i)
+static enum allow_why
+allow_of(const struct verify *v, const struct verify_fact *fact, uint8_t i, uint64_t *by)
 {
 	const struct allow_part part = { fact->seq, i, seal_month(fact->recorded_us),
 					 fact->subject[i] };
+
+	return v->allow == NULL ? ALLOW_NOT : allow_part(v->allow, &part, by);
+}
+
+static void
+check_part(struct verify *v, const struct verify_fact *fact, uint8_t i)
+{
 	uint64_t by = 0;
-	const enum allow_why why = v->allow == NULL ? ALLOW_NOT : allow_part(v->allow, &part, &by);
+	const enum allow_why why = allow_of(v, fact, i, &by);
 	char where[64];
 	char expected[64];
 
@@ -319,12 +326,16 @@ check_part(struct verify *v, const struct verify_fact *fact, uint8_t i)
 }
 
 static void
-count_part(struct verify *v, uint64_t seq, enum verify_part state)
+count_part(struct verify *v, const struct verify_fact *fact, uint8_t i, bool asks)
 {
+	const enum verify_part state = (enum verify_part)fact->part[i];
+	uint64_t by = 0;
+
 	v->sealed_present += state != VERIFY_PART_ABSENT;
 	v->sealed_opened += state == VERIFY_PART_OPENED;
-	if (state == VERIFY_PART_SHUT) {
-		v->first_shut = v->sealed_shut++ == 0 ? seq : v->first_shut;
+	/* A key may be gone before the ciphertext is. */
+	if (state == VERIFY_PART_SHUT && (!asks || allow_of(v, fact, i, &by) != ALLOW_ERASING)) {
+		v->first_shut = v->sealed_shut++ == 0 ? fact->seq : v->first_shut;
 	}
 }
 
@@ -334,7 +345,7 @@ check_parts(struct verify *v, const struct verify_fact *fact)
 	const bool asks = v->allow != NULL && !allow_is_empty(v->allow);
 
 	for (uint8_t i = 0; i < fact->parts; i++) {
-		count_part(v, fact->seq, (enum verify_part)fact->part[i]);
+		count_part(v, fact, i, asks);
 		if (asks || fact->part[i] == VERIFY_PART_ABSENT) {
 			check_part(v, fact, i);
 		}

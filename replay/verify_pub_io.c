@@ -132,12 +132,22 @@ pub_tile_check(struct verify *v, const char *data_dir, unsigned level, uint64_t 
 			   count == 0 ? "no such file" : "another length");
 		return;
 	}
-	for (uint32_t i = 0; i < width; i++) {
-		if (!digest_equal(&lying[i], &hashes[i])) {
-			snprintf(where, sizeof where, "pub/%s hash %" PRIu32, name, i);
-			verify_say_digests(v, "a published tile's hash is not the log's", where,
-					   &hashes[i], &lying[i]);
+	uint32_t first = width;
+	uint32_t more = 0;
+	for (uint32_t i = width; i > 0; i--) {
+		if (!digest_equal(&lying[i - 1], &hashes[i - 1])) {
+			more += first < width;
+			first = i - 1;
 		}
+	}
+	if (first < width) {
+		const size_t end =
+			(size_t)snprintf(where, sizeof where, "pub/%s hash %" PRIu32, name, first);
+		if (more > 0) {
+			snprintf(where + end, sizeof where - end, " and %" PRIu32 " more", more);
+		}
+		verify_say_digests(v, "a published tile's hash is not the log's", where,
+				   &hashes[first], &lying[first]);
 	}
 }
 
