@@ -127,7 +127,7 @@ agent_row(struct scroll *out, const struct report *r, uint32_t agent, uint32_t n
 	char label[REPORT_LABEL_MAX], span[MOMENT_PRINT_MAX], count[REPORT_NUMBER_MAX];
 
 	scroll_put(out, "<tr><th scope=\"row\">");
-	scroll_html_word(out, report_label(label, one, 60));
+	scroll_html_word(out, report_label(label, one, 40));
 	scroll_put(out, "</th><td>");
 	picture_begin(out, "strip", REPORT_BUCKETS, STRIP_HEIGHT, number);
 	scroll_html_word(out, label);
@@ -213,7 +213,9 @@ who_met_whom(struct scroll *out, const struct report *r, uint32_t *number)
 	}
 	scroll_put(out,
 		   "<p class=\"note\">A square for each two agents: the darker, the longer they "
-		   "were in one room at the same time.</p>\n<div class=\"scroll\">\n");
+		   "were in one room at the same time.</p>\n<div class=\"scroll\" tabindex=\"0\" "
+		   "role=\"region\" "
+		   "aria-label=\"Who met whom, picture\">\n");
 	picture_matrix(out, r, agents, count, (*number)++);
 	scroll_put(
 		out,

@@ -182,11 +182,11 @@ act_rows(struct scroll *out, const struct report *r)
 {
 	char when[MOMENT_PRINT_MAX], type[64];
 
-	scroll_put(
-		out,
-		"<div class=\"scroll\"><table>\n<caption>In order of time.</caption>\n<thead><tr>"
-		"<th scope=\"col\" class=\"r\">Entry</th><th scope=\"col\">When (UTC)</th>"
-		"<th scope=\"col\">What</th></tr></thead>\n<tbody>\n");
+	scroll_put(out,
+		   "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+		   "aria-label=\"Acts\"><table>\n<caption>In order of time.</caption>\n<thead><tr>"
+		   "<th scope=\"col\" class=\"r\">Entry</th><th scope=\"col\">When (UTC)</th>"
+		   "<th scope=\"col\">What</th></tr></thead>\n<tbody>\n");
 	for (uint32_t i = 0; i < r->act_count; i++) {
 		const struct report_act *act = &r->acts[i];
 		report_type(type, sizeof type, event_describe(act->type)->name);

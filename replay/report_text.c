@@ -27,9 +27,7 @@ heading(struct scroll *out, const char *words)
 static void
 pad(struct scroll *out, size_t width, size_t column)
 {
-	if (width < column) {
-		scroll_add(out, "%*s", (int)(column - width), "");
-	}
+	scroll_add(out, "%*s", width < column ? (int)(column - width) : 1, "");
 }
 
 /* Broken at blanks, its lines after the first indented; terminated, escaped text. A word that is
@@ -46,8 +44,7 @@ wrapped(struct scroll *out, size_t indent, const char *text)
 		snprintf(word, sizeof word, "%.*s", (int)count, text);
 		const size_t width = words_width(word);
 		if (column > indent && column + 1 + width > WIDTH) {
-			scroll_put(out, "\n");
-			pad(out, 0, indent);
+			scroll_add(out, "\n%*s", (int)indent, "");
 			column = indent;
 		} else if (column > indent) {
 			scroll_put(out, " ");
@@ -328,11 +325,11 @@ acts(struct scroll *out, const struct report *r)
 	axis(out, r);
 	for (uint32_t i = 0; i < r->act_count; i++) {
 		const struct report_act *act = &r->acts[i];
-		snprintf(line, sizeof line, "%.19s  %s: %s",
-			 report_moment(when, sizeof when, act->us),
+		scroll_add(out, "%8" PRIu64 "  %.19s  ", act->seq,
+			   report_moment(when, sizeof when, act->us));
+		snprintf(line, sizeof line, "%s: %s",
 			 report_type(type, sizeof type, event_describe(act->type)->name),
 			 act->text);
-		scroll_add(out, "%8" PRIu64 "  ", act->seq);
 		wrapped(out, 31, line);
 	}
 	and_more(out, 0, r->acts_not_kept, "acts");
@@ -365,7 +362,7 @@ types(struct scroll *out, const struct report *r)
 				   report_number(number, r->ends[i]), end_reason_name(i));
 		}
 	}
-	fact_number(out, "claims, used nowhere else", r->claims);
+	fact_number(out, "claims by agents", r->claims);
 }
 
 /* --- health and proof --- */
