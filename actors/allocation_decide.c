@@ -281,7 +281,8 @@ decide_sweep(const struct allocation_state *state, const struct command *command
 	return end_many(state, command, command->now_us - grace_us, END_EXPIRED, out);
 }
 
-/* What the relays have not ended themselves, because they are dead or it is younger; then the users. */
+/* What the relays have not ended themselves, because they are dead or it is younger; then the
+ * users. */
 static enum verdict
 decide_expel(const struct allocation_state *state, const struct command *command,
 	     struct event_list *out)

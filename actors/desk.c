@@ -61,7 +61,8 @@ desk_gate(const struct desk *desk)
 bool
 desk_has_room(const struct desk *desk)
 {
-	return !desk->open.closed && desk->open.events + EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX;
+	return !desk->open.closed &&
+	       desk->open.events + EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX;
 }
 
 static void
@@ -89,7 +90,7 @@ desk_run(struct desk *desk, const struct command *command, struct span body)
 	desk->events.count = 0;
 	if (!core->repeats(core->state, command)) {
 		verdict = desk_has_room(desk) ? core->decide(core->state, command, &desk->events)
-					 : REFUSED_FULL;
+					      : REFUSED_FULL;
 	}
 	if (verdict == ACCEPTED) {
 		take_events(desk);

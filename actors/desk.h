@@ -66,9 +66,9 @@ struct desk_append {
 };
 
 /* An operator ends an agent: one at a time. First the fronts report and end what is theirs
- * (ANNOUNCED), then the rest ends and the name is forgotten in one append of its own (DECIDING), then
- * the fronts forget it too (OVER). Held answers, notices and snapshots that know the name are gone
- * when it is answered. */
+ * (ANNOUNCED), then the rest ends and the name is forgotten in one append of its own (DECIDING),
+ * then the fronts forget it too (OVER). Held answers, notices and snapshots that know the name are
+ * gone when it is answered. */
 enum desk_expel_stage { EXPEL_IDLE, EXPEL_ANNOUNCED, EXPEL_DECIDING, EXPEL_OVER };
 
 struct desk_expel {
@@ -169,7 +169,6 @@ void desk_expel_done(struct desk *desk, uint64_t front, const struct id *asked);
 /* Goes on as far as it can. */
 void desk_expel_run(struct desk *desk, uint64_t now_us);
 /* The answer, once it is due; false if it is not. */
-bool desk_expel_answer(struct desk *desk, uint64_t now_us, uint64_t *ticket,
-		       struct mp_writer *w);
+bool desk_expel_answer(struct desk *desk, uint64_t now_us, uint64_t *ticket, struct mp_writer *w);
 
 #endif

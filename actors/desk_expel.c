@@ -1,4 +1,5 @@
-/* An operator ends an agent: what the desk asks of the fronts and of the core, and when that is over. */
+/* An operator ends an agent: what the desk asks of the fronts and of the core, and when that is
+ * over. */
 #include "actors/desk.h"
 
 static bool
@@ -31,8 +32,7 @@ ask_fronts(struct desk *desk, uint64_t now_us)
 	for (uint64_t number = 1; number <= FRONTS_MAX; number++) {
 		const struct desk_front *front = &desk->fronts[number];
 
-		desk->expel.waits[number] =
-			core->knows_front(core->state, number) && !front->lost;
+		desk->expel.waits[number] = core->knows_front(core->state, number) && !front->lost;
 		if (desk->expel.waits[number] && front->attached) {
 			post(desk, number);
 		}
@@ -120,9 +120,9 @@ waits(const struct desk *desk, uint64_t now_us)
 {
 	for (uint64_t number = 1; number <= FRONTS_MAX; number++) {
 		const struct desk_front *front = &desk->fronts[number];
-		const bool comes_back = front->attached ||
-					(desk->expel.stage == EXPEL_ANNOUNCED &&
-					 now_us < desk->expel.since_us + DESK_LOST_US);
+		const bool comes_back =
+			front->attached || (desk->expel.stage == EXPEL_ANNOUNCED &&
+					    now_us < desk->expel.since_us + DESK_LOST_US);
 
 		if (desk->expel.waits[number] && !front->lost && comes_back) {
 			return true;

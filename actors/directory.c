@@ -201,8 +201,7 @@ directory_forget(struct directory *directory, const struct id *subject)
 	if (at == SLOT_NONE) {
 		return;
 	}
-	const uint32_t newest =
-		(directory->oldest + directory->count - 1) % directory->size;
+	const uint32_t newest = (directory->oldest + directory->count - 1) % directory->size;
 
 	unlink_entry(directory, at);
 	while (at != newest) {

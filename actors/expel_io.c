@@ -69,8 +69,8 @@ expel_agent(const char *data, const char *name, struct expel_done *done, char *f
 		return EXPEL_NOT_RUNNING;
 	}
 	/* Session first: who is no longer registered is handed no new credential. */
-	const bool good = ask_actor(run_dir, "session", name, &done->session, fault, fault_size) &&
-			  ask_actor(run_dir, "allocation", name, &done->allocation, fault,
-				    fault_size);
+	const bool good =
+		ask_actor(run_dir, "session", name, &done->session, fault, fault_size) &&
+		ask_actor(run_dir, "allocation", name, &done->allocation, fault, fault_size);
 	return good ? EXPEL_DONE : EXPEL_FAILED;
 }

@@ -35,8 +35,8 @@ struct relay {
 	struct usage *usage;   /* by peer of the view: counted and not reported */
 	uint32_t *socket_rows; /* by socket; ROW_NONE: no allocation yet */
 
-	struct name expelled;   /* between the two EXPEL notices of an agent; empty otherwise */
-	struct id expel_owed;   /* the EXPELLED that could not be sent yet; none otherwise */
+	struct name expelled; /* between the two EXPEL notices of an agent; empty otherwise */
+	struct id expel_owed; /* the EXPELLED that could not be sent yet; none otherwise */
 	struct pending_table pending;
 	uint32_t deciding; /* the pending request whose DECIDED is being applied, or PENDING_NONE */
 	struct limit limit;

@@ -93,7 +93,8 @@ tell_closed(const struct event_agent_disconnected *e, struct outbox *outbox)
 	outbox_post(outbox, e->gateway, &notice, nothing);
 }
 
-/* The registration that is told again was ended and forgotten meanwhile: its name must not come back. */
+/* The registration that is told again was ended and forgotten meanwhile: its name must not come
+ * back. */
 static void
 tell_expelled(const struct command *command, struct outbox *outbox)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 struct member {
-	struct name name; /* empty: this slot is free */
+	struct name name;    /* empty: this slot is free */
 	uint64_t connection; /* 0: at another gateway */
 	uint32_t room;
 	uint32_t before;

@@ -9,7 +9,8 @@
  * has ended, is absurdly far away, or names no well-formed agent (C11). */
 bool credential_name_read(struct credential *out, struct span username, uint64_t now_s);
 
-/* True if that TURN user acts for the agent: it has its name, or is "expiry:agent" of whatever time. */
+/* True if that TURN user acts for the agent: it has its name, or is "expiry:agent" of whatever
+ * time. */
 bool credential_name_is_of(const struct name *user, const struct name *agent);
 
 /* base64(HMAC-SHA1(secret, username)), terminated. */

@@ -335,6 +335,17 @@ refused(struct timeline *t, const struct entry *entry, uint64_t number, uint64_t
 	timeline_tell(t, entry, "refused", &paper);
 }
 
+/* An operator ended it: who bears the name from here on is another. */
+static void
+forgotten(struct timeline *t, const struct entry *entry, const char *what)
+{
+	struct paper paper;
+
+	paper_clear(&paper);
+	paper_add(&paper, "%s is forgotten: under this name another life begins", what);
+	timeline_tell(t, entry, "forgotten", &paper);
+}
+
 static void
 told_of_relay(struct timeline *t, const struct entry *entry, const struct event *event)
 {
@@ -366,6 +377,12 @@ told_of_relay(struct timeline *t, const struct entry *entry, const struct event 
 		refused(t, entry, event->signaling_request_refused.verdict,
 			event->signaling_request_refused.count,
 			&event->signaling_request_refused.source, &nowhere);
+		break;
+	case EVENT_SUBJECT_FORGOTTEN:
+		forgotten(t, entry, "the agent");
+		break;
+	case EVENT_USER_FORGOTTEN:
+		forgotten(t, entry, "the TURN user");
 		break;
 	}
 }

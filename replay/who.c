@@ -146,6 +146,10 @@ who_concerns_agent(struct who *who, const struct event *event)
 				 &event->ice_candidate_relayed.to);
 	case EVENT_SIGNALING_REQUEST_REFUSED:
 		return is_name(who, &event->signaling_request_refused.agent_name);
+	case EVENT_SUBJECT_FORGOTTEN:
+		return who_is_handle(who, &event->subject_forgotten.agent);
+	case EVENT_USER_FORGOTTEN:
+		return who_is_handle(who, &event->user_forgotten.user);
 	case EVENT_TURN_ALLOCATION_CREATED:
 		return is_allocated(who, event);
 	case EVENT_TURN_ALLOCATION_REFRESHED:

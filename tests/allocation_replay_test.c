@@ -70,7 +70,8 @@ a_relay_hears_of_its_own(void **unused)
 	world_free(&world);
 }
 
-/* Only a relay that there is hears that a user is forgotten: nobody else would ever acknowledge it. */
+/* Only a relay that there is hears that a user is forgotten: nobody else would ever acknowledge it.
+ */
 static void
 all_relays_hear_who_is_forgotten(void **unused)
 {

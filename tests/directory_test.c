@@ -90,7 +90,8 @@ an_erased_name_is_learnt_again(void **unused)
 	directory_free(directory);
 }
 
-/* What is forgotten leaves the same as if it had never been there, whoever comes before or after. */
+/* What is forgotten leaves the same as if it had never been there, whoever comes before or after.
+ */
 static void
 what_is_forgotten_leaves_no_gap(void **unused)
 {
@@ -106,9 +107,9 @@ what_is_forgotten_leaves_no_gap(void **unused)
 			note(directory, DIRECTORY_AGENT, i, words[i]); /* 1 and 2 are pushed out */
 		}
 		const bool was_known = gone > 2;
-		assert_int_equal(directory_find_all(directory, DIRECTORY_AGENT, name_equal, &name,
-						    known, 4),
-				 was_known);
+		assert_int_equal(
+			directory_find_all(directory, DIRECTORY_AGENT, name_equal, &name, known, 4),
+			was_known);
 		directory_forget(directory, &id);
 		assert_false(directory_has(directory, &id));
 		for (uint8_t i = 3; i <= 6; i++) {

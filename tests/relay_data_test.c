@@ -333,11 +333,10 @@ who_is_being_expelled_gets_nothing_new(void **unused)
 	allocate(world, "bob", BOB);
 	tell_expel(world, "ann", false);
 	pump(world);
-	assert_int_equal(request(world, ANN,
-				 (struct ask){ .method = TURN_ALLOCATE,
-					       .user = "ann",
-					       .transport = 17 }),
-			 0);
+	assert_int_equal(
+		request(world, ANN,
+			(struct ask){ .method = TURN_ALLOCATE, .user = "ann", .transport = 17 }),
+		0);
 	assert_int_equal(relay_allocations(world->relay), 1);
 	tell_expel(world, "ann", true);
 	pump(world);

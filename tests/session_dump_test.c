@@ -205,7 +205,8 @@ two_who_were_erased_are_not_one(void **unused)
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct event attached = {
 			.type = EVENT_GATEWAY_ATTACHED,
-			.gateway_attached = { .gateway = i + 1, .instance = world.instances[i + 1] },
+			.gateway_attached = { .gateway = i + 1,
+					      .instance = world.instances[i + 1] },
 		};
 		session_apply(erased, &attached);
 	}

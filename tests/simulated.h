@@ -195,7 +195,7 @@ sim_answer_operator(uint64_t ticket, struct span answer)
 {
 	struct mp_reader r = mp_reader_of(answer);
 
-	if (sim.operator.state == WIRE_ASKED && sim.operator.generation == ticket >> 8) {
+	if (sim.operator.state == WIRE_ASKED && sim.operator.generation == ticket>> 8) {
 		sim.operator.state = WIRE_REPLY;
 		mp_get_array(&r, 3);
 		assert_true(verdict_from_number(mp_get_u64(&r), &sim.operator.verdict));
@@ -400,7 +400,7 @@ sim_expel(const struct name *name)
 		return false;
 	}
 	sim.operator.state = WIRE_REQUEST;
-	sim.operator.name = *name;
+	sim.operator.name = * name;
 	return true;
 }
 
@@ -408,7 +408,7 @@ sim_expel(const struct name *name)
 static bool
 sim_run_operator(void)
 {
-	struct sim_operator *operator = &sim.operator;
+	struct sim_operator *operator= & sim.operator;
 	uint8_t bytes[NAME_BYTES_MAX + 16];
 	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
 
@@ -419,7 +419,7 @@ sim_run_operator(void)
 		mp_put_u64(&w, REQUEST_EXPEL);
 		mp_put_str(&w, operator->name.bytes, operator->name.length);
 		desk_take(&sim.actor.desk, mp_written(&w),
-			  (uint64_t)operator->generation << 8 | SIM_OPERATOR_TICKET, sim.now_us);
+			  (uint64_t) operator->generation << 8 | SIM_OPERATOR_TICKET, sim.now_us);
 	} else if (operator->state == WIRE_ASKED && draw(200) == 0) {
 		operator->state = WIRE_REQUEST; /* the connection broke */
 		operator->generation++;

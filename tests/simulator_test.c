@@ -213,7 +213,8 @@ is_forgotten(const struct id *agent)
 	return false;
 }
 
-/* In the log, unless nobody was registered under that name, or only when its expulsion was decided. */
+/* In the log, unless nobody was registered under that name, or only when its expulsion was decided.
+ */
 static bool
 first_life_is_over(const struct name *name)
 {
@@ -444,7 +445,7 @@ check_expulsions(void)
 			 (unsigned long long)logged_to_others(),
 			 (unsigned long long)delivered_to_others());
 	}
-	assert_true(sim.operator.answered > 1);
+	assert_true(sim.operator.answered> 1);
 	everybody_leaves();
 	for (int i = 0; i < STEPS; i++) {
 		step(false);
@@ -543,7 +544,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(given_gateways_that_die_too_then_nothing_comes_twice_or_late),
 		cmocka_unit_test(
 			given_agents_that_are_expelled_then_they_are_forgotten_and_others_lose_nothing),
-		cmocka_unit_test(given_all_of_it_together_then_nothing_comes_twice_and_nobody_is_left),
+		cmocka_unit_test(
+			given_all_of_it_together_then_nothing_comes_twice_and_nobody_is_left),
 	};
 
 	sim.actor.fresh = fresh;

@@ -153,7 +153,8 @@ start_relay(size_t r)
 	config->unauthenticated_rate = 0;
 	config->limits = *limits();
 	for (size_t i = 0; i < 8; i++) {
-		config->seed[i] = (uint8_t)draw(256); /* one incarnation's ids are never another's */
+		config->seed[i] =
+			(uint8_t)draw(256); /* one incarnation's ids are never another's */
 	}
 	assert_null(credentials_init(&config->credentials, "ifswarm", &NONCE_KEY, 600));
 	assert_null(credentials_add_secret(&config->credentials, SECRET));
@@ -206,8 +207,8 @@ sign(struct stun_writer *w, size_t client, const struct address *source)
 	const struct span user = { (const uint8_t *)pair.username, strlen(pair.username) };
 	const struct span realm = { (const uint8_t *)"ifswarm", 7 };
 	const struct span password = { (const uint8_t *)pair.password, strlen(pair.password) };
-	const struct integrity_key key = integrity_long_term_key(&world.integrity, PASSWORD_MD5,
-								 user, realm, password);
+	const struct integrity_key key =
+		integrity_long_term_key(&world.integrity, PASSWORD_MD5, user, realm, password);
 	const size_t count = nonce_write(nonce, &world.integrity, &NONCE_KEY, source, 0, later_s);
 	stun_put(w, STUN_USERNAME, user.at, user.count);
 	stun_put(w, STUN_REALM, realm.at, realm.count);
@@ -428,7 +429,7 @@ run_seed(uint64_t seed, bool relays_may_die, bool agents_are_expelled)
 	assert_true(sim_count_logged(EVENT_TURN_ALLOCATION_CREATED) > 5);
 	assert_true(world.successes > 100);
 	assert_true(world.relayed_up > 100);
-	assert_true(!agents_are_expelled || sim.operator.answered > 0);
+	assert_true(!agents_are_expelled || sim.operator.answered> 0);
 	if (!relays_may_die && bytes_logged() != world.relayed_up) {
 		SIM_FAIL("%llu bytes relayed, %llu in the log",
 			 (unsigned long long)world.relayed_up, (unsigned long long)bytes_logged());
