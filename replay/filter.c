@@ -27,6 +27,20 @@ filter_free(struct filter *filter)
 	idmap_free(&filter->allocations);
 }
 
+void
+filter_tells(struct filter *filter, void (*learnt)(void *context, const struct id *id),
+	     void *context)
+{
+	struct who *const all[] = { &filter->agent, &filter->peer, &filter->room };
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		all[i]->learnt = learnt;
+		all[i]->context = context;
+	}
+	filter->learnt = learnt;
+	filter->context = context;
+}
+
 bool
 filter_must_learn(const struct filter *filter)
 {
@@ -102,8 +116,9 @@ is_of_trace(struct filter *filter, const struct entry *entry, const struct event
 	if (allocation == NULL) {
 		return bears_it;
 	}
-	if (bears_it) {
-		idmap_put(&filter->allocations, allocation, 0);
+	if (bears_it && idmap_find(&filter->allocations, allocation) == NULL &&
+	    idmap_put(&filter->allocations, allocation, 0) && filter->learnt != NULL) {
+		filter->learnt(filter->context, allocation);
 	}
 	return bears_it || id_equal(allocation, trace) ||
 	       idmap_find(&filter->allocations, allocation) != NULL;

@@ -18,7 +18,9 @@ struct filter {
 	struct who peer; /* of --peer, unless that is an address */
 	struct who room;
 	struct idmap allocations; /* of --trace */
-	bool is_either;           /* agent or peer, not both */
+	void (*learnt)(void *context, const struct id *id);
+	void *context;
+	bool is_either; /* agent or peer, not both */
 	bool has_address;
 	struct address address; /* of --peer: what a relay was asked to reach; port 0: any */
 };
@@ -26,6 +28,10 @@ struct filter {
 /* The options are borrowed. */
 void filter_make(struct filter *filter, const struct options *options);
 void filter_free(struct filter *filter);
+
+/* `learnt` is told of every handle, trace and allocation that is learnt from now on. */
+void filter_tells(struct filter *filter, void (*learnt)(void *context, const struct id *id),
+		  void *context);
 
 /* True if it must be fed from the first event of the log. */
 bool filter_must_learn(const struct filter *filter);

@@ -1,7 +1,11 @@
 #include "replay/source_io.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "replay/index_io.h"
 
 static void
 open_keys(struct source *source)
@@ -43,16 +47,33 @@ source_open(struct source *source, const char *data_dir, char *fault, size_t fau
 	}
 	open_keys(source);
 	names_make(&source->names);
+	idmap_make(&source->nameless, NAMES_MAX);
+	source->searched = calloc(NAMES_MAX, sizeof source->searched[0]);
+	assert(source->searched != NULL);
 	return true;
 }
 
 void
 source_close(struct source *source)
 {
+	log_index_close(source->index);
 	source_forget_keys(source);
 	log_reader_close(source->far_reader);
 	log_reader_close(source->reader);
 	names_free(&source->names);
+	idmap_free(&source->nameless);
+	free(source->searched);
+}
+
+void
+source_forget_names(struct source *source)
+{
+	names_free(&source->names);
+	names_make(&source->names);
+	idmap_free(&source->nameless);
+	idmap_make(&source->nameless, NAMES_MAX);
+	source->names_from = 0;
+	source->is_by_index = false;
 }
 
 struct search {
@@ -73,24 +94,58 @@ search_event(void *context, const struct event *event, const struct entry *entry
 	return names_find(&source->names, search->handle) == NULL;
 }
 
+/* Backwards, down to `first`; every name on that way is kept. */
+static const struct name *
+look_back(struct source *source, const struct id *handle, uint64_t first)
+{
+	struct search search = { source, handle };
+
+	if (source->names_from <= first) {
+		return NULL;
+	}
+	log_read_events_back(source->far_reader, source->far_keys, first, source->names_from,
+			     LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_ALLOCATION),
+			     search_event, &search);
+	const struct name *known = names_find(&source->names, handle);
+	if (known == NULL) {
+		source->names_from = first;
+	}
+	return known;
+}
+
+/* What the walk has passed by and not read is looked up; what was looked through before is not
+ * looked through again. */
+static const struct name *
+look_up(struct source *source, const struct id *handle)
+{
+	const uint64_t end = source->is_by_index ? source->position + 1 : source->names_from;
+	const uint32_t *place = idmap_find(&source->nameless, handle);
+	const uint64_t from = place != NULL ? source->searched[*place] : 0;
+
+	if (from >= end || index_find_name(source, handle, from, end)) {
+		return names_find(&source->names, handle);
+	}
+	if (place != NULL || idmap_put(&source->nameless, handle, source->nameless.count)) {
+		source->searched[*idmap_find(&source->nameless, handle)] = end;
+	}
+	return NULL;
+}
+
 const struct name *
 source_name_of(void *context, const struct id *handle)
 {
 	struct source *source = context;
-	struct search search = { source, handle };
 	const struct name *known = names_find(&source->names, handle);
 
-	if (known != NULL || source->keys == NULL || source->names_from == 0) {
+	if (known != NULL || source->keys == NULL ||
+	    (source->names_from == 0 && !source->is_by_index)) {
 		return known;
 	}
-	log_read_events_back(source->far_reader, source->far_keys, 0, source->names_from,
-			     LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_ALLOCATION),
-			     search_event, &search);
-	known = names_find(&source->names, handle);
-	if (known == NULL) {
-		source->names_from = 0;
+	if (source_index(source, false) == NULL) {
+		return look_back(source, handle, 0);
 	}
-	return known;
+	known = look_back(source, handle, log_index_covered(source->index));
+	return known != NULL ? known : look_up(source, handle);
 }
 
 void

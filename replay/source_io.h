@@ -18,6 +18,16 @@ struct source {
 	struct log_keys *far_keys;
 	struct names names;
 	uint64_t names_from; /* what lies before it has not been searched for names */
+	/* index_io.h; the walk that goes by it says where it is, and leaves names unlearnt behind
+	 * it. */
+	struct log_index *index;
+	bool has_no_index; /* --no-index, or there is none to be had */
+	bool index_is_filled;
+	bool index_is_old;
+	bool is_by_index;
+	uint64_t position;
+	struct idmap nameless; /* handles whose name could not be found; where in `searched` */
+	uint64_t *searched;    /* and below which seq it is not */
 };
 
 /* False with one line in `fault` if there is no log to read. Without keys a line on stderr says so.
@@ -26,6 +36,9 @@ bool source_open(struct source *source, const char *data_dir, char *fault, size_
 void source_close(struct source *source);
 /* From here on names stay sealed. */
 void source_forget_keys(struct source *source);
+
+/* A walk begins: names count from where they are said on, whoever learnt them before. */
+void source_forget_names(struct source *source);
 
 /* A names_ask; the context is the source. */
 const struct name *source_name_of(void *source, const struct id *handle);

@@ -70,8 +70,13 @@ is_user_name(const struct who *who, const struct name *user)
 static void
 learn(struct who *who, struct idmap *map, const struct id *id)
 {
-	if (!id_is_none(id) && !idmap_put(map, id, 0)) {
+	if (id_is_none(id) || idmap_find(map, id) != NULL) {
+		return;
+	}
+	if (!idmap_put(map, id, 0)) {
 		who->is_overfull = true;
+	} else if (who->learnt != NULL) {
+		who->learnt(who->context, id);
 	}
 }
 

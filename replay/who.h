@@ -23,6 +23,9 @@ struct who {
 	struct idmap traces;
 	struct idmap allocations;
 	bool is_overfull; /* more handles than fit: the answer may be short of some */
+	/* Told of every handle, trace and allocation that is learnt; may be NULL. */
+	void (*learnt)(void *context, const struct id *id);
+	void *context;
 };
 
 /* `word`: a name, a handle of 32 hex digits, or NULL for anybody. */
