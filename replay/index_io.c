@@ -359,54 +359,89 @@ index_walk_run(struct index_walk *walk, uint64_t from, uint32_t streams, log_eve
 	return true;
 }
 
-/* --- names ------------------------------------------------------------------------------------- */
+/* --- one key -----------------------------------------------------------------------------------
+ */
 
+struct look {
+	log_event_visitor *visit;
+	void *context;
+	bool stopped;
+};
+
+static bool
+look_at(void *context, const struct event *event, const struct entry *entry)
+{
+	struct look *look = context;
+
+	look->stopped = !look->visit(look->context, event, entry);
+	return !look->stopped;
+}
+
+static bool
+look_in_block(struct source *source, const struct index_walk *block, uint64_t from, uint64_t end,
+	      struct look *look)
+{
+	uint64_t at = from > block->block ? from - block->block : 0;
+	bool is_read = true;
+
+	while (is_read && !look->stopped && (at = next_set(block, at)) < INDEX_BLOCK_MAX &&
+	       block->block + at < end) {
+		is_read = log_read_events(source->far_reader, source->far_keys, block->block + at,
+					  block->block + at + 1, LOG_STREAMS_ALL, look_at, look);
+		at++;
+	}
+	return is_read;
+}
+
+bool
+index_visit_key(struct source *source, uint64_t key, uint64_t from, uint64_t end,
+		log_event_visitor *visit, void *context)
+{
+	struct index_walk walk = { .bits = calloc(INDEX_BLOCK_MAX / 8, 1) };
+	struct look look = { visit, context, false };
+	bool is_read = true;
+
+	assert(walk.bits != NULL);
+	walk.block = log_index_next_block(source->index, key,
+					  from > INDEX_BLOCK_MAX ? from - INDEX_BLOCK_MAX : 0);
+	while (is_read && !look.stopped && walk.block < end) {
+		memset(walk.bits, 0, INDEX_BLOCK_MAX / 8);
+		log_index_take(source->index, key, walk.block, walk.bits);
+		is_read = look_in_block(source, &walk, from, end, &look);
+		walk.block = log_index_next_block(source->index, key, walk.block + 1);
+	}
+	free(walk.bits);
+	return is_read;
+}
+
+/* An erased name is looked for so many times: it may be said again under a newer key. */
 enum { NAME_TRIES = 64 };
+
+struct namer {
+	struct source *source;
+	const struct id *handle;
+	unsigned tries;
+};
 
 static bool
 learn_name(void *context, const struct event *event, const struct entry *entry)
 {
-	struct source *source = context;
+	struct namer *namer = context;
 
 	(void)entry;
 	if (event != NULL) {
-		names_learn(&source->names, event);
+		names_learn(&namer->source->names, event);
 	}
-	return false;
-}
-
-/* The entries of one block where that name may be said; `tries` counts down. */
-static void
-learn_in_block(struct source *source, const struct index_walk *block, uint64_t from, uint64_t end,
-	       const struct id *handle, unsigned *tries)
-{
-	uint64_t at = from > block->block ? from - block->block : 0;
-
-	while ((at = next_set(block, at)) < INDEX_BLOCK_MAX && block->block + at < end &&
-	       *tries > 0 && names_find(&source->names, handle) == NULL) {
-		--*tries;
-		log_read_events(source->far_reader, source->far_keys, block->block + at,
-				block->block + at + 1, LOG_STREAMS_ALL, learn_name, source);
-		at++;
-	}
+	return ++namer->tries < NAME_TRIES &&
+	       names_find(&namer->source->names, namer->handle) == NULL;
 }
 
 bool
 index_find_name(struct source *source, const struct id *handle, uint64_t from, uint64_t end)
 {
-	const uint64_t key = log_index_key(INDEX_NAMED, handle->bytes, sizeof handle->bytes);
-	struct index_walk walk = { .block = from > INDEX_BLOCK_MAX ? from - INDEX_BLOCK_MAX : 0 };
-	unsigned tries = NAME_TRIES;
+	struct namer namer = { .source = source, .handle = handle };
 
-	walk.bits = calloc(INDEX_BLOCK_MAX / 8, 1);
-	assert(walk.bits != NULL);
-	walk.block = log_index_next_block(source->index, key, walk.block);
-	while (walk.block < end && tries > 0 && names_find(&source->names, handle) == NULL) {
-		memset(walk.bits, 0, INDEX_BLOCK_MAX / 8);
-		log_index_take(source->index, key, walk.block, walk.bits);
-		learn_in_block(source, &walk, from, end, handle, &tries);
-		walk.block = log_index_next_block(source->index, key, walk.block + 1);
-	}
-	free(walk.bits);
+	index_visit_key(source, log_index_key(INDEX_NAMED, handle->bytes, sizeof handle->bytes),
+			from, end, learn_name, &namer);
 	return names_find(&source->names, handle) != NULL;
 }

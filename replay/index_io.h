@@ -17,6 +17,10 @@ enum { INDEX_TAIL_MAX = 4096 };
 /* The source's index; NULL: there is none, or it was not to be asked. With may_fill it is made if
  * need be, and brought up to the log: progress is shown on a terminal. */
 struct log_index *source_index(struct source *source, bool may_fill);
+/* Visits what stands under one key, from <= seq < end, within what the index covers; beside a walk,
+ * with the source's far reader. False if the log cannot be read. */
+bool index_visit_key(struct source *source, uint64_t key, uint64_t from, uint64_t end,
+		     log_event_visitor *visit, void *context);
 /* Learns the name of a handle from the entries from <= seq < end; false if none of them could be
  * read. The source has an index. */
 bool index_find_name(struct source *source, const struct id *handle, uint64_t from, uint64_t end);

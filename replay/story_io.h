@@ -13,6 +13,8 @@ struct story {
 	struct filter filter; /* of the rest, and who the peer is */
 	struct who who;
 	struct timeline timeline;
+	struct index_walk *by; /* NULL: the whole log is walked */
+	struct idmap watched;  /* rooms of ours: everybody's comings and goings there matter */
 };
 
 /* Everything is borrowed; `say` is told what happens between --from and --to. */

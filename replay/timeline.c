@@ -20,10 +20,11 @@ timeline_make(struct timeline *t, struct who *who, names_ask *name_of, void *nam
 	idmap_make(&t->met_at, TIMELINE_MET_MAX);
 	idmap_make(&t->relay_at, TIMELINE_RELAYS_MAX);
 	t->present = calloc(TIMELINE_PRESENT_MAX, sizeof t->present[0]);
+	t->across = calloc(TIMELINE_PRESENT_MAX, sizeof t->across[0]);
 	t->met = calloc(TIMELINE_MET_MAX, sizeof t->met[0]);
 	t->peers = calloc(TIMELINE_PEERS_MAX, sizeof t->peers[0]);
 	t->relays = calloc(TIMELINE_RELAYS_MAX, sizeof t->relays[0]);
-	assert(t->present != NULL && t->met != NULL);
+	assert(t->present != NULL && t->across != NULL && t->met != NULL);
 	assert(t->peers != NULL && t->relays != NULL);
 }
 
@@ -34,6 +35,7 @@ timeline_free(struct timeline *t)
 	idmap_free(&t->met_at);
 	idmap_free(&t->relay_at);
 	free(t->present);
+	free(t->across);
 	free(t->met);
 	free(t->peers);
 	free(t->relays);

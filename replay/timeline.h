@@ -44,6 +44,7 @@ struct timeline_present {
 	struct id agent;
 	struct id room;
 	uint64_t since_us;
+	uint64_t since_seq;
 	bool is_used;
 	bool is_ours;
 };
@@ -72,6 +73,10 @@ struct timeline {
 	struct idmap present_at;
 	struct timeline_present *present;
 	uint32_t present_count;
+	struct timeline_across {
+		uint64_t since_seq;
+		uint32_t place;
+	} * across; /* those on the other side, while somebody comes or goes */
 	struct idmap met_at;
 	struct timeline_met *met;
 	uint32_t met_count;
@@ -97,6 +102,11 @@ void timeline_free(struct timeline *t);
 
 /* The next event of the log, from its first on. */
 void timeline_feed(struct timeline *t, const struct entry *entry, const struct event *event);
+
+/* Whoever is not told of everybody's comings and goings tells of those that matter: of rooms where
+ * one of ours is. True while one is; a room that has none can be forgotten, and told again. */
+bool timeline_has_ours(const struct timeline *t, const struct id *room);
+void timeline_forget_room(struct timeline *t, const struct id *room);
 
 /* After the last event: the tables. One piece of the page at a time, until it is false. */
 bool timeline_page(const struct timeline *t, uint32_t piece, struct paper *out);

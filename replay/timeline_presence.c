@@ -1,21 +1,13 @@
 #include "replay/timeline.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "replay/moment.h"
+#include "replay/stays.h"
 
-/* An agent may be in several rooms: both handles make the key. Both are random. */
-static struct id
-key_of(const struct id *agent, const struct id *room)
-{
-	struct id key;
-
-	for (size_t i = 0; i < sizeof key.bytes; i++) {
-		key.bytes[i] = agent->bytes[i] ^ room->bytes[(i + 1) % sizeof room->bytes];
-	}
-	return key;
-}
+enum { NAMES_SHOWN = 8 };
 
 uint64_t
 timeline_together_us(const struct timeline *t, const struct timeline_met *met)
@@ -66,29 +58,79 @@ part(struct timeline *t, const struct id *agent)
 	met->rooms--;
 }
 
-/* Everybody on the other side (ours or not) who is in that room meets, or parts from, this agent.
- */
+static int
+compare(const void *a, const void *b)
+{
+	const struct timeline_across *one = a;
+	const struct timeline_across *other = b;
+
+	return one->since_seq < other->since_seq ? -1 : one->since_seq > other->since_seq;
+}
+
+/* Everybody on the other side (ours or not) who is in that room, the longest there first. */
 static uint32_t
-for_each_across(struct timeline *t, const struct timeline_present *one,
-		void (*act)(struct timeline *t, const struct id *agent), struct paper *names)
+find_across(struct timeline *t, const struct timeline_present *one)
 {
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < t->present_count; i++) {
 		const struct timeline_present *other = &t->present[i];
 
-		if (!other->is_used || other->is_ours == one->is_ours ||
-		    !id_equal(&other->room, &one->room)) {
-			continue;
+		if (other->is_used && other->is_ours != one->is_ours &&
+		    id_equal(&other->room, &one->room)) {
+			t->across[count++] = (struct timeline_across){ other->since_seq, i };
 		}
-		count++;
+	}
+	if (count > 1) {
+		qsort(t->across, count, sizeof t->across[0], compare);
+	}
+	return count;
+}
+
+/* They meet, or part from, this agent. */
+static uint32_t
+for_each_across(struct timeline *t, const struct timeline_present *one,
+		void (*act)(struct timeline *t, const struct id *agent), struct paper *names)
+{
+	const uint32_t count = find_across(t, one);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct timeline_present *other = &t->present[t->across[i].place];
+
 		act(t, one->is_ours ? &other->agent : &one->agent);
-		if (names != NULL && count <= 8) {
-			paper_add(names, count == 1 ? " " : ", ");
+		if (names != NULL && i < NAMES_SHOWN) {
+			paper_add(names, i == 0 ? " " : ", ");
 			timeline_add_name(t, names, &other->agent);
 		}
 	}
 	return count;
+}
+
+bool
+timeline_has_ours(const struct timeline *t, const struct id *room)
+{
+	for (uint32_t i = 0; i < t->present_count; i++) {
+		const struct timeline_present *one = &t->present[i];
+
+		if (one->is_used && one->is_ours && id_equal(&one->room, room)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+timeline_forget_room(struct timeline *t, const struct id *room)
+{
+	for (uint32_t i = 0; i < t->present_count; i++) {
+		struct timeline_present *one = &t->present[i];
+
+		if (one->is_used && id_equal(&one->room, room)) {
+			const struct id key = stays_key(&one->agent, room);
+			one->is_used = false;
+			idmap_remove(&t->present_at, &key);
+		}
+	}
 }
 
 static uint32_t
@@ -105,7 +147,7 @@ free_place(struct timeline *t)
 static void
 leave(struct timeline *t, const struct id *agent, const struct id *room)
 {
-	const struct id key = key_of(agent, room);
+	const struct id key = stays_key(agent, room);
 	const uint32_t *place = idmap_find(&t->present_at, &key);
 
 	if (place == NULL) {
@@ -121,9 +163,10 @@ leave(struct timeline *t, const struct id *agent, const struct id *room)
 }
 
 static void
-join(struct timeline *t, const struct event_agent_registered *e, bool is_ours, struct paper *paper)
+join(struct timeline *t, const struct event_agent_registered *e, uint64_t seq, bool is_ours,
+     struct paper *paper)
 {
-	const struct id key = key_of(&e->agent, &e->room);
+	const struct id key = stays_key(&e->agent, &e->room);
 	const uint32_t place = free_place(t);
 	struct paper others;
 
@@ -132,14 +175,14 @@ join(struct timeline *t, const struct event_agent_registered *e, bool is_ours, s
 		return;
 	}
 	t->present[place] =
-		(struct timeline_present){ e->agent, e->room, t->last_us, true, is_ours };
+		(struct timeline_present){ e->agent, e->room, t->last_us, seq, true, is_ours };
 	idmap_put(&t->present_at, &key, place);
 	paper_clear(&others);
 	const uint32_t count =
 		for_each_across(t, &t->present[place], meet, is_ours ? &others : NULL);
 	if (is_ours && count > 0) {
 		paper_add(paper, "; %u there already:%s%s", count, others.text,
-			  count > 8 ? ", ..." : "");
+			  count > NAMES_SHOWN ? ", ..." : "");
 	}
 }
 
@@ -159,7 +202,7 @@ registered(struct timeline *t, const struct entry *entry, const struct event_age
 		paper_add(&paper, " from %s", shown);
 	}
 	leave(t, &e->agent, &e->room); /* a second registration replaces the first */
-	join(t, e, is_ours, &paper);
+	join(t, e, entry->seq, is_ours, &paper);
 	if (is_ours) {
 		t->registrations += !t->is_quiet;
 		timeline_tell(t, entry, "registered", &paper);
@@ -171,7 +214,7 @@ disconnected(struct timeline *t, const struct entry *entry,
 	     const struct event_agent_disconnected *e)
 {
 	const bool is_ours = who_is_handle(t->who, &e->agent);
-	const struct id key = key_of(&e->agent, &e->room);
+	const struct id key = stays_key(&e->agent, &e->room);
 	const uint32_t *place = idmap_find(&t->present_at, &key);
 	char shown[MOMENT_PRINT_MAX];
 	struct paper paper;
