@@ -7,7 +7,7 @@
 #include "replay/csv.h"
 #include "tests/disclosed_fixture.h"
 
-/* threat_E: a formula in a name must not run in a reviewer's spreadsheet. */
+/* threat_A12: what strangers call themselves must not run in a reviewer's spreadsheet either. */
 static const struct {
 	const char *name;
 	const char *given;
