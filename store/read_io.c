@@ -300,6 +300,25 @@ log_read_events(struct log_reader *reader, struct log_keys *keys, uint64_t from_
 	       fail_walk(&walk, walk.expected, "is missing");
 }
 
+enum { ROWS_BACK_PER_TRANSACTION = 1024 };
+
+static bool
+visit_back(struct walk *walk, uint64_t seq)
+{
+	struct log_row row;
+	bool found = false;
+
+	walk->expected = seq;
+	if (!log_read_row(walk->reader, seq, &row, &found)) {
+		return false;
+	}
+	if (!found) {
+		return fail_walk(walk, seq, "is missing");
+	}
+	visit_row(walk, &row);
+	return !walk->failed;
+}
+
 bool
 log_read_events_back(struct log_reader *reader, struct log_keys *keys, uint64_t from_seq,
 		     uint64_t to_seq, uint32_t streams, log_event_visitor *visit, void *context)
@@ -314,21 +333,20 @@ log_read_events_back(struct log_reader *reader, struct log_keys *keys, uint64_t 
 	if (!log_reader_size(reader, &size)) {
 		return false;
 	}
-	for (uint64_t seq = to_seq < size ? to_seq : size; seq-- > from_seq && !walk.stopped;) {
-		struct log_row row;
-		bool found = false;
-
-		walk.expected = seq;
-		if (!log_read_row(reader, seq, &row, &found)) {
-			return false;
+	bool ok = true;
+	for (uint64_t seq = to_seq < size ? to_seq : size;
+	     ok && seq-- > from_seq && !walk.stopped;) {
+		/* A transaction for each row costs more than the row. */
+		if (sqlite3_get_autocommit(reader->db) != 0) {
+			db_run(reader->db, "BEGIN");
 		}
-		if (!found) {
-			return fail_walk(&walk, seq, "is missing");
-		}
-		visit_row(&walk, &row);
-		if (walk.failed) {
-			return false;
+		ok = visit_back(&walk, seq);
+		if (seq % ROWS_BACK_PER_TRANSACTION == 0) {
+			db_run(reader->db, "COMMIT");
 		}
 	}
-	return true;
+	if (sqlite3_get_autocommit(reader->db) == 0) {
+		db_run(reader->db, "COMMIT");
+	}
+	return ok;
 }
