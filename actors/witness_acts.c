@@ -83,3 +83,49 @@ erase_answer_read(struct mp_reader *r, enum erase_state *state, struct erase_rep
 	};
 	return true;
 }
+
+void
+retain_request_write(struct mp_writer *w, const struct id *id, uint64_t payload_days)
+{
+	mp_put_array(w, 3);
+	mp_put_u64(w, REQUEST_RETAIN);
+	mp_put_id(w, id);
+	mp_put_u64(w, payload_days);
+}
+
+enum verdict
+retain_request_read(struct mp_reader *r, struct id *id, uint64_t *payload_days)
+{
+	*id = mp_get_id(r);
+	*payload_days = mp_get_u64(r);
+	return mp_reader_is_done(r) && !id_is_none(id) && *payload_days <= RETAIN_DAYS_MAX
+		       ? ACCEPTED
+		       : REFUSED_MALFORMED;
+}
+
+void
+retain_answer_put(uint64_t numbers[RETAIN_NUMBERS], enum erase_state state,
+		  const struct retain_report *report)
+{
+	const uint64_t said[RETAIN_NUMBERS] = { (uint64_t)state, report->month, report->keys,
+						report->parts,   report->kept,  report->holds };
+
+	memcpy(numbers, said, sizeof said);
+}
+
+bool
+retain_answer_read(struct mp_reader *r, enum erase_state *state, struct retain_report *report)
+{
+	uint64_t numbers[RETAIN_NUMBERS];
+
+	for (size_t i = 0; i < RETAIN_NUMBERS; i++) {
+		numbers[i] = mp_get_u64(r);
+	}
+	if (!mp_reader_is_done(r) || numbers[0] > ERASE_FAILED) {
+		return false;
+	}
+	*state = (enum erase_state)numbers[0];
+	*report = (struct retain_report){ numbers[1], numbers[2], numbers[3], numbers[4],
+					  numbers[5] };
+	return true;
+}

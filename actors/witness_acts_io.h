@@ -8,7 +8,8 @@
 
 struct witness_acts;
 
-struct witness_acts *witness_acts_new(struct evidence *evidence);
+/* payload_days: as configured, 0: nothing is destroyed by itself. */
+struct witness_acts *witness_acts_new(struct evidence *evidence, uint64_t payload_days);
 /* What is under way is given up; the next start carries through what the log lists. */
 void witness_acts_free(struct witness_acts *acts);
 
@@ -18,7 +19,11 @@ enum { WITNESS_ACT_NUMBERS = 12 };
 enum verdict witness_acts_erase(struct witness_acts *acts, struct mp_reader *r,
 				uint64_t numbers[WITNESS_ACT_NUMBERS], size_t *count);
 
-/* One step, outside any transaction. True if another can be done at once; *failed if the evidence
+/* Likewise a RETAIN request. */
+enum verdict witness_acts_retain(struct witness_acts *acts, struct mp_reader *r,
+				 uint64_t numbers[WITNESS_ACT_NUMBERS], size_t *count);
+
+/* One step of what is under way, or of the retention of the day, outside any transaction. True if another can be done at once; *failed if the evidence
  * has. */
 bool witness_acts_step(struct witness_acts *acts, bool *failed);
 

@@ -42,37 +42,90 @@ pause_a_little(void)
 	nanosleep(&time, NULL);
 }
 
+static bool
+find_witness(const char *data, char url[MAILBOX_URL_MAX])
+{
+	char run_dir[RUN_DIR_BYTES_MAX];
+
+	if (data_dir_holder(data) == 0 || !run_dir_find(data, run_dir)) {
+		return false;
+	}
+	mailbox_url(url, MAILBOX_URL_MAX, run_dir, "witness");
+	return true;
+}
+
+static struct id
+fresh_id(void)
+{
+	struct event stamp = { .type = EVENT_ERASE_REQUESTED };
+
+	act_stamp(&stamp);
+	return stamp.command_id;
+}
+
+static enum told
+not_understood(char *fault, size_t fault_size)
+{
+	snprintf(fault, fault_size,
+		 "the witness answers what this program does not understand: are both of one "
+		 "version?");
+	return TOLD_REFUSED;
+}
+
 enum told
 erase_ask(const char *data, const struct erase_order *order, erase_progress *progress,
 	  void *context, enum erase_state *state, struct erase_report *report, char *fault,
 	  size_t fault_size)
 {
-	char run_dir[RUN_DIR_BYTES_MAX];
 	char url[MAILBOX_URL_MAX];
 	uint8_t request[ERASE_REQUEST_BYTES];
 	uint8_t answer[ACTS_ANSWER_BYTES];
 	struct mp_writer w = mp_writer_of(request, sizeof request);
+	const struct id id = fresh_id();
 	struct mp_reader r;
-	struct event stamp = { .type = EVENT_ERASE_REQUESTED };
 
-	if (data_dir_holder(data) == 0 || !run_dir_find(data, run_dir)) {
+	if (!find_witness(data, url)) {
 		return TOLD_NOT_RUNNING;
 	}
-	mailbox_url(url, sizeof url, run_dir, "witness");
-	act_stamp(&stamp);
-	erase_request_write(&w, &stamp.command_id, order);
+	erase_request_write(&w, &id, order);
 	assert(!w.bad);
 	do {
 		if (!ask(url, mp_written(&w), answer, &r, fault, fault_size)) {
 			return TOLD_REFUSED;
 		}
 		if (!erase_answer_read(&r, state, report)) {
-			snprintf(fault, fault_size, "the witness answers what this program does not "
-						    "understand: are both of one version?");
-			return TOLD_REFUSED;
+			return not_understood(fault, fault_size);
 		}
 		pause_a_little();
 	} while ((*state == ERASE_WORKS || *state == ERASE_WAITS) &&
 		 progress(context, *state, report));
+	return TOLD_END;
+}
+
+enum told
+retain_ask(const char *data, uint64_t payload_days, retain_progress *progress, void *context,
+	   enum erase_state *state, struct retain_report *report, char *fault, size_t fault_size)
+{
+	char url[MAILBOX_URL_MAX];
+	uint8_t request[64];
+	uint8_t answer[ACTS_ANSWER_BYTES];
+	struct mp_writer w = mp_writer_of(request, sizeof request);
+	const struct id id = fresh_id();
+	struct mp_reader r;
+
+	if (!find_witness(data, url)) {
+		return TOLD_NOT_RUNNING;
+	}
+	retain_request_write(&w, &id, payload_days);
+	assert(!w.bad);
+	do {
+		if (!ask(url, mp_written(&w), answer, &r, fault, fault_size)) {
+			return TOLD_REFUSED;
+		}
+		if (!retain_answer_read(&r, state, report)) {
+			return not_understood(fault, fault_size);
+		}
+		pause_a_little();
+	} while ((*state == ERASE_WORKS || *state == ERASE_WAITS) && progress(context, *state));
 	return TOLD_END;
 }

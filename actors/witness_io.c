@@ -361,6 +361,16 @@ take_erase(struct witness *w, struct mp_reader *r, uint32_t slot)
 }
 
 static void
+take_retain(struct witness *w, struct mp_reader *r, uint32_t slot)
+{
+	uint64_t numbers[WITNESS_ACT_NUMBERS];
+	size_t count = 0;
+	const enum verdict verdict = witness_acts_retain(w->acts, r, numbers, &count);
+
+	hold(w, slot, verdict, numbers, count);
+}
+
+static void
 take(struct witness *w, uint32_t slot, struct span request)
 {
 	struct mp_reader r = mp_reader_of(request);
@@ -379,6 +389,9 @@ take(struct witness *w, uint32_t slot, struct span request)
 		break;
 	case REQUEST_ERASE:
 		take_erase(w, &r, slot);
+		break;
+	case REQUEST_RETAIN:
+		take_retain(w, &r, slot);
 		break;
 	case REQUEST_SNAPSHOT:
 		take_snapshot(w, &r, slot);
@@ -464,7 +477,7 @@ open_all(struct witness *w, const char *run_dir, const struct settings *settings
 		log_error("%s", fault);
 		return false;
 	}
-	w->acts = witness_acts_new(w->evidence);
+	w->acts = witness_acts_new(w->evidence, settings->retain_payload_days);
 	log_info("serving %s with %llu events", origin,
 		 (unsigned long long)evidence_size(w->evidence));
 	return true;

@@ -25,6 +25,7 @@ static const struct {
 	{ "total-quota", 0, ALLOCATIONS_MAX },
 	{ "unauthenticated-rate", 1, 1000000 },
 	{ "usage-interval", 1, 86400 },
+	{ "retain.payload_days", 0, 36500 },
 	{ "snapshot-events", 100, 1000000000 },
 };
 

@@ -12,31 +12,31 @@
 #include "store/erase_state_io.h"
 #include "store/sha256.h"
 
-enum { ROWS_AT_ONCE = 1024, WAITS_AT_START = 50 };
+enum { WAITS_AT_START = 50 };
 
 /* --- the mark ----------------------------------------------------------------------------------
  */
 
 bool
-erase_mark(const char *directory, uint64_t seq)
+erase_mark(const char *directory, const char *name, uint64_t seq)
 {
 	char path[FILE_PATH_MAX];
 	char text[32];
 	const int count = snprintf(text, sizeof text, "%" PRIu64 "\n", seq);
 
-	path_join(path, directory, "erasing");
+	path_join(path, directory, name);
 	return file_replace(path, (struct span){ (const uint8_t *)text, (size_t)count }, 0600,
 			    true) == FILE_OK;
 }
 
 bool
-erase_marked(const char *directory, uint64_t *seq)
+erase_marked(const char *directory, const char *name, uint64_t *seq)
 {
 	char path[FILE_PATH_MAX];
 	char text[32] = "";
 	size_t count = 0;
 
-	path_join(path, directory, "erasing");
+	path_join(path, directory, name);
 	const enum file_result result = file_read(path, text, sizeof text - 1, &count);
 	/* A mark that cannot be read is one all the same: then the whole log is looked through. */
 	*seq = result == FILE_OK ? strtoull(text, NULL, 10) : 0;
@@ -44,11 +44,11 @@ erase_marked(const char *directory, uint64_t *seq)
 }
 
 bool
-erase_unmark(const char *directory)
+erase_unmark(const char *directory, const char *name)
 {
 	char path[FILE_PATH_MAX];
 
-	path_join(path, directory, "erasing");
+	path_join(path, directory, name);
 	if (unlink(path) != 0) {
 		return errno == ENOENT;
 	}
@@ -175,9 +175,9 @@ forget_keys(struct erasing *x)
 /* --- parts -------------------------------------------------------------------------------------
  */
 
-/* The next rows of the table `sealed` from `*at` on; 0: there are no more. */
-static size_t
-next_rows(sqlite3 *db, uint64_t *at, uint64_t ids[ROWS_AT_ONCE], enum db_result *result)
+size_t
+erase_next_rows(sqlite3 *db, uint64_t *at, uint64_t ids[ERASE_ROWS_AT_ONCE],
+		enum db_result *result)
 {
 	sqlite3_stmt *rows =
 		db_prepare(db, "SELECT id FROM sealed WHERE id >= ? ORDER BY id LIMIT ?");
@@ -186,7 +186,7 @@ next_rows(sqlite3 *db, uint64_t *at, uint64_t ids[ROWS_AT_ONCE], enum db_result 
 
 	if (rows != NULL) {
 		db_bind_u64(rows, 1, *at);
-		db_bind_u64(rows, 2, ROWS_AT_ONCE);
+		db_bind_u64(rows, 2, ERASE_ROWS_AT_ONCE);
 	}
 	while (rows != NULL && (code = sqlite3_step(rows)) == SQLITE_ROW) {
 		ids[count++] = db_u64(rows, 0);
@@ -227,7 +227,7 @@ static enum erase_state
 delete_parts(struct erasing *x)
 {
 	struct evidence *e = x->evidence;
-	static uint64_t ids[ROWS_AT_ONCE];
+	static uint64_t ids[ERASE_ROWS_AT_ONCE];
 	enum db_result read = DB_OK;
 	uint64_t next = x->at, deleted = 0;
 	enum evidence_result result = evidence_begin(e);
@@ -235,7 +235,7 @@ delete_parts(struct erasing *x)
 	if (result == EVIDENCE_OK && x->at == 0) {
 		result = delete_listed(x, &deleted);
 	}
-	const size_t count = result == EVIDENCE_OK ? next_rows(e->log.db, &next, ids, &read) : 0;
+	const size_t count = result == EVIDENCE_OK ? erase_next_rows(e->log.db, &next, ids, &read) : 0;
 	for (size_t i = 0; i < count && result == EVIDENCE_OK; i++) {
 		if (row_is_own(x, ids[i])) {
 			result = evidence_after(e, log_delete_sealed(&e->log, ids[i], &deleted),
@@ -271,10 +271,9 @@ remove_index(const char *directory)
 	}
 }
 
-static enum erase_state
-clean(struct erasing *x)
+enum db_result
+erase_clean(struct evidence *e, bool *done)
 {
-	struct evidence *e = x->evidence;
 	bool keys_empty = false, log_empty = false;
 
 	remove_index(e->directory);
@@ -282,11 +281,21 @@ clean(struct erasing *x)
 	if (result == DB_OK) {
 		result = log_empty_wal(&e->log, &log_empty);
 	}
+	*done = keys_empty && log_empty;
+	return result;
+}
+
+static enum erase_state
+clean(struct erasing *x)
+{
+	bool done = false;
+	const enum db_result result = erase_clean(x->evidence, &done);
+
 	if (result != DB_OK) {
-		return erase_after(x, evidence_after(e, result, "emptying the WAL"));
+		return erase_after(x, evidence_after(x->evidence, result, "emptying the WAL"));
 	}
-	x->phase = keys_empty && log_empty ? ERASE_FINISH : x->phase;
-	return keys_empty && log_empty ? ERASE_WORKS : ERASE_WAITS;
+	x->phase = done ? ERASE_FINISH : x->phase;
+	return done ? ERASE_WORKS : ERASE_WAITS;
 }
 
 static struct event
@@ -317,7 +326,7 @@ finish(struct erasing *x, uint64_t now_us)
 	if (result == EVIDENCE_OK) {
 		result = evidence_commit(e);
 	}
-	if (result == EVIDENCE_OK && !erase_unmark(e->directory)) {
+	if (result == EVIDENCE_OK && !erase_unmark(e->directory, ERASE_MARK)) {
 		result = evidence_after(e, DB_FAILED, "removing the mark of an erasure");
 	}
 	return result == EVIDENCE_OK ? ERASE_DONE : erase_after(x, result);
@@ -419,7 +428,7 @@ erase_resume(struct evidence *e, uint64_t now_us, char *fault, size_t fault_size
 	uint64_t from = 0;
 	bool ok = true;
 
-	if (!erase_marked(e->directory, &from)) {
+	if (!erase_marked(e->directory, ERASE_MARK, &from)) {
 		return true;
 	}
 	struct erasing *x = calloc(1, sizeof *x);
@@ -427,7 +436,7 @@ erase_resume(struct evidence *e, uint64_t now_us, char *fault, size_t fault_size
 	x->evidence = e;
 	const struct found found = find_listed(x, from);
 	if (!found.requested || found.ended) {
-		ok = erase_unmark(e->directory);
+		ok = erase_unmark(e->directory, ERASE_MARK);
 	} else {
 		x->was_interrupted = x->plan.subject_count + x->plan.part_count < found.planned;
 		ok = carry_through(x, now_us) != ERASE_FAILED;

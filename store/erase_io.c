@@ -192,7 +192,8 @@ decide(struct erasing *x, uint64_t now_us)
 	const struct erase_hold *hold = erase_plan_hold(&x->plan, now_us);
 	enum evidence_result result;
 
-	if (hold == NULL && !erase_mark(x->evidence->directory, evidence_size(x->evidence))) {
+	if (hold == NULL && !erase_mark(x->evidence->directory, ERASE_MARK,
+					evidence_size(x->evidence))) {
 		snprintf(x->fault, sizeof x->fault, "%.300s/erasing cannot be written: see to the disk",
 			 x->evidence->directory);
 		return ERASE_FAILED;

@@ -40,10 +40,19 @@ enum erase_state erase_after(struct erasing *x, enum evidence_result result);
 /* Appends one of the witness's own events, personal parts and all, within a transaction. */
 enum evidence_result erase_note(struct evidence *e, const struct event *event, uint64_t now_us);
 
-/* DATA/erasing: the seq that the erase_requested of the erasure under way has or is beyond. */
-bool erase_mark(const char *directory, uint64_t seq);
-bool erase_marked(const char *directory, uint64_t *seq);
-bool erase_unmark(const char *directory);
+/* DATA/erasing, DATA/retaining: where in the log to look for what is under way. */
+#define ERASE_MARK  "erasing"
+#define RETAIN_MARK "retaining"
+bool erase_mark(const char *directory, const char *name, uint64_t seq);
+bool erase_marked(const char *directory, const char *name, uint64_t *seq);
+bool erase_unmark(const char *directory, const char *name);
+
+/* The next rows of the table `sealed` from `*at` on, which moves behind them; 0: there are no more. */
+enum { ERASE_ROWS_AT_ONCE = 1024 };
+size_t erase_next_rows(sqlite3 *db, uint64_t *at, uint64_t ids[ERASE_ROWS_AT_ONCE],
+		       enum db_result *result);
+/* Removes index.db and empties both WALs; *done false: a reader still needs an old page. */
+enum db_result erase_clean(struct evidence *e, bool *done);
 
 /* The steps from ERASE_FORGET_KEYS on. */
 enum erase_state erase_deed_step(struct erasing *x, uint64_t now_us);

@@ -14,6 +14,7 @@
 #include "store/evidence_state_io.h"
 #include "store/head_io.h"
 #include "store/pub_io.h"
+#include "store/retain_io.h"
 
 static const char format_name[] = "ifswarm-evidence/v1";
 
@@ -329,7 +330,8 @@ begin_run(struct opening *o)
 	enum evidence_result result = start(e, o->options->now_us);
 	/* Before anything is decrypted. */
 	if (result == EVIDENCE_OK &&
-	    !erase_resume(e, o->options->now_us, o->fault, o->fault_size)) {
+	    (!erase_resume(e, o->options->now_us, o->fault, o->fault_size) ||
+	     !retain_resume(e, o->options->now_us, o->fault, o->fault_size))) {
 		return false;
 	}
 	if (result == EVIDENCE_OK) {

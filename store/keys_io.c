@@ -282,6 +282,16 @@ keys_count_months(struct keys *keys, uint64_t month)
 	return count_keys(keys, "SELECT count(*) FROM data_key WHERE month <= ?", NULL, month);
 }
 
+bool
+keys_has(struct keys *keys, const struct id *subject, uint64_t month)
+{
+	struct data_key key = { .subject = *subject, .month = month };
+	const enum keys_found found = load(keys, &key);
+
+	seal_forget(&key, sizeof key);
+	return found != KEYS_NONE;
+}
+
 /* The cache is emptied as a whole: it is filled again from what is left. */
 static enum db_result
 destroy(struct keys *keys, sqlite3_stmt *statement, uint64_t *count)

@@ -57,6 +57,7 @@ enum db_result keys_forget_months(struct keys *keys, uint64_t month, const struc
 /* How many keys a subject has; how many of months up to `month` there are. */
 uint64_t keys_count_subject(struct keys *keys, const struct id *subject);
 uint64_t keys_count_months(struct keys *keys, uint64_t month);
+bool keys_has(struct keys *keys, const struct id *subject, uint64_t month);
 /* Durable when it says DB_OK; nothing to do if nothing was put or destroyed. */
 enum db_result keys_commit(struct keys *keys);
 /* Gives up what was put. */
