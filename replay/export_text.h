@@ -8,7 +8,7 @@
 
 /* Beyond so many disclosed events no proof is written for each: the tiles in log/ prove them all.
  */
-enum { EXPORT_PROOFS_MAX = 1000, EXPORT_FILTER_MAX = 1024 };
+enum { EXPORT_PROOFS_MAX = 100, EXPORT_FILTER_MAX = 1024 };
 
 struct export_words {
 	const char *origin;

@@ -1,5 +1,5 @@
-// Export bundles made by hand (docs/bundle.md), so that a test can be the attacker: every file as bytes, every
-// signature by whatever key, the tar with whatever headers.
+// Export bundles in an attacker's hands (docs/bundle.md): those that `ifreplay export` made, and others made here over a
+// log that never was; every file as bytes, every signature by whatever key, the tar with whatever headers.
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -9,7 +9,7 @@ const leafHash = (entry) => sha256(Buffer.from([0]), entry);
 const nodeHash = (left, right) => sha256(Buffer.from([1]), left, right);
 const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-// A signing key from a seed of one repeated byte, with its C2SP name.
+// A signing key from a seed, or from one repeated byte, with its C2SP name.
 export function signer(name, seed) {
 	const key = crypto.createPrivateKey({ key: Buffer.concat([PKCS8, Buffer.alloc(32, seed)]), format: 'der', type: 'pkcs8' });
 	const raw = Buffer.concat([Buffer.from([1]), crypto.createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32)]);
@@ -67,7 +67,7 @@ export class Log {
 	}
 }
 
-function tilePath(level, index, width) {
+export function tilePath(level, index, width) {
 	const digits = [String(index % 1000).padStart(3, '0')];
 	for (let rest = Math.floor(index / 1000); rest > 0; rest = Math.floor(rest / 1000)) {
 		digits.unshift(`x${String(rest % 1000).padStart(3, '0')}`);
@@ -115,8 +115,27 @@ const spread = (value) => `${JSON.stringify(value, Object.keys(value).sort(), 1)
 const UNLISTED = /^(SHA256SUMS|manifest\.json(\.note|\.sig|\.tsr)?|custody\.jsonl)$/;
 
 export class Bundle {
-	constructor(log, { size, from, end, omit = [], previous, exporter, sealed = new Map() }) {
-		Object.assign(this, { log, size, from, end, previous, exporter, files: new Map() });
+	constructor(exporter) { Object.assign(this, { exporter, files: new Map() }); }
+
+	// As it was unpacked there; `exporter` signs what is changed.
+	static read(folder, exporter) {
+		const bundle = new Bundle(exporter);
+		for (const item of fs.readdirSync(folder, { recursive: true, withFileTypes: true })) {
+			const whole = path.join(item.parentPath ?? item.path, item.name);
+			if (item.isFile()) bundle.files.set(path.relative(folder, whole), fs.readFileSync(whole));
+		}
+		bundle.manifest = JSON.parse(bundle.files.get('manifest.json'));
+		return bundle;
+	}
+
+	static make(log, scope) {
+		const bundle = new Bundle(scope.exporter);
+		bundle.fill(log, scope);
+		return bundle;
+	}
+
+	fill(log, { size, from, end, omit = [], previous, exporter, sealed = new Map() }) {
+		Object.assign(this, { log, size, from, end, previous });
 		const put = (name, bytes) => this.files.set(name, Buffer.from(bytes));
 		const range = Array.from({ length: end - from }, (_, n) => from + n);
 		const open = range.filter((seq) => !omit.includes(seq));
