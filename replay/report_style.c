@@ -94,6 +94,6 @@ const char *const report_style =
 	"body{font-size:10.5pt;line-height:1.4;-webkit-print-color-adjust:exact;print-color-adjust:"
 	"exact}"
 	"main,header,footer{max-width:none;padding:0}header{padding-top:0}"
-	"h2{margin-top:1.6rem;break-after:avoid}h3,caption{break-after:avoid}"
+	"h2{margin-top:1.6rem;break-after:avoid}h3,caption,thead,thead tr{break-after:avoid}"
 	"tr,.cards,pre,.matrix,.columns,figure{break-inside:avoid}thead{display:table-header-group}"
 	".scroll{overflow:visible}.matrix{max-width:100%}a{color:inherit;text-decoration:none}}\n";

@@ -131,7 +131,7 @@ make(struct evidence_db *db)
 	    !put_words(db)) {
 		return false;
 	}
-	db->event = db_prepare(db->db, "INSERT INTO event VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+	db->event = db_prepare(db->db, evidence_db_insert);
 	db->omission = db_prepare(db->db, "INSERT INTO omission VALUES(?,?,?)");
 	db->about = db_prepare(db->db, "INSERT INTO about VALUES(?,?)");
 	return (db->event != NULL && db->omission != NULL && db->about != NULL) ||
