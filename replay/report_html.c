@@ -28,7 +28,7 @@ head(struct scroll *out, const struct report *r)
 		   "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
 		   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
 		   "<meta name=\"referrer\" content=\"no-referrer\">\n<title>Evidence report: ");
-	scroll_html_word(out, r->scope.origin);
+	scroll_html(out, r->scope.origin, strlen(r->scope.origin));
 	scroll_put(out, "</title>\n<style>\n");
 	scroll_put(out, report_style);
 	scroll_put(out, "</style>\n</head>\n<body>\n");
@@ -62,7 +62,8 @@ cards(struct scroll *out, const struct report *r)
 
 	scroll_put(out, "<dl class=\"cards\">\n");
 	card(out, false, report_number(number, r->events), "events");
-	card(out, false, report_number(number, r->agent_count), "agents");
+	card(out, false, report_number(number, r->agent_count),
+	     r->scope.profile == PROFILE_ENVELOPE ? "handles of agents" : "agents");
 	card(out, false, report_number(number, r->rooms_seen.count), "rooms");
 	card(out, false, report_number(number, r->signals), "signals passed on");
 	card(out, false, report_number(number, r->allocations), "relays allocated");

@@ -68,7 +68,7 @@ traffic(struct scroll *out, const struct report *r, uint32_t *number)
 	scroll_add(out,
 		   "<figcaption class=\"note\">The highest column is %s in %s. Relays report every "
 		   "minute "
-		   "and when a relay ends: a column holds what was reported then.</figcaption>\n"
+		   "and when they end: a column holds what was reported then.</figcaption>\n"
 		   "</figure>\n</section>\n",
 		   bytes, moment_print_span(span, sizeof span, width));
 }

@@ -70,12 +70,12 @@ clocks(struct scroll *out, const struct report *r)
 		scroll_put(out, "never</dd>\n</dl>\n");
 		return;
 	}
-	scroll_add(
-		out,
-		"<span class=\"bad\">%s times, by %s at most; recorded times stood still until the "
-		"clock had caught up</span></dd>\n</dl>\n",
-		report_number(number, r->steps_back),
-		moment_print_span(span, sizeof span, r->step_longest_us));
+	scroll_add(out,
+		   "<span class=\"bad\">%s%s, by %s at most; recorded times stood still until the "
+		   "clock had caught up</span></dd>\n</dl>\n",
+		   r->steps_back == 1 ? "once" : report_number(number, r->steps_back),
+		   r->steps_back == 1 ? "" : " times",
+		   moment_print_span(span, sizeof span, r->step_longest_us));
 }
 
 static void

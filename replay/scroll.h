@@ -32,7 +32,7 @@ void scroll_add(struct scroll *scroll, const char *format, ...)
  * quoted attribute. */
 void scroll_html(struct scroll *scroll, const char *bytes, size_t count);
 void scroll_plain(struct scroll *scroll, const char *bytes, size_t count);
-/* scroll_html of a terminated string that is escaped for a terminal already (or is ours). */
+/* The same for a terminated string that is escaped for a terminal already, or is ours. */
 void scroll_html_word(struct scroll *scroll, const char *word);
 
 #endif
