@@ -28,6 +28,7 @@ enum take {
 	TAKE_STREAM,
 	TAKE_OUTCOME,
 	TAKE_ID,
+	TAKE_PLACE,
 	TAKE_NUMBER
 };
 
@@ -42,6 +43,7 @@ static const char *const take_advice[] = {
 	[TAKE_TYPE] = "'ifreplay log --type type_declared' lists the types",
 	[TAKE_STREAM] = "one of session, allocation, witness, operator, claimed",
 	[TAKE_OUTCOME] = "accepted, refused, or a verdict such as REFUSED_QUOTA",
+	[TAKE_PLACE] = "give a seq, a time, or a checkpoint's file",
 	[TAKE_ID] = "give 32 hex digits",
 	[TAKE_NUMBER] = "give the number of an entry",
 };
@@ -251,6 +253,9 @@ take_word(struct options *out, enum take take, size_t field, const char *word)
 		return take_stream(word, at);
 	case TAKE_OUTCOME:
 		return outcome_parse(word, at);
+	case TAKE_PLACE:
+		out->at_file = moment_parse(word, at) ? NULL : word;
+		return *word != '\0';
 	case TAKE_ID:
 		return take_id(word, at);
 	}

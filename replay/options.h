@@ -29,6 +29,7 @@ enum ask {
 #define OPTION_FIELD_TYPE   const struct event_description *
 #define OPTION_FIELD_STREAM uint64_t
 #define OPTION_FIELD_OUTCOME struct outcome
+#define OPTION_FIELD_PLACE   struct moment
 #define OPTION_FIELD_ID      struct id
 
 /* Strings are borrowed from the command line; what was not given is NULL, 0, false or not set. */
@@ -41,6 +42,7 @@ struct options {
 	char scope[TEXT_BYTES_MAX]; /* the other options that were given, cut if they are long */
 	uint64_t seq;      /* the operand of show and prove; the last seq of a range */
 	struct id hold;    /* the operand of release */
+	const char *at_file; /* of --at, where that is no moment: a checkpoint's file */
 #define OPTION(field, take, name, value, meaning, commands) OPTION_FIELD_##take field;
 #define OPTION_AS(field, take, name, value, meaning, commands)
 #include "replay/options.def"

@@ -8,14 +8,15 @@
 
 #include "replay/commands_io.h"
 #include "replay/guard_io.h"
+#include "replay/newest_io.h"
 #include "replay/print_io.h"
+#include "replay/roster_rows.h"
 #include "replay/states.h"
-#include "replay/words.h"
 
 enum { ROSTER_BYTES_MAX = MESSAGE_BYTES_MAX, PROGRESS_EVERY = 16384 };
 
 /* The newest digest event of a stream at or before the moment. */
-struct newest {
+struct logged {
 	bool is_there;
 	uint64_t seq;
 	enum states_check check;
@@ -25,22 +26,24 @@ struct newest {
 
 struct replay {
 	const struct options *options;
+	struct moment at;
+	bool is_empty; /* the checkpoint covers nothing */
 	struct source source;
 	struct states states;
 	struct guard *guard;
 	uint64_t size;
 	uint64_t end; /* the seq after the last event that was applied */
 	uint64_t end_us;
-	struct newest newest[STREAMS];
+	struct logged newest[STREAMS];
 };
 
 static bool
 visit(void *context, const struct event *event, const struct entry *entry)
 {
 	struct replay *replay = context;
-	struct newest now = { .is_there = true, .seq = entry->seq };
+	struct logged now = { .is_there = true, .seq = entry->seq };
 
-	if (!moment_is_kept(&replay->options->at, entry->seq, entry->recorded_us)) {
+	if (replay->is_empty || !moment_is_kept(&replay->at, entry->seq, entry->recorded_us)) {
 		return false;
 	}
 	replay->guard->seq = entry->seq;
@@ -63,7 +66,7 @@ visit(void *context, const struct event *event, const struct entry *entry)
 /* --- printing --- */
 
 static const char *
-check_text(const struct newest *newest)
+check_text(const struct logged *newest)
 {
 	if (!newest->is_there) {
 		return "the log has none up to here";
@@ -81,47 +84,8 @@ check_text(const struct newest *newest)
 	return "";
 }
 
-/* One value of a roster as text: escaped words, an address, hex, a number, or "-". */
 static void
-add_value(struct paper *paper, struct mp_reader *r, bool is_address)
-{
-	char shown[ADDRESS_PRINT_MAX];
-	const uint8_t first = r->at < r->end ? *r->at : 0;
-	struct address address = { 0 };
-
-	if (mp_take_nil(r)) {
-		paper_add(paper, "-");
-	} else if (first < 0x80 || (first >= 0xCC && first <= 0xCF)) {
-		paper_add(paper, "%" PRIu64, mp_get_u64(r));
-	} else if (first >= 0xC4 && first <= 0xC6) {
-		const struct span bytes = mp_get_bin(r, 64);
-		if (is_address && (bytes.count == 6 || bytes.count == 18)) {
-			address.family = bytes.count == 6 ? ADDRESS_IPV4 : ADDRESS_IPV6;
-			memcpy(address.bytes, bytes.at, bytes.count - 2);
-			address.port = (uint16_t)(bytes.at[bytes.count - 2] << 8 |
-						  bytes.at[bytes.count - 1]);
-			address_print(shown, sizeof shown, &address);
-			paper_add(paper, "%s", shown);
-			return;
-		}
-		for (size_t i = 0; i < bytes.count; i++) {
-			paper_add(paper, "%02x", bytes.at[i]);
-		}
-	} else {
-		const struct span text = mp_get_str(r, NAME_BYTES_MAX);
-		paper_add_escaped(paper, (const char *)text.at, text.count);
-	}
-}
-
-struct roster {
-	const char *name;
-	const char *const *columns;
-	size_t column_count;
-	const size_t *at; /* where each column begins */
-};
-
-static void
-print_row(const struct options *options, const struct roster *roster, struct mp_reader *r)
+print_row(const struct options *options, const struct roster_kind *roster, struct mp_reader *r)
 {
 	const size_t count = mp_get_array(r, 16);
 	json_t *object = options->json ? json_object() : NULL;
@@ -135,7 +99,7 @@ print_row(const struct options *options, const struct roster *roster, struct mp_
 			continue;
 		}
 		paper_clear(&value);
-		add_value(&value, r, true);
+		roster_add_value(&value, r);
 		if (object != NULL) {
 			json_object_set_new(object, roster->columns[i], json_string(value.text));
 			continue;
@@ -153,7 +117,7 @@ print_row(const struct options *options, const struct roster *roster, struct mp_
 }
 
 static void
-print_roster(const struct replay *replay, enum stream stream, const struct roster *roster)
+print_roster(const struct replay *replay, enum stream stream, const struct roster_kind *roster)
 {
 	const struct core *core = &replay->states.cores[stream];
 	uint8_t *memory = malloc(ROSTER_BYTES_MAX);
@@ -185,7 +149,7 @@ print_roster(const struct replay *replay, enum stream stream, const struct roste
 static void
 print_digest(const struct replay *replay, enum stream stream)
 {
-	const struct newest *newest = &replay->newest[stream];
+	const struct logged *newest = &replay->newest[stream];
 	char now[2 * sizeof(struct digest) + 1];
 	char claimed[2 * sizeof(struct digest) + 1];
 	struct digest digest;
@@ -243,26 +207,17 @@ print_place(const struct replay *replay)
 static int
 print_state(const struct replay *replay)
 {
-	static const char *const agent_columns[] = { "room", "agent", "gateway" };
-	static const size_t agent_at[] = { 2, 36, 70 };
-	static const char *const allocation_columns[] = { "allocation", "user",    "relay",
-							  "client",     "relayed", "expires_us" };
-	static const size_t allocation_at[] = { 2, 36, 60, 67, 90, 113 };
-	static const struct roster agents = { "agents", agent_columns, 3, agent_at };
-	static const struct roster allocations = { "allocations", allocation_columns, 6,
-						   allocation_at };
-
 	print_progress_end();
 	print_place(replay);
-	print_roster(replay, STREAM_SESSION, &agents);
-	print_roster(replay, STREAM_ALLOCATION, &allocations);
+	print_roster(replay, STREAM_SESSION, roster_kind_of(STREAM_SESSION));
+	print_roster(replay, STREAM_ALLOCATION, roster_kind_of(STREAM_ALLOCATION));
 	print_digest(replay, STREAM_SESSION);
 	print_digest(replay, STREAM_ALLOCATION);
 	if (!print_flush()) {
 		return 1;
 	}
 	for (size_t stream = 0; stream < STREAMS; stream++) {
-		const struct newest *newest = &replay->newest[stream];
+		const struct logged *newest = &replay->newest[stream];
 		if (newest->is_there && newest->check != STATES_HOLDS) {
 			return 1;
 		}
@@ -276,6 +231,49 @@ struct task {
 	const struct options *options;
 	bool shows_names;
 };
+
+/* A checkpoint that this log still gives stands for the entries it covers. */
+static bool
+find_moment(struct replay *replay)
+{
+	const char *file = replay->options->at_file;
+	struct newest *given = calloc(1, sizeof *given);
+
+	assert(given != NULL);
+	replay->at = replay->options->at;
+	if (file == NULL) {
+		free(given);
+		return true;
+	}
+	const bool is_ours = newest_read(&replay->source, NULL, file, given);
+	if (!is_ours) {
+		fprintf(stderr,
+			"ifreplay: --at: neither a seq, nor a time, nor a checkpoint of "
+			"this log: %s\n",
+			given->fault);
+	}
+	replay->is_empty = given->checkpoint.size == 0;
+	replay->at = (struct moment){ .is_set = is_ours && !replay->is_empty,
+				      .value = given->checkpoint.size - 1 };
+	free(given);
+	return is_ours;
+}
+
+static int
+replay_log(struct replay *replay)
+{
+	if (!find_moment(replay)) {
+		return 1;
+	}
+	if (!log_reader_size(replay->source.reader, &replay->size) ||
+	    !log_read_events(replay->source.reader, replay->source.keys, 0, UINT64_MAX,
+			     LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_ALLOCATION), visit,
+			     replay)) {
+		print_progress_end();
+		return source_failed(&replay->source);
+	}
+	return print_state(replay);
+}
 
 static int
 work(void *context, struct guard *guard)
@@ -292,16 +290,7 @@ work(void *context, struct guard *guard)
 		source_forget_keys(&replay.source);
 	}
 	states_make(&replay.states);
-	int code = 0;
-	if (!log_reader_size(replay.source.reader, &replay.size) ||
-	    !log_read_events(replay.source.reader, replay.source.keys, 0, UINT64_MAX,
-			     LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_ALLOCATION), visit,
-			     &replay)) {
-		print_progress_end();
-		code = source_failed(&replay.source);
-	} else {
-		code = print_state(&replay);
-	}
+	const int code = replay_log(&replay);
 	states_free(&replay.states);
 	source_close(&replay.source);
 	return code;

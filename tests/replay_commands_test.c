@@ -129,6 +129,11 @@ static const struct {
 	{ "stats --json", 0, "\"type\":\"ice_candidate_relayed\",\"events\":560", NULL, 0 },
 	{ "stats --csv", 0, "2026-09-21,", "kind", 3 },
 	{ "stats --agent bob", 0, "ice_candidate_relayed             560", "turn_", 0 },
+	{ "diff --from <44> --to <60>", 0, "added    lobby", "removed", 0 },
+	{ "diff --from <44> --to <44>", 0, "nothing changed", NULL, 1 },
+	{ "diff --from <60> --to <620> --json", 0, "\"change\":\"removed\",\"room\":\"lobby\"",
+	  "added", 2 },
+	{ "state --at nowhere", 1, "neither a seq, nor a time, nor a checkpoint", NULL, 1 },
 	{ "why <44>", 0, "asked for", NULL, 0 },
 	{ "why 99999", 1, "no entry 99999", NULL, 1 },
 	{ "trace 7a000000000000000000000000000001 --type agent_registered", 0, "agent=alice", "bob",
@@ -189,8 +194,7 @@ without_keys_handles_stand_for_names(void **state)
 	char line[512];
 
 	(void)state;
-	snprintf(line, sizeof line, "mv %s/private/wrap.key %s/wrap.key", copy,
-		 fixture_base);
+	snprintf(line, sizeof line, "mv %s/private/wrap.key %s/wrap.key", copy, fixture_base);
 	assert_int_equal(system(line), 0);
 	assert_int_equal(run("log --type agent_registered"), 0);
 	assert_non_null(strstr(output, "agent=a0000000000000000000000000000001"));
@@ -204,8 +208,7 @@ without_keys_handles_stand_for_names(void **state)
 	assert_non_null(strstr(output, "\"room\":\"b0000000000000000000000000000001\""));
 	assert_int_equal(run("state"), 0);
 	assert_non_null(strstr(output, "reproduced"));
-	snprintf(line, sizeof line, "mv %s/wrap.key %s/private/wrap.key", fixture_base,
-		 copy);
+	snprintf(line, sizeof line, "mv %s/wrap.key %s/private/wrap.key", fixture_base, copy);
 	assert_int_equal(system(line), 0);
 }
 
