@@ -94,6 +94,8 @@ time_of(struct making *m, uint64_t seq, uint64_t *us)
 	return found || fails(m, "entry %" PRIu64 " is missing: run ifreplay verify", seq);
 }
 
+/* The oldest checkpoint that covers a range with an end: the same range gives the same page for
+ * ever. */
 static bool
 choose_range(struct making *m)
 {
@@ -104,19 +106,23 @@ choose_range(struct making *m)
 	if (!newest_take(m->source, o->vkey, 0, &m->newest)) {
 		return fails(m, "%s", m->newest.fault);
 	}
-	s->size = s->end = m->newest.checkpoint.size;
-	s->root = m->newest.checkpoint.root;
+	s->end = m->newest.checkpoint.size;
 	after.value++;
-	if ((o->from.is_set && !seek(m, &o->from, s->size, &s->from)) ||
-	    (o->to.is_set && !seek(m, &after, s->size, &s->end))) {
+	if ((o->from.is_set && !seek(m, &o->from, s->end, &s->from)) ||
+	    (o->to.is_set && !seek(m, &after, s->end, &s->end))) {
 		return false;
 	}
 	if (s->from >= s->end) {
 		return fails(m,
 			     "no signed event lies in that range: the newest checkpoint covers "
 			     "entries 0 to %" PRIu64,
-			     s->size - 1);
+			     m->newest.checkpoint.size - 1);
 	}
+	if (o->to.is_set && !newest_take(m->source, o->vkey, s->end, &m->newest)) {
+		return fails(m, "%s", m->newest.fault);
+	}
+	s->size = m->newest.checkpoint.size;
+	s->root = m->newest.checkpoint.root;
 	return time_of(m, s->from, &s->from_us) && time_of(m, s->end - 1, &s->to_us);
 }
 
