@@ -33,15 +33,15 @@ erase_request_read(struct mp_reader *r, struct id *id, struct erase_order *order
 	memset(order, 0, sizeof *order);
 	*id = mp_get_id(r);
 	const bool has_agent = read_name(r, &order->agent);
-	order->operator = mp_get_id(r);
+	order->operator= mp_get_id(r);
 	const bool has_operator = read_name(r, &order->operator_name);
 	const bool has_reason = read_name(r, &order->reason);
 	order->ends[STREAM_SESSION] = mp_get_u64(r);
 	order->ends[STREAM_ALLOCATION] = mp_get_u64(r);
 	/* What agents claim reaches the log through session. */
 	order->ends[STREAM_CLAIMED] = order->ends[STREAM_SESSION];
-	return mp_reader_is_done(r) && has_agent && has_operator && has_reason &&
-			       !id_is_none(id) && !id_is_none(& order->operator)
+	return mp_reader_is_done(r) && has_agent && has_operator && has_reason && !id_is_none(id) &&
+			       !id_is_none(&order->operator)
 		       ? ACCEPTED
 		       : REFUSED_MALFORMED;
 }
@@ -51,8 +51,8 @@ erase_answer_put(uint64_t numbers[ERASE_NUMBERS], enum erase_state state,
 		 const struct erase_report *report)
 {
 	const uint64_t said[ERASE_NUMBERS] = {
-		(uint64_t)state,   report->read,      report->size,
-		report->subjects,  report->keys,      report->own_parts,
+		(uint64_t)state,     report->read,      report->size,
+		report->subjects,    report->keys,      report->own_parts,
 		report->other_parts, report->addresses, report->holds,
 	};
 

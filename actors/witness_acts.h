@@ -3,12 +3,13 @@
  * until its answer says that it has ended:
  *
  *   [ERASE, id, agent, operator, operator name, reason, session's end, allocation's end]
- *                          [verdict, state, read, size, subjects, keys, own parts, other parts, addresses, holds]
- *   [RETAIN, id, days]     [verdict, state, month, keys, parts, kept, holds]      days 0: as configured
+ *                          [verdict, state, read, size, subjects, keys, own parts, other parts,
+ * addresses, holds] [RETAIN, id, days]     [verdict, state, month, keys, parts, kept, holds] days
+ * 0: as configured
  *
  * One at a time: another id is refused with REFUSED_FULL while one is under way. A witness that was
- * killed in the middle carries through what the log lists (store/erase_io.h), and takes the repeated
- * request as a new one, which finds nothing that is left.
+ * killed in the middle carries through what the log lists (store/erase_io.h), and takes the
+ * repeated request as a new one, which finds nothing that is left.
  */
 #ifndef IFSWARM_ACTORS_WITNESS_ACTS_H
 #define IFSWARM_ACTORS_WITNESS_ACTS_H

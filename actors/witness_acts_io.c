@@ -203,12 +203,13 @@ step_retain(struct witness_acts *acts)
 		log_error("a retention failed: %s", retain_fault(acts->retaining));
 	} else if (acts->retain_state == ERASE_DONE &&
 		   acts->retained.keys + acts->retained.parts > 0) {
-		log_info("personal data up to month %llu is destroyed: %llu keys, %llu parts; holds "
-			 "keep %llu keys",
-			 (unsigned long long)acts->retained.month,
-			 (unsigned long long)acts->retained.keys,
-			 (unsigned long long)acts->retained.parts,
-			 (unsigned long long)acts->retained.kept);
+		log_info(
+			"personal data up to month %llu is destroyed: %llu keys, %llu parts; holds "
+			"keep %llu keys",
+			(unsigned long long)acts->retained.month,
+			(unsigned long long)acts->retained.keys,
+			(unsigned long long)acts->retained.parts,
+			(unsigned long long)acts->retained.kept);
 	}
 	return acts->retain_state == ERASE_WORKS;
 }

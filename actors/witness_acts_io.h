@@ -23,8 +23,8 @@ enum verdict witness_acts_erase(struct witness_acts *acts, struct mp_reader *r,
 enum verdict witness_acts_retain(struct witness_acts *acts, struct mp_reader *r,
 				 uint64_t numbers[WITNESS_ACT_NUMBERS], size_t *count);
 
-/* One step of what is under way, or of the retention of the day, outside any transaction. True if another can be done at once; *failed if the evidence
- * has. */
+/* One step of what is under way, or of the retention of the day, outside any transaction. True if
+ * another can be done at once; *failed if the evidence has. */
 bool witness_acts_step(struct witness_acts *acts, bool *failed);
 
 #endif

@@ -6,7 +6,7 @@
 #include "store/retain.h"
 
 enum told {
-	TOLD_END,       /* the state says how */
+	TOLD_END,         /* the state says how */
 	TOLD_NOT_RUNNING, /* no cluster runs on that directory */
 	TOLD_REFUSED,     /* `fault` says why */
 };
@@ -15,9 +15,9 @@ enum told {
 typedef bool erase_progress(void *context, enum erase_state state,
 			    const struct erase_report *report);
 
-enum told erase_ask(const char *data, const struct erase_order *order,
-			  erase_progress *progress, void *context, enum erase_state *state,
-			  struct erase_report *report, char *fault, size_t fault_size);
+enum told erase_ask(const char *data, const struct erase_order *order, erase_progress *progress,
+		    void *context, enum erase_state *state, struct erase_report *report,
+		    char *fault, size_t fault_size);
 
 /* Likewise; payload_days 0: as that cluster is configured. */
 typedef bool retain_progress(void *context, enum erase_state state);

@@ -75,7 +75,9 @@ read_plan(struct erase_work *w)
 {
 	erase_plan_make(&w->plan, &w->order.agent);
 	if (w->source->keys == NULL) {
-		return say(w, "without the keys nobody can be found: name the log's own data directory");
+		return say(
+			w,
+			"without the keys nobody can be found: name the log's own data directory");
 	}
 	return erase_survey(w->source->reader, w->source->keys, &w->plan) ||
 	       say(w, log_reader_fault(w->source->reader));
@@ -129,7 +131,8 @@ run_here(struct erase_work *w)
 	return w->state != ERASE_FAILED;
 }
 
-/* Whoever is kept by a hold is not disturbed: the request and its refusal are logged all the same. */
+/* Whoever is kept by a hold is not disturbed: the request and its refusal are logged all the same.
+ */
 static bool
 expel(struct erase_work *w)
 {
@@ -193,7 +196,8 @@ holds_json(const struct erase_plan *plan)
 
 	for (size_t i = 0; i < plan->hold_count; i++) {
 		if (plan->holds[i].until_us == 0 || plan->holds[i].until_us > time_now_us()) {
-			json_array_append_new(holds, json_string(hex(digits, &plan->holds[i].hold)));
+			json_array_append_new(holds,
+					      json_string(hex(digits, &plan->holds[i].hold)));
 		}
 	}
 	return holds;
@@ -222,7 +226,8 @@ print_dry_run(const struct erase_work *w)
 	if (w->options->json) {
 		json_t *handles = json_array();
 		for (size_t i = 0; i < plan->subject_count; i++) {
-			json_array_append_new(handles, json_string(hex(digits, &plan->subjects[i])));
+			json_array_append_new(handles,
+					      json_string(hex(digits, &plan->subjects[i])));
 		}
 		print_json(json_pack("{s:s, s:o, s:I, s:I, s:I, s:o}", "kind", "erase_dry_run",
 				     "handles", handles, "own_parts", (json_int_t)plan->own_parts,

@@ -164,14 +164,14 @@ hold_command(const struct options *options, struct source *source)
 	}
 	if (options->until.is_set &&
 	    (!options->until.is_time || options->until.value <= time_now_us())) {
-		return fail("hold", "--until is a time to come, such as 2027-01-31T00:00:00Z", USAGE);
+		return fail("hold", "--until is a time to come, such as 2027-01-31T00:00:00Z",
+			    USAGE);
 	}
 	placed->until_us = options->until.is_set ? options->until.value : 0;
 	acts_operator(source, &operator, & placed->operator_name);
 	/* The subject is the hold's own: it goes when the agent is erased after its release. */
 	while (id_is_none(&placed->hold)) {
-		const ssize_t got =
-			getrandom(placed->hold.bytes, sizeof placed->hold.bytes, 0);
+		const ssize_t got = getrandom(placed->hold.bytes, sizeof placed->hold.bytes, 0);
 		assert(got == (ssize_t)sizeof placed->hold.bytes);
 	}
 	const struct id hold = placed->hold;

@@ -1,5 +1,5 @@
-/* retain: the personal data of past months is destroyed, by hand; a witness with retain.payload_days
- * does it by itself once a day. */
+/* retain: the personal data of past months is destroyed, by hand; a witness with
+ * retain.payload_days does it by itself once a day. */
 #include "store/retain_io.h"
 
 #include <assert.h>
@@ -51,8 +51,7 @@ static bool
 step_to_end(struct retain_work *w, struct evidence *evidence, uint64_t month)
 {
 	const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
-	struct retaining *retaining =
-		retain_begin(evidence, month, w->fault, sizeof w->fault);
+	struct retaining *retaining = retain_begin(evidence, month, w->fault, sizeof w->fault);
 
 	if (retaining == NULL) {
 		return false;
@@ -102,7 +101,8 @@ retain_now(struct retain_work *w)
 	switch (retain_ask(w->options->data_dir, w->options->payload_days, wait_on, w, &w->state,
 			   &w->report, w->fault, sizeof w->fault)) {
 	case TOLD_END:
-		return w->state != ERASE_FAILED || say(w, "the witness could not finish: see its lines");
+		return w->state != ERASE_FAILED ||
+		       say(w, "the witness could not finish: see its lines");
 	case TOLD_NOT_RUNNING:
 		return run_here(w);
 	case TOLD_REFUSED:
@@ -269,8 +269,9 @@ retain_command(const struct options *options, struct source *source)
 	} else if (w.state == ERASE_DONE) {
 		code = print_done(&w);
 	} else {
-		fprintf(stderr, "ifreplay: retain: a program that reads the log keeps old pages: end "
-				"it; the retention then ends by itself\n");
+		fprintf(stderr,
+			"ifreplay: retain: a program that reads the log keeps old pages: end "
+			"it; the retention then ends by itself\n");
 	}
 	return print_flush() ? code : 1;
 }

@@ -94,8 +94,7 @@ erase_plan_add_subject(struct erase_plan *plan, const struct id *subject)
 void
 erase_plan_add_part(struct erase_plan *plan, const struct erase_part *part)
 {
-	plan->parts =
-		grow(plan->parts, plan->part_count, &plan->part_room, sizeof *plan->parts);
+	plan->parts = grow(plan->parts, plan->part_count, &plan->part_room, sizeof *plan->parts);
 	plan->parts[plan->part_count++] = *part;
 }
 
@@ -270,7 +269,8 @@ text_holds(const struct erase_plan *plan, struct span text, uint64_t now_us)
 static bool
 is_free_text(const struct field *field)
 {
-	static const char *const names[] = { "reason", "purpose", "requester", "event_name", "trace" };
+	static const char *const names[] = { "reason", "purpose", "requester", "event_name",
+					     "trace" };
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		if (strcmp(field->name, names[i]) == 0) {
@@ -298,7 +298,8 @@ field_holds(const struct erase_plan *plan, const struct field *field, const void
 		const struct name *name = at;
 		return names_agent(plan, name) ||
 		       (is_free_text(field) &&
-			text_holds(plan, (struct span){ (const uint8_t *)name->bytes, name->length },
+			text_holds(plan,
+				   (struct span){ (const uint8_t *)name->bytes, name->length },
 				   now_us));
 	}
 	case FIELD_JSON: {

@@ -1,13 +1,14 @@
 /* What an erasure of one agent would take, found by reading the log twice with its keys:
  *
- *   erase_learn     under which handles the name stood, which addresses were its own, which holds keep it
- *   erase_collect   every sealed part that goes: those under these handles, and those under others'
- *                   that name it
+ *   erase_learn     under which handles the name stood, which addresses were its own, which holds
+ * keep it erase_collect   every sealed part that goes: those under these handles, and those under
+ * others' that name it
  *
  * A handle is the agent's if a registration, a TURN allocation, a claim or a hold was made in its
  * name; a TURN user "expiry:agent" belongs to the agent. Under another's handle a part goes if it
  *
- *   - holds the name (or such a user) in a field for a name: a refusal, a claim about a peer, a query
+ *   - holds the name (or such a user) in a field for a name: a refusal, a claim about a peer, a
+ * query
  *   - holds the name as a whole word in what somebody typed or reported (reason, purpose, metadata)
  *   - holds an address that was the agent's own, no more than ERASE_ADDRESS_SLACK_US before it was
  *     first or after it was last seen as such: a peer of somebody's relay, the source of a refusal
@@ -83,8 +84,8 @@ struct erase_order {
 	struct name agent;
 	struct id operator;
 	struct name operator_name;
-	struct name reason;       /* does not name the agent */
-	uint64_t ends[STREAMS];   /* as in struct erase_plan; 0 too means that there is none */
+	struct name reason;     /* does not name the agent */
+	uint64_t ends[STREAMS]; /* as in struct erase_plan; 0 too means that there is none */
 };
 
 enum erase_state {
@@ -92,7 +93,8 @@ enum erase_state {
 	ERASE_WAITS, /* the disk is full, or a reader still holds an old page: step again later */
 	ERASE_DONE,
 	ERASE_HELD,   /* a hold stands in the way; nothing was erased */
-	ERASE_FAILED, /* erase_fault says why; what was listed is carried through at the next start */
+	ERASE_FAILED, /* erase_fault says why; what was listed is carried through at the next start
+		       */
 };
 
 struct erase_report {

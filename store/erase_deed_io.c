@@ -108,7 +108,8 @@ snapshot_holds(struct erasing *x, sqlite3_stmt *row)
 static enum db_result
 drop_snapshot(sqlite3 *db, uint64_t stream, uint64_t version)
 {
-	sqlite3_stmt *drop = db_prepare(db, "DELETE FROM snapshot WHERE stream = ? AND version = ?");
+	sqlite3_stmt *drop =
+		db_prepare(db, "DELETE FROM snapshot WHERE stream = ? AND version = ?");
 
 	if (drop == NULL) {
 		return DB_FAILED;
@@ -176,8 +177,7 @@ forget_keys(struct erasing *x)
  */
 
 size_t
-erase_next_rows(sqlite3 *db, uint64_t *at, uint64_t ids[ERASE_ROWS_AT_ONCE],
-		enum db_result *result)
+erase_next_rows(sqlite3 *db, uint64_t *at, uint64_t ids[ERASE_ROWS_AT_ONCE], enum db_result *result)
 {
 	sqlite3_stmt *rows =
 		db_prepare(db, "SELECT id FROM sealed WHERE id >= ? ORDER BY id LIMIT ?");
@@ -217,7 +217,8 @@ delete_listed(struct erasing *x, uint64_t *deleted)
 
 	for (size_t i = 0; i < x->plan.part_count && result == DB_OK; i++) {
 		const struct erase_part *part = &x->plan.parts[i];
-		result = log_delete_sealed(&x->evidence->log, sealed_id(part->seq, part->part), deleted);
+		result = log_delete_sealed(&x->evidence->log, sealed_id(part->seq, part->part),
+					   deleted);
 	}
 	return evidence_after(x->evidence, result, "deleting sealed parts");
 }
@@ -235,7 +236,8 @@ delete_parts(struct erasing *x)
 	if (result == EVIDENCE_OK && x->at == 0) {
 		result = delete_listed(x, &deleted);
 	}
-	const size_t count = result == EVIDENCE_OK ? erase_next_rows(e->log.db, &next, ids, &read) : 0;
+	const size_t count =
+		result == EVIDENCE_OK ? erase_next_rows(e->log.db, &next, ids, &read) : 0;
 	for (size_t i = 0; i < count && result == EVIDENCE_OK; i++) {
 		if (row_is_own(x, ids[i])) {
 			result = evidence_after(e, log_delete_sealed(&e->log, ids[i], &deleted),
@@ -308,7 +310,8 @@ last_event(const struct erasing *x)
 	if (x->was_interrupted) {
 		event = (struct event){ .type = EVENT_ERASE_REFUSED,
 					.erase_refused = { .request = x->request } };
-		text_set(&event.erase_refused.why, "interrupted: what is listed is gone, ask again");
+		text_set(&event.erase_refused.why,
+			 "interrupted: what is listed is gone, ask again");
 	}
 	return event;
 }
@@ -379,9 +382,9 @@ take_listed(struct erasing *x, struct found *found, const struct event *event)
 	} else if (event->type == EVENT_PART_ERASED &&
 		   id_equal(&event->part_erased.request, &x->request) &&
 		   event->part_erased.part < SEALED_PARTS_MAX) {
-		erase_plan_add_part(plan, &(struct erase_part){
-						  .seq = event->part_erased.seq,
-						  .part = (uint32_t)event->part_erased.part });
+		erase_plan_add_part(
+			plan, &(struct erase_part){ .seq = event->part_erased.seq,
+						    .part = (uint32_t)event->part_erased.part });
 	} else if (event->type == EVENT_ERASED || event->type == EVENT_ERASE_REFUSED) {
 		found->ended = true;
 	}
@@ -410,8 +413,8 @@ carry_through(struct erasing *x, uint64_t now_us)
 	enum erase_state state = ERASE_WORKS;
 
 	x->phase = ERASE_FORGET_KEYS;
-	for (unsigned waits = 0; waits < WAITS_AT_START &&
-				 (state == ERASE_WORKS || state == ERASE_WAITS);) {
+	for (unsigned waits = 0;
+	     waits < WAITS_AT_START && (state == ERASE_WORKS || state == ERASE_WAITS);) {
 		state = erase_step(x, now_us);
 		if (state == ERASE_WAITS) {
 			waits++;

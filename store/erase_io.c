@@ -1,4 +1,5 @@
-/* The first half of an erasure: reading what it takes, asking the holds, and saying it in the log. */
+/* The first half of an erasure: reading what it takes, asking the holds, and saying it in the log.
+ */
 #include "store/erase_io.h"
 
 #include <assert.h>
@@ -6,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/time_io.h"
 #include "store/erase_state_io.h"
 
-enum { READ_AT_ONCE = 512, LIST_AT_ONCE = 256 };
+/* A step reads for so long: whoever is served between two steps waits no longer. */
+enum { READ_AT_ONCE = 64, READ_US = 20 * 1000, LIST_AT_ONCE = 256 };
 
 enum erase_state
 erase_after(struct erasing *x, enum evidence_result result)
@@ -105,10 +108,23 @@ read_on(struct erasing *x, uint64_t *at, uint64_t most, log_event_visitor *visit
 	return true;
 }
 
+/* The same for as long as a step may take. */
+static bool
+read_a_while(struct erasing *x, uint64_t *at, log_event_visitor *visit)
+{
+	const uint64_t until_us = time_monotonic_us() + READ_US;
+	bool ok = true;
+
+	while (ok && *at < evidence_size(x->evidence) && time_monotonic_us() < until_us) {
+		ok = read_on(x, at, READ_AT_ONCE, visit);
+	}
+	return ok;
+}
+
 static enum erase_state
 read_names(struct erasing *x)
 {
-	if (!read_on(x, &x->learned, READ_AT_ONCE, learn)) {
+	if (!read_a_while(x, &x->learned, learn)) {
 		return fail_reading(x);
 	}
 	if (x->learned == evidence_size(x->evidence)) {
@@ -120,7 +136,7 @@ read_names(struct erasing *x)
 static enum erase_state
 read_parts(struct erasing *x)
 {
-	if (!read_on(x, &x->at, READ_AT_ONCE, collect)) {
+	if (!read_a_while(x, &x->at, collect)) {
 		return fail_reading(x);
 	}
 	if (x->at == evidence_size(x->evidence)) {
@@ -157,7 +173,7 @@ note_request(struct erasing *x, uint64_t now_us)
 	const struct event event = {
 		.type = EVENT_ERASE_REQUESTED,
 		.erase_requested = { .request = x->request,
-				     .operator = x->order.operator,
+				     .operator= x->order.operator,
 				     .subjects = x->plan.subject_count,
 				     .parts = x->plan.part_count,
 				     .operator_name = x->order.operator_name,
@@ -192,9 +208,10 @@ decide(struct erasing *x, uint64_t now_us)
 	const struct erase_hold *hold = erase_plan_hold(&x->plan, now_us);
 	enum evidence_result result;
 
-	if (hold == NULL && !erase_mark(x->evidence->directory, ERASE_MARK,
-					evidence_size(x->evidence))) {
-		snprintf(x->fault, sizeof x->fault, "%.300s/erasing cannot be written: see to the disk",
+	if (hold == NULL &&
+	    !erase_mark(x->evidence->directory, ERASE_MARK, evidence_size(x->evidence))) {
+		snprintf(x->fault, sizeof x->fault,
+			 "%.300s/erasing cannot be written: see to the disk",
 			 x->evidence->directory);
 		return ERASE_FAILED;
 	}
@@ -294,7 +311,8 @@ erase_begin(struct evidence *e, const struct erase_order *order, char *fault, si
 {
 	assert(order->agent.length > 0);
 	if (order->reason.length == 0 || reason_names_agent(order)) {
-		snprintf(fault, fault_size, "a reason is needed, and it must not name the agent: it stays");
+		snprintf(fault, fault_size,
+			 "a reason is needed, and it must not name the agent: it stays");
 		return NULL;
 	}
 	struct erasing *x = calloc(1, sizeof *x);

@@ -27,8 +27,8 @@ struct erasing {
 	enum erase_phase phase;
 	enum erase_state state;
 	struct id request;
-	uint64_t learned;  /* how far the names were read */
-	uint64_t at;       /* the next seq to read, the next item to list, the next row to look at */
+	uint64_t learned; /* how far the names were read */
+	uint64_t at;      /* the next seq to read, the next item to list, the next row to look at */
 	bool was_interrupted; /* and not listed whole */
 	struct erase_report report;
 	uint64_t deleted; /* sealed parts */
@@ -47,7 +47,8 @@ bool erase_mark(const char *directory, const char *name, uint64_t seq);
 bool erase_marked(const char *directory, const char *name, uint64_t *seq);
 bool erase_unmark(const char *directory, const char *name);
 
-/* The next rows of the table `sealed` from `*at` on, which moves behind them; 0: there are no more. */
+/* The next rows of the table `sealed` from `*at` on, which moves behind them; 0: there are no more.
+ */
 enum { ERASE_ROWS_AT_ONCE = 1024 };
 size_t erase_next_rows(sqlite3 *db, uint64_t *at, uint64_t ids[ERASE_ROWS_AT_ONCE],
 		       enum db_result *result);

@@ -47,12 +47,40 @@ compare_ids(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct id));
 }
 
+static int
+compare_kept(const void *left, const void *right)
+{
+	const struct kept_key *a = left, *b = right;
+	const int subjects = memcmp(&a->subject, &b->subject, sizeof a->subject);
+
+	return subjects != 0 ? subjects : (a->month > b->month) - (a->month < b->month);
+}
+
 struct dropping {
 	sqlite3 *db;
 	sqlite3_stmt *drop;
 	struct id *subjects;
 	size_t count, room;
+	uint64_t *months;
+	size_t month_count, month_room;
+	struct kept_key *kept;
+	size_t kept_count, kept_room;
 };
+
+/* Room for one more. */
+static void *
+grow(void *items, size_t count, size_t *room, size_t size)
+{
+	if (count < *room) {
+		return items;
+	}
+	*room = *room == 0 ? 64 : 2 * *room;
+	items = reallocarray(items, *room, size);
+	if (items == NULL) {
+		abort();
+	}
+	return items;
+}
 
 static bool
 drop_part(struct dropping *d, uint64_t seq, unsigned part)
@@ -71,29 +99,73 @@ take_erasure(void *context, const struct event *event)
 		return erased->part >= SEALED_PARTS_MAX || erased->seq > INT64_MAX / 2 ||
 		       drop_part(d, erased->seq, (unsigned)erased->part);
 	}
-	if (event->type != EVENT_SUBJECT_ERASED) {
-		return true;
+	if (event->type == EVENT_SUBJECT_ERASED) {
+		d->subjects = grow(d->subjects, d->count, &d->room, sizeof *d->subjects);
+		d->subjects[d->count++] = event->subject_erased.subject;
+	} else if (event->type == EVENT_MONTH_ERASED) {
+		d->months = grow(d->months, d->month_count, &d->month_room, sizeof *d->months);
+		d->months[d->month_count++] = event->month_erased.month;
+	} else if (event->type == EVENT_KEY_KEPT) {
+		d->kept = grow(d->kept, d->kept_count, &d->kept_room, sizeof *d->kept);
+		d->kept[d->kept_count++] =
+			(struct kept_key){ event->key_kept.subject, event->key_kept.month };
 	}
-	if (d->count == d->room) {
-		d->room = d->room == 0 ? 64 : 2 * d->room;
-		d->subjects = reallocarray(d->subjects, d->room, sizeof *d->subjects);
-		if (d->subjects == NULL) {
-			abort();
-		}
-	}
-	d->subjects[d->count++] = event->subject_erased.subject;
 	return true;
 }
 
+static size_t
+times_kept(const struct dropping *d, const struct kept_key *key)
+{
+	const struct kept_key *at = d->kept_count == 0
+					    ? NULL
+					    : bsearch(key, d->kept, d->kept_count, sizeof *key,
+						      compare_kept);
+	size_t count = 0;
+
+	while (at != NULL && at > d->kept && compare_kept(at - 1, key) == 0) {
+		at--;
+	}
+	for (; at != NULL && at < d->kept + d->kept_count && compare_kept(at, key) == 0; at++) {
+		count++;
+	}
+	return count;
+}
+
+/* Each round that passes over a key because of a hold says so: it is gone when more rounds came by
+ * than kept it. */
 static bool
-drop_subjects(struct dropping *d)
+month_is_erased(const struct dropping *d, const struct id *subject, uint64_t month)
+{
+	const struct kept_key key = { *subject, month };
+	size_t rounds = 0;
+
+	for (size_t i = 0; i < d->month_count; i++) {
+		rounds += d->months[i] >= month ? 1 : 0;
+	}
+	return rounds > 0 && rounds > times_kept(d, &key);
+}
+
+static bool
+subject_is_erased(const struct dropping *d, const struct id *subject)
+{
+	return d->count > 0 &&
+	       bsearch(subject, d->subjects, d->count, sizeof *subject, compare_ids) != NULL;
+}
+
+static bool
+drop_rows(struct dropping *d)
 {
 	sqlite3_stmt *statement =
 		db_prepare(d->db, "SELECT entry FROM event WHERE seq IN"
 				  " (SELECT DISTINCT id >> 1 FROM sealed) ORDER BY seq");
 	bool ok = statement != NULL;
 
-	qsort(d->subjects, d->count, sizeof *d->subjects, compare_ids);
+	if (d->count > 0) {
+		qsort(d->subjects, d->count, sizeof *d->subjects, compare_ids);
+	}
+	if (d->kept_count > 0) {
+		qsort(d->kept, d->kept_count, sizeof *d->kept, compare_kept);
+	}
 	while (ok && sqlite3_step(statement) == SQLITE_ROW) {
 		struct entry entry;
 
@@ -101,8 +173,9 @@ drop_subjects(struct dropping *d)
 			continue;
 		}
 		for (unsigned part = 0; part < entry.parts && ok; part++) {
-			if (bsearch(&entry.part[part].subject, d->subjects, d->count,
-				    sizeof *d->subjects, compare_ids) != NULL) {
+			const struct id *subject = &entry.part[part].subject;
+			if (subject_is_erased(d, subject) ||
+			    month_is_erased(d, subject, seal_month(entry.recorded_us))) {
 				ok = drop_part(d, entry.seq, part);
 			}
 		}
@@ -119,7 +192,7 @@ repair_drop_erased(struct log *log, uint64_t *erasures, char *fault, size_t faul
 	bool ok = d.drop != NULL && db_run(log->db, "PRAGMA secure_delete=ON") == DB_OK &&
 		  db_run(log->db, "BEGIN IMMEDIATE") == DB_OK &&
 		  walk_erasures(log->db, take_erasure, &d, erasures) &&
-		  (d.count == 0 || drop_subjects(&d)) && db_run(log->db, "COMMIT") == DB_OK;
+		  (d.count + d.month_count == 0 || drop_rows(&d)) && db_run(log->db, "COMMIT") == DB_OK;
 
 	if (!ok) {
 		snprintf(fault, fault_size, "what was erased cannot be left out: %s",
@@ -127,6 +200,8 @@ repair_drop_erased(struct log *log, uint64_t *erasures, char *fault, size_t faul
 	}
 	sqlite3_finalize(d.drop);
 	free(d.subjects);
+	free(d.months);
+	free(d.kept);
 	return ok;
 }
 

@@ -7,9 +7,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "protocol/time_io.h"
 #include "store/erase_state_io.h"
 
-enum { READ_AT_ONCE = 1024, WAITS_AT_START = 50 };
+enum { READ_AT_ONCE = 64, READ_US = 20 * 1000, WAITS_AT_START = 50 };
 
 enum phase {
 	READ_HOLDS,
@@ -192,15 +193,19 @@ collect(void *context, const struct event *event, const struct entry *entry)
 	return true;
 }
 
+/* For as long as a step may take. */
 static bool
 read_on(struct retaining *r, uint64_t end, uint32_t streams, log_event_visitor *visit)
 {
-	const uint64_t to = end - r->at < READ_AT_ONCE ? end : r->at + READ_AT_ONCE;
+	const uint64_t until_us = time_monotonic_us() + READ_US;
 
-	if (!log_read_events(r->reader, r->keys, r->at, to, streams, visit, r)) {
-		return false;
+	while (r->at < end && time_monotonic_us() < until_us) {
+		const uint64_t to = end - r->at < READ_AT_ONCE ? end : r->at + READ_AT_ONCE;
+		if (!log_read_events(r->reader, r->keys, r->at, to, streams, visit, r)) {
+			return false;
+		}
+		r->at = to;
 	}
-	r->at = to;
 	return true;
 }
 
@@ -623,7 +628,8 @@ find_round(struct retaining *r, uint64_t from)
 			continue;
 		}
 		if (event.type == EVENT_KEY_KEPT) {
-			keep(r, &event.key_kept.subject, event.key_kept.month, &event.key_kept.hold);
+			keep(r, &event.key_kept.subject, event.key_kept.month,
+			     &event.key_kept.hold);
 		} else if (event.type == EVENT_MONTH_ERASED) {
 			r->report.month = event.month_erased.month;
 			found = true;

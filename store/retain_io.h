@@ -3,10 +3,10 @@
  *
  *   retain_begin, retain_step ... while ERASE_WORKS or ERASE_WAITS, retain_end
  *
- * In order: the holds that stand are read, and for each what concerns its agent; a key_kept for each
- * key that stays and month_erased are durable together; the keys go, then the parts, then the pages
- * of both -wal files. DATA/retaining marks it until then, and evidence_open carries it through.
- * Nothing is logged if nothing goes.
+ * In order: the holds that stand are read, and for each what concerns its agent; a key_kept for
+ * each key that stays and month_erased are durable together; the keys go, then the parts, then the
+ * pages of both -wal files. DATA/retaining marks it until then, and evidence_open carries it
+ * through. Nothing is logged if nothing goes.
  *
  * A hold keeps the keys of its agent's handles, of its own words, and of every subject under which
  * another part names the agent: for a refusal that is the whole day's.
