@@ -334,3 +334,41 @@ checkpoint_recipe(char out[CHECKPOINT_RECIPE_MAX], const struct log_verifier *ve
 		"checkpoint.sig\n",
 		base64, dash, verifier->name);
 }
+
+/* --- any signed note ---------------------------------------------------------------------------
+ */
+
+bool
+log_signature_holds(const struct log_verifier *verifier, struct span bytes,
+		    const uint8_t signature[SIGNATURE_BYTES])
+{
+	return signature_holds(verifier, bytes, signature);
+}
+
+enum checkpoint_check
+note_verify(struct span note, const struct log_verifier *verifier, struct span *text)
+{
+	uint8_t signature[SIGNATURE_BYTES];
+	bool is_signed = false;
+	size_t end = note.count;
+
+	/* The last empty line: what is before it is the text. */
+	while (end >= 2 && (note.at[end - 1] != '\n' || note.at[end - 2] != '\n')) {
+		end--;
+	}
+	if (end < 3 || note.count > CHECKPOINT_NOTE_MAX) {
+		return CHECKPOINT_MALFORMED;
+	}
+	struct mp_reader r = mp_reader_of((struct span){ note.at + end, note.count - end });
+	*text = (struct span){ note.at, end - 1 };
+	do {
+		is_signed |= read_signature(&r, verifier, signature);
+	} while (!r.bad && r.at < r.end);
+	if (r.bad) {
+		return CHECKPOINT_MALFORMED;
+	}
+	if (!is_signed) {
+		return CHECKPOINT_FOREIGN;
+	}
+	return signature_holds(verifier, *text, signature) ? CHECKPOINT_HOLDS : CHECKPOINT_FORGED;
+}

@@ -56,6 +56,8 @@ bool log_verifier_read(const char *text, struct log_verifier *out);
 enum { SIGNATURE_BYTES = 64 };
 void log_signature(const struct log_signer *signer, struct span bytes,
 		   uint8_t out[SIGNATURE_BYTES]);
+bool log_signature_holds(const struct log_verifier *verifier, struct span bytes,
+			 const uint8_t signature[SIGNATURE_BYTES]);
 /* `out` holds `count` bytes of text that end in a newline: the signature's lines (C2SP signed-note)
  * are put behind them, terminated, CHECKPOINT_BYTES_MAX bytes more at most. Returns the whole
  * length. */
@@ -75,6 +77,9 @@ enum checkpoint_check {
  * when it holds. */
 enum checkpoint_check checkpoint_verify(struct span note, const struct log_verifier *verifier,
 					struct checkpoint *out);
+/* Any signed note (C2SP signed-note), whose text ends in a newline; `text` borrows it. */
+enum checkpoint_check note_verify(struct span note, const struct log_verifier *verifier,
+				  struct span *text);
 const char *checkpoint_check_text(enum checkpoint_check check);
 /* The three lines alone, whoever signed them; false if malformed. */
 bool checkpoint_read(struct span note, struct checkpoint *out);
