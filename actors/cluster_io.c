@@ -12,8 +12,8 @@
 #include "actors/data_dir_io.h"
 #include "protocol/log_line_io.h"
 
-
-static const char *const kinds[] = { "witness", "session", "allocation", "relay", "gateway" };
+static const char *const kinds[] = { "witness", "session", "allocation",
+				     "relay",   "gateway", "intake" };
 
 bool
 actor_serves_turn(const struct actor *actor)
@@ -54,17 +54,25 @@ settings_memfd(const struct settings *settings, bool is_public)
 static bool
 prepare_settings(struct cluster *cluster)
 {
-	struct settings *public = malloc(sizeof *public);
+	struct settings *each = malloc(3 * sizeof *each);
+	struct settings *turn = each, *claims = each + 1, *public = each + 2;
 
-	assert(public != NULL);
-	*public = *cluster->settings;
-	public->user.count = 0;
-	public->static_auth_secret.count = 0;
-	cluster->settings_fd = settings_memfd(cluster->settings, false);
+	assert(each != NULL);
+	for (int i = 0; i < 3; i++) {
+		each[i] = *cluster->settings;
+	}
+	turn->claims_token.count = 0;
+	claims->user.count = 0;
+	claims->static_auth_secret.count = 0;
+	*public = *claims;
+	public->claims_token.count = 0;
+	cluster->settings_fd = settings_memfd(turn, false);
+	cluster->settings_claims_fd = settings_memfd(claims, false);
 	cluster->settings_public_fd = settings_memfd(public, true);
-	explicit_bzero(public, sizeof *public);
-	free(public);
-	return cluster->settings_fd >= 0 && cluster->settings_public_fd >= 0;
+	explicit_bzero(each, 3 * sizeof *each);
+	free(each);
+	return cluster->settings_fd >= 0 && cluster->settings_claims_fd >= 0 &&
+	       cluster->settings_public_fd >= 0;
 }
 
 /* The other programs lie beside this one. */
@@ -130,6 +138,9 @@ add_actors(struct cluster *cluster)
 	for (unsigned n = 1; added && n <= cluster->settings->gateways; n++) {
 		added = add_actor(cluster, ACTOR_GATEWAY, n, GROUP_GATEWAYS);
 	}
+	if (added && cluster->sockets.claims >= 0) {
+		added = add_actor(cluster, ACTOR_INTAKE, 1, GROUP_GATEWAYS);
+	}
 	return added;
 }
 
@@ -168,6 +179,16 @@ plan_fd(struct child_plan *plan, struct plan_texts *texts, const char *option, i
 	child_plan_add_fd(plan, option, fd, texts->fds[texts->used++]);
 }
 
+static int
+settings_for(const struct cluster *cluster, enum actor_kind kind)
+{
+	if (kind == ACTOR_INTAKE) {
+		return cluster->settings_claims_fd;
+	}
+	return kind == ACTOR_RELAY || kind == ACTOR_GATEWAY ? cluster->settings_fd
+							    : cluster->settings_public_fd;
+}
+
 static void
 plan_relay(struct child_plan *plan, struct plan_texts *texts, const struct cluster *cluster,
 	   unsigned number)
@@ -187,19 +208,19 @@ cluster_start(struct cluster *cluster, size_t at)
 	struct actor *actor = &cluster->actors[at];
 	struct plan_texts texts = { .used = 0 };
 	struct child_plan plan;
-	const bool needs_secrets = actor->kind == ACTOR_RELAY || actor->kind == ACTOR_GATEWAY;
 
 	child_plan_start(&plan, actor->program);
 	snprintf(texts.number, sizeof texts.number, "%u", actor->number);
 	child_plan_add(&plan, "--number", texts.number);
-	plan_fd(&plan, &texts, "--settings-fd",
-		needs_secrets ? cluster->settings_fd : cluster->settings_public_fd);
+	plan_fd(&plan, &texts, "--settings-fd", settings_for(cluster, actor->kind));
 	child_plan_add(&plan, "--run-dir", cluster->run_dir);
 	plan.fds[plan.fd_count++] = cluster->lock_fd;
 	if (actor->kind == ACTOR_RELAY) {
 		plan_relay(&plan, &texts, cluster, actor->number);
 	} else if (actor->kind == ACTOR_GATEWAY) {
 		plan_fd(&plan, &texts, "--listen-fd", cluster->sockets.tcp);
+	} else if (actor->kind == ACTOR_INTAKE) {
+		plan_fd(&plan, &texts, "--listen-fd", cluster->sockets.claims);
 	}
 	const pid_t pid = child_start(&plan);
 

@@ -13,7 +13,8 @@
 /* In the order in which they are started; also the supervisor's groups. */
 enum cluster_group { GROUP_WITNESS, GROUP_DECIDERS, GROUP_RELAYS, GROUP_GATEWAYS };
 
-enum actor_kind { ACTOR_WITNESS, ACTOR_SESSION, ACTOR_ALLOCATION, ACTOR_RELAY, ACTOR_GATEWAY };
+enum actor_kind { ACTOR_WITNESS, ACTOR_SESSION, ACTOR_ALLOCATION, ACTOR_RELAY, ACTOR_GATEWAY,
+		  ACTOR_INTAKE };
 
 struct actor {
 	enum actor_kind kind;
@@ -31,8 +32,9 @@ struct cluster {
 	char run_dir[RUN_DIR_BYTES_MAX];
 	int lock_fd;
 	struct sockets sockets;
-	int settings_fd;        /* with secrets: for relays and gateways */
-	int settings_public_fd; /* without: for the others */
+	int settings_fd;        /* with TURN's secrets: for relays and gateways */
+	int settings_claims_fd; /* with the claims' token: for the intake */
+	int settings_public_fd; /* without any: for the others */
 	int nonce_key_fd;
 	struct supervisor supervisor; /* its children are `actors`, index by index */
 	struct actor actors[CHILDREN_MAX];

@@ -146,7 +146,7 @@ note_environment(void)
 	}
 	if (getenv("WITNESS_LOGGER_URL") != NULL) {
 		log_info(
-			"WITNESS_LOGGER_URL is not used here: the witness is part of this cluster");
+			"WITNESS_LOGGER_URL is for those who send claims: here they are taken at claims-port");
 	}
 }
 

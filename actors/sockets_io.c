@@ -147,21 +147,31 @@ open_udp(struct sockets *out, const struct settings *settings)
 }
 
 static bool
-open_tcp(struct sockets *out, const struct settings *settings)
+open_tcp(int *out, const char *key, const struct address *address)
 {
-	const struct address address = address_at(settings->host.bytes, settings->port);
-
-	out->tcp = open_bound(&address, SOCK_STREAM, SO_REUSEADDR);
-	if (out->tcp < 0 || listen(out->tcp, ACCEPT_BACKLOG) != 0) {
-		log_busy("port", &address, "tcp", errno);
+	*out = open_bound(address, SOCK_STREAM, SO_REUSEADDR);
+	if (*out < 0 || listen(*out, ACCEPT_BACKLOG) != 0) {
+		log_busy(key, address, "tcp", errno);
 		return false;
 	}
 	return true;
+}
+
+static bool
+open_listeners(struct sockets *out, const struct settings *settings)
+{
+	const struct address ws = address_at(settings->host.bytes, settings->port);
+	const struct address claims =
+		address_at(settings->claims_host.bytes, settings->claims_port);
+
+	out->claims = -1;
+	return open_tcp(&out->tcp, "port", &ws) &&
+	       (settings->claims_port == 0 || open_tcp(&out->claims, "claims-port", &claims));
 }
 
 bool
 sockets_open(struct sockets *out, struct settings *settings, bool listening_is_preset)
 {
 	return probe_all(settings, listening_is_preset) && open_udp(out, settings) &&
-	       open_tcp(out, settings);
+	       open_listeners(out, settings);
 }

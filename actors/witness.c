@@ -8,8 +8,6 @@ witness_stream_is_open(uint64_t stream)
 	return stream_name(stream) != NULL && stream != STREAM_WITNESS;
 }
 
-/* Session writes the claimed stream too (DESIGN section 11), so types of 5 come under their own
- * number. */
 static enum verdict
 check_event(const struct witness_append *append, const struct event_wire *event)
 {
@@ -26,7 +24,8 @@ witness_read_append(struct mp_reader *r, struct witness_append *out)
 	out->epoch = mp_get_u64(r);
 	out->version = mp_get_u64(r);
 	out->count = mp_get_array(r, EVENTS_PER_APPEND_MAX);
-	if (r->bad || out->count == 0 || !witness_stream_is_open(out->stream)) {
+	if (r->bad || out->count == 0 || !witness_stream_is_open(out->stream) ||
+	    (out->stream == STREAM_CLAIMED && out->count > CLAIMS_PER_APPEND_MAX)) {
 		return REFUSED_MALFORMED;
 	}
 	for (size_t i = 0; i < out->count; i++) {

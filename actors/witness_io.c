@@ -18,7 +18,7 @@
 
 enum {
 	SLOTS = 64,
-	ANSWER_BYTES = 256,
+	ANSWER_BYTES = 64 + 9 * CLAIMS_PER_APPEND_MAX,
 	PUBLISH_US = 1000 * 1000,
 	IDLE_MS = 100,
 	ACTS_RECALLED = 64,
@@ -103,6 +103,30 @@ hold(struct witness *w, uint32_t slot, enum verdict verdict, const uint64_t *num
 	held->count = mp_written(&answer).count;
 }
 
+/* What is durable with the transaction. Who writes claims tells each sender its seqs. */
+static void
+hold_appended(struct witness *w, uint32_t slot, const struct witness_append *append)
+{
+	struct held *held = &w->held[w->held_count];
+	const uint64_t numbers[] = { w->seqs[append->count - 1], evidence_size(w->evidence) };
+
+	hold(w, slot, ACCEPTED, numbers, 2);
+	if (append->stream != STREAM_CLAIMED) {
+		return;
+	}
+	struct mp_writer answer = mp_writer_of(held->bytes, sizeof held->bytes);
+	mp_put_array(&answer, 4);
+	mp_put_u64(&answer, ACCEPTED);
+	mp_put_u64(&answer, numbers[0]);
+	mp_put_u64(&answer, numbers[1]);
+	mp_put_array(&answer, append->count);
+	for (size_t i = 0; i < append->count; i++) {
+		mp_put_u64(&answer, w->seqs[i]);
+	}
+	assert(!answer.bad);
+	held->count = mp_written(&answer).count;
+}
+
 static void
 refuse(struct witness *w, uint32_t slot, enum verdict verdict)
 {
@@ -173,19 +197,19 @@ answer_repeated(struct witness *w, const struct witness_append *append, uint32_t
 		refuse(w, slot, REFUSED_VERSION);
 		return;
 	}
-	const uint64_t numbers[] = { w->seqs[append->count - 1], evidence_size(w->evidence) };
-	hold(w, slot, ACCEPTED, numbers, 2);
+	hold_appended(w, slot, append);
 }
 
 static enum verdict
-append_events(struct witness *w, const struct witness_append *append, uint64_t *last_seq)
+append_events(struct witness *w, const struct witness_append *append)
 {
 	const uint64_t now_us = time_now_us();
 	enum verdict verdict = begin(w);
 
 	for (size_t i = 0; i < append->count && verdict == ACCEPTED; i++) {
 		verdict = verdict_of(w, evidence_append(w->evidence, append->stream, append->epoch,
-							&append->events[i], now_us, last_seq));
+							&append->events[i], now_us,
+							&w->seqs[i]));
 	}
 	return verdict;
 }
@@ -196,7 +220,6 @@ take_append(struct witness *w, struct mp_reader *r, uint32_t slot)
 	struct witness_append append = { .events = w->events };
 	enum verdict verdict = witness_read_append(r, &append);
 	bool repeated = false;
-	uint64_t last_seq = 0;
 
 	if (verdict == ACCEPTED) {
 		const struct stream_head head = evidence_stream_head(w->evidence, append.stream);
@@ -211,7 +234,7 @@ take_append(struct witness *w, struct mp_reader *r, uint32_t slot)
 		answer_repeated(w, &append, slot);
 		return;
 	}
-	verdict = append_events(w, &append, &last_seq);
+	verdict = append_events(w, &append);
 	if (verdict != ACCEPTED) {
 		if (verdict == REFUSED_NOT_CANONICAL) {
 			verdict_of(w, evidence_rollback(w->evidence));
@@ -221,8 +244,7 @@ take_append(struct witness *w, struct mp_reader *r, uint32_t slot)
 		refuse(w, slot, verdict);
 		return;
 	}
-	const uint64_t numbers[] = { last_seq, evidence_size(w->evidence) };
-	hold(w, slot, ACCEPTED, numbers, 2);
+	hold_appended(w, slot, &append);
 }
 
 /* nng sends an act again when the witness dies before it answers: the newest of our own events tell

@@ -34,6 +34,9 @@ answer_start(struct lws *wsi, struct answer *answer, unsigned status, const char
 	    !add_header(wsi, "x-content-type-options:", "nosniff", &at, end)) {
 		return -1;
 	}
+	if (answer->closes && !add_header(wsi, "connection:", "close", &at, end)) {
+		return -1;
+	}
 	for (; more != NULL && more->name != NULL; more++) {
 		if (!add_header(wsi, more->name, more->value, &at, end)) {
 			return -1;
@@ -78,7 +81,7 @@ answer_writeable(struct lws *wsi, struct answer *answer)
 		return 0;
 	}
 	answer_free(answer);
-	return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
+	return answer->closes || lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
 }
 
 void

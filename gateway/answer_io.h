@@ -8,6 +8,7 @@
 
 struct answer {
 	bool is_head; /* set by the caller: the body is not sent */
+	bool closes;  /* set by the caller: the connection ends with it */
 	char *page;   /* being written */
 	size_t bytes;
 	size_t sent;

@@ -21,6 +21,7 @@
 #include "gateway/connections.h"
 #include "gateway/pages.h"
 #include "gateway/rosters.h"
+#include "gateway/socket_address_io.h"
 #include "protocol/integrity.h"
 
 enum {
@@ -99,8 +100,6 @@ void socket_send(struct gateway *gateway, struct connection *connection, const c
 		 size_t count);
 /* The socket closes as soon as it can be told so, and soon even if it cannot. */
 void socket_close(struct connection *connection);
-void socket_peer(struct lws *wsi, struct address *out);
-void socket_local(struct lws *wsi, struct address *out);
 
 /* --- http_io.c --- */
 int http_request(struct gateway *gateway, struct socket *socket, const char *path);

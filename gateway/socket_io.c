@@ -1,9 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "gateway/gateway_io.h"
-#include "protocol/address_io.h"
 #include "protocol/time_io.h"
 
 enum {
@@ -19,28 +17,6 @@ struct gateway *
 gateway_of(struct lws *wsi)
 {
 	return lws_context_user(lws_get_context(wsi));
-}
-
-void
-socket_peer(struct lws *wsi, struct address *out)
-{
-	struct sockaddr_storage peer = { 0 };
-	socklen_t length = sizeof peer;
-
-	*out = getpeername(lws_get_socket_fd(wsi), (struct sockaddr *)&peer, &length) == 0
-		       ? address_from_sockaddr(&peer)
-		       : (struct address){ 0 };
-}
-
-void
-socket_local(struct lws *wsi, struct address *out)
-{
-	struct sockaddr_storage local = { 0 };
-	socklen_t length = sizeof local;
-
-	*out = getsockname(lws_get_socket_fd(wsi), (struct sockaddr *)&local, &length) == 0
-		       ? address_from_sockaddr(&local)
-		       : (struct address){ 0 };
 }
 
 void

@@ -16,6 +16,7 @@ enum {
 	TILE_HASHES	       = 256,
 	EVENTS_PER_COMMAND_MAX = 32,
 	EVENTS_PER_APPEND_MAX  = 4096,
+	CLAIMS_PER_APPEND_MAX  = 512, /* each is answered with its seq */
 	STREAMS		       = 6, /* 1 to 5 are used */
 
 	/* Signaling. */

@@ -1,3 +1,4 @@
+/* clang-format off */
 /* What actors say to one another: commands (commands.def), notices (notices.def), and the requests
  * and replies that carry them over the mailbox. Every message is one msgpack array, read to its
  * exact end.
@@ -11,16 +12,16 @@
  *   [COMMANDS, front, instance, epoch, batch, [command]] [verdict, epoch, settled]
  *   [POLL,     front, instance, epoch, acknowledged]     [verdict, epoch, settled, first, [notice]]
  *   [PING]                                               [verdict, epoch, state]
- *   [ROSTER]  (session)                                  [verdict, epoch, [[room name, agent name,
- * gateway], ...]] [STOP]                                               [verdict] [CLAIM, stream,
- * writer]                              [verdict, epoch, size, version] [APPEND, stream, epoch,
- * version, [event]]            [verdict, last seq, size] [SNAPSHOT, stream, epoch, version, dump,
- * annex]      [verdict] [LOG_STATUS]                                         [verdict, size, root]
- *   [EXPEL, agent name]  (session, allocation)           [verdict, epoch, [ended, forgotten, size]]
- *   [ACT, event]  (witness, from ifreplay)                         [verdict, seq, size]
- *   [ERASE | RETAIN, …]  (witness, from ifreplay: actors/witness_acts.h)  [verdict, state, …]
- *   [STATUS]  (supervisor)                               [verdict, [[name, pid, state, epoch,
- * restarts], ...]]
+ *   [ROSTER]               (session)                     [verdict, epoch, [[room, agent, gateway]]]
+ *   [STOP]                                               [verdict]
+ *   [EXPEL, agent name]    (session, allocation)         [verdict, epoch, [ended, forgotten, size]]
+ *   [CLAIM, stream, writer]                              [verdict, epoch, size, version]
+ *   [APPEND, stream, epoch, version, [event]]            [verdict, last seq, size]; claims: and [seq]
+ *   [SNAPSHOT, stream, epoch, version, dump, annex]      [verdict]
+ *   [LOG_STATUS]                                         [verdict, size, root]
+ *   [ACT, event]           (witness, from ifreplay)      [verdict, seq, size]
+ *   [ERASE | RETAIN, …]    (witness: actors/witness_acts.h) [verdict, state, …]
+ *   [STATUS]               (supervisor)                  [verdict, [[name, pid, state, epoch, restarts]]]
  *
  * `batch` counts an instance's COMMANDS from 1; `settled` is the last of them whose effects every
  * front concerned has acknowledged: up to there the front may forget, beyond it repeats after a
@@ -28,6 +29,7 @@
  * the reply, `acknowledged` the last one that was taken. A reply that refuses holds verdict and
  * epoch alone.
  */
+/* clang-format on */
 #ifndef IFSWARM_PROTOCOL_MESSAGE_H
 #define IFSWARM_PROTOCOL_MESSAGE_H
 

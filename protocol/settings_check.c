@@ -117,6 +117,21 @@ check_authentication(const struct settings *s, struct setting_faults *faults)
 	}
 }
 
+static void
+check_claims(const struct settings *s, struct setting_faults *faults)
+{
+	struct address host;
+
+	if (s->claims_port != 0 && parse(s->claims_host.bytes, &host) && !is_loopback(&host) &&
+	    s->claims_token.count == 0) {
+		setting_fault_add(faults,
+				  "%s: claims-host %.64s is reachable from outside and anyone "
+				  "there could write claims: set claims-token, or claims-host = "
+				  "127.0.0.1",
+				  setting_source(faults, "claims-host"), s->claims_host.bytes);
+	}
+}
+
 void
 settings_check(const struct settings *settings, struct setting_faults *faults)
 {
@@ -124,4 +139,5 @@ settings_check(const struct settings *settings, struct setting_faults *faults)
 	check_ports(settings, faults);
 	check_addresses(settings, faults);
 	check_authentication(settings, faults);
+	check_claims(settings, faults);
 }

@@ -121,7 +121,7 @@ export class Cluster {
 
 	arguments() {
 		const all = {
-			'data-dir': this.data, port: this.ports.ws, 'listening-port': this.ports.turn,
+			'data-dir': this.data, port: this.ports.ws, 'claims-port': 0, 'listening-port': this.ports.turn,
 			'min-port': this.ports.min, 'max-port': this.ports.max, ...this.options,
 		};
 		return Object.entries(all).flatMap(([key, value]) =>
