@@ -43,7 +43,7 @@ static const struct {
 	{ "no JSON", "hello", 0, "claim 0 is not JSON" },
 	{ "an end in the middle", "{" WHOLE, 0, "claim 0 is not JSON" },
 	{ "the second of two is wrong", "{" WHOLE "}\n{\"event\":1}", 0, "claim 1: event must" },
-	{ "a number", "7", 0, "not a JSON object" },
+	{ "a number in an array", "[7]", 0, "not a JSON object" },
 	{ "no event", "{\"agent_id\":\"a\",\"timestamp\":1}", 0, "event is missing" },
 	{ "no agent", "{\"event\":\"e\",\"timestamp\":1}", 0, "agent_id is missing" },
 	{ "no time", "{\"event\":\"e\",\"agent_id\":\"a\"}", 0, "timestamp is missing" },
