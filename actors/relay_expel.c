@@ -61,10 +61,30 @@ answer(struct relay *relay, uint64_t now_us)
 	}
 }
 
+/* What it was refused since its life ended in the log is told without it. */
+static void
+forget_refusals(struct relay *relay, const struct name *agent)
+{
+	struct refusals *refusals = &relay->refusals;
+
+	for (size_t i = 0; i < refusals->count; i++) {
+		struct refusal *refusal = &refusals->items[i];
+
+		if (credential_name_is_of(&refusal->user, agent)) {
+			refusal->user = (struct name){ 0 };
+			refusal->source = (struct address){ 0 };
+			refusal->peer = (struct address){ 0 };
+		}
+	}
+}
+
 void
 relay_handle_expel(struct relay *relay, const struct notice_expel *notice, const struct id *asked,
 		   uint64_t now_us)
 {
+	if (notice->over != 0) {
+		forget_refusals(relay, &notice->agent_name);
+	}
 	relay->expelled = notice->over == 0 ? notice->agent_name : (struct name){ 0 };
 	relay->expel_owed = *asked;
 	answer(relay, now_us);

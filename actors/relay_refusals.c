@@ -59,6 +59,16 @@ refusal_is_told(const struct refusal *refusal)
 }
 
 void
+refusals_forget(struct refusals *refusals, const struct address *source)
+{
+	for (size_t i = 0; i < refusals->count; i++) {
+		if (address_equal_ip(&refusals->items[i].source, source)) {
+			refusals->items[i].source = (struct address){ 0 };
+		}
+	}
+}
+
+void
 refusals_clear(struct refusals *refusals)
 {
 	memset(refusals, 0, sizeof *refusals);

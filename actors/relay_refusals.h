@@ -34,5 +34,7 @@ void refusals_note(struct refusals *refusals, const struct refusal *refusal, uin
 bool refusals_are_due(const struct refusals *refusals, uint64_t now_us);
 bool refusal_is_told(const struct refusal *refusal);
 void refusals_clear(struct refusals *refusals);
+/* What was counted of that IP is told without it. */
+void refusals_forget(struct refusals *refusals, const struct address *source);
 
 #endif

@@ -361,10 +361,12 @@ take_left(struct gateway *gateway, const struct notice_left *notice)
 	}
 }
 
-/* No refusal that is noted: it would bring the client's address into the log once more. */
+/* No refusal that is noted, and none that was noted just before: it would bring the client's address
+ * into the log once more. */
 static void
 expel(struct gateway *gateway, struct connection *connection)
 {
+	refusals_forget(&gateway->refusals, &connection->client);
 	tell(gateway, connection, frame_write_error(REFUSED_EXPELLED, &nobody));
 	if (connection->close_reason == 0) {
 		connection->close_reason = LEAVE_EXPELLED;

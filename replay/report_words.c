@@ -163,8 +163,8 @@ report_proved(const struct report *r, unsigned n)
 		"Every entry disclosed in this bundle is in the log that the log's key signed, at "
 		"its "
 		"place, and not one bit of it has changed since.",
-		"Nothing in the range was left out in silence: each entry that is not disclosed is "
-		"listed with its hash and the reason.",
+		("Nothing in the range was left out in silence: each entry that is not disclosed "
+		 "is listed with its hash and the reason."),
 		"If there was an export before this one, the log has only grown since.",
 	};
 	static const char *const alone[] = {

@@ -360,6 +360,24 @@ refusals_are_told_before_it_is_over(void **unused)
 }
 
 static void
+refusals_of_who_was_expelled_do_not_name_him(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+
+	tell_expel(world, "ann", false);
+	pump(world);
+	assert_int_equal(request(world, ANN, (struct ask){ REFRESH, .lifetime = 600 }), 437);
+	tell_expel(world, "ann", true);
+	assert_answered(world);
+	assert_int_equal(world->queue[0].type, COMMAND_TURN_REFUSED);
+	assert_int_equal(world->queue[0].turn_refused.count, 1);
+	assert_int_equal(world->queue[0].turn_refused.user_name.length, 0);
+	assert_int_equal(world->queue[0].turn_refused.source.family, ADDRESS_NONE);
+	world_free(world);
+}
+
+static void
 what_cannot_be_said_is_said_later(void **unused)
 {
 	(void)unused;
@@ -593,6 +611,7 @@ main(void)
 		cmocka_unit_test(usage_is_logged_before_an_expulsion),
 		cmocka_unit_test(who_is_being_expelled_gets_nothing_new),
 		cmocka_unit_test(refusals_are_told_before_it_is_over),
+		cmocka_unit_test(refusals_of_who_was_expelled_do_not_name_him),
 		cmocka_unit_test(what_cannot_be_said_is_said_later),
 		cmocka_unit_test(what_is_to_end_stays_closed_over_a_greeting),
 		cmocka_unit_test(usage_of_a_dead_permission_is_logged_before_it_is_forgotten),
