@@ -100,46 +100,49 @@ compare_all(struct bundle *b, const char *path)
 	}
 }
 
-/* A file without a name, which is gone when it is closed: SQLite reads no database within a tar. */
-static int
-copy_out(struct bundle *b, const struct bundle_file *file)
+/* SQLite reads no database within a tar: a copy, whose name is gone as soon as it is open. */
+static bool
+copy_out(struct bundle *b, const struct bundle_file *file, char path[FILE_PATH_MAX])
 {
 	const char *folder = getenv("TMPDIR");
-	const int fd = open(folder != NULL ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	static uint8_t piece[1 << 16];
+	bool ok = true;
 
-	for (uint64_t at = 0; fd >= 0 && at < file->size;) {
+	snprintf(path, FILE_PATH_MAX, "%s/ifreplay-XXXXXX",
+		 folder == NULL || strpbrk(folder, "?#%") != NULL ? "/tmp" : folder);
+	const int fd = mkostemp(path, O_CLOEXEC);
+	for (uint64_t at = 0; fd >= 0 && ok && at < file->size;) {
 		const uint64_t left = file->size - at;
 		const size_t count = left < sizeof piece ? (size_t)left : sizeof piece;
 
-		if (!b->files->read(b->files->context, file, at, piece, count) ||
-		    write(fd, piece, count) != (ssize_t)count) {
-			close(fd);
-			return -1;
-		}
+		ok = b->files->read(b->files->context, file, at, piece, count) &&
+		     write(fd, piece, count) == (ssize_t)count;
 		at += count;
 	}
-	return fd;
+	if (fd >= 0) {
+		close(fd);
+	}
+	if (fd >= 0 && !ok) {
+		unlink(path);
+	}
+	return fd >= 0 && ok;
 }
 
 static void
 check_database(struct bundle *b)
 {
 	const struct bundle_file *file = bundle_find(b->files, "data/evidence.db");
-	char path[64];
+	char path[FILE_PATH_MAX];
 
 	if (file == NULL || !b->is_signed) {
 		return;
 	}
-	const int fd = copy_out(b, file);
-	if (fd < 0) {
+	if (!copy_out(b, file, path)) {
 		bundle_say(b, "the database cannot be read", "data/evidence.db",
 			   "room for a copy in TMPDIR", "none");
 		return;
 	}
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	compare_all(b, path);
-	close(fd);
 }
 
 /* --- what is said --------------------------------------------------------------------------------

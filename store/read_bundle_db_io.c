@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/db_io.h"
 
@@ -100,13 +101,16 @@ bool
 foreign_db_read(const char *path, foreign_row *visit, void *context, char *fault, size_t fault_size)
 {
 	sqlite3 *db = NULL;
-	bool ok = open_foreign(path, &db);
+	const bool is_open = open_foreign(path, &db);
+	/* The first statement opens the file. */
+	const bool is_plain = is_open && is_plain_table(db);
+	bool ok = is_plain;
 
-	if (!ok) {
+	unlink(path);
+	if (!is_open) {
 		fails(db, fault, fault_size);
-	} else if (!is_plain_table(db)) {
+	} else if (!is_plain) {
 		snprintf(fault, fault_size, "it has no plain table event");
-		ok = false;
 	} else {
 		ok = read_rows(db, visit, context) || fails(db, fault, fault_size);
 	}

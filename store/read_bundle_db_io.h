@@ -17,7 +17,8 @@ struct foreign_cell {
 /* One row of table `event`, in order of rowid. False stops. */
 typedef bool foreign_row(void *context, const struct foreign_cell *cells, size_t count);
 
-/* False, with `fault`, if it cannot be read as one. */
+/* False, with `fault`, if it cannot be read as one. The file is a copy for this alone: its name is
+ * taken away as soon as it is open. */
 bool foreign_db_read(const char *path, foreign_row *visit, void *context, char *fault,
 		     size_t fault_size);
 

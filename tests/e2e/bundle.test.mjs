@@ -361,8 +361,10 @@ describe('bundle', () => {
 				deed(made);
 				made.sign();
 				const at = place(made);
-				const { code, text } = await checkers['verify.py'](at, []);
-				assert.equal(code, 1, text);
+				for (const name of ['verify.py', 'verify-bundle']) {
+					const { code, text } = await checkers[name](at, []);
+					assert.equal(code, 1, `${name}\n${text}`);
+				}
 			});
 		}
 	});
