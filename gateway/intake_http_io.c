@@ -250,6 +250,13 @@ on_get(struct intake_process *process, struct intake_socket *socket, const char 
 		      text_of(is_claims_path(path) ? 405 : 404));
 }
 
+static void
+drop_body(struct intake_socket *socket)
+{
+	free(socket->body);
+	socket->body = NULL;
+}
+
 static int
 on_request(struct intake_process *process, struct intake_socket *socket, const char *path)
 {
@@ -273,6 +280,7 @@ on_request(struct intake_process *process, struct intake_socket *socket, const c
 	/* A body that is not too long is read first: who still sends would not see an answer. */
 	uint64_t bytes = 0;
 	if (!body_length(socket->wsi, &bytes) || bytes > CLAIM_BODY_MAX || bytes == 0) {
+		drop_body(socket);
 		socket->answer.closes = bytes != 0;
 		return refuse(socket, socket->refusal == 0 ? 400 : socket->refusal,
 			      socket->refusal == 0 ? "the body holds no claim"
@@ -284,18 +292,12 @@ on_request(struct intake_process *process, struct intake_socket *socket, const c
 static void
 on_body(struct intake_socket *socket, const void *bytes, size_t count)
 {
-	/* libwebsockets gives no more than Content-Length, for which there is room. */
-	if (socket->body != NULL && socket->used + count <= CLAIM_BODY_MAX) {
+	/* libwebsockets gives no more than Content-Length, for which there is room; of a body that
+	 * is empty it gives NULL. */
+	if (count > 0 && socket->body != NULL && socket->used + count <= CLAIM_BODY_MAX) {
 		memcpy(socket->body + socket->used, bytes, count);
 		socket->used += count;
 	}
-}
-
-static void
-drop_body(struct intake_socket *socket)
-{
-	free(socket->body);
-	socket->body = NULL;
 }
 
 static int
