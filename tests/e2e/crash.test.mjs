@@ -184,8 +184,11 @@ describe(`${ROUNDS} rounds of kill -9`, () => {
 
 	for (let round = 0; round < ROUNDS; round++) {
 		const kind = VICTIMS[round % VICTIMS.length];
-		it(`round ${round + 1}: ${kind}`, async () => {
-			const { actors } = await cluster.status();
+		it(`round ${round + 1}: ${kind}`, () => cluster.telling(async () => {
+			const { actors } = await until('every actor to run', async () => {
+				const status = await cluster.status();
+				return status.actors.every((actor) => actor.state === 'running' || actor.pid <= 1) && status;
+			}, 15_000);
 			const victims = actors.filter((actor) => actor.name.startsWith(kind));
 			const victim = victims[Math.floor(round / VICTIMS.length) % victims.length];
 			const lives = mesh.agents.map((agent) => agent.life);
@@ -194,10 +197,10 @@ describe(`${ROUNDS} rounds of kill -9`, () => {
 			kill(victim.pid);
 			await until(`${victim.name} to be back`, async () => {
 				const now = (await cluster.status()).actors.find((actor) => actor.name === victim.name);
-				return now.pid > 0 && now.pid !== victim.pid && now.restarts > victim.restarts && now.state === victim.state;
+				return now.pid > 0 && now.pid !== victim.pid && now.restarts > victim.restarts && now.state === 'running';
 			}, 15_000);
 			await check(kind, lives, first);
-		});
+		}));
 	}
 
 	it('the log verifies, and holds every offer that arrived, once', async () => {

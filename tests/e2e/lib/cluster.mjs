@@ -190,6 +190,16 @@ export class Cluster {
 		}
 	}
 
+	// What fails in `part` is told together with what the cluster said last.
+	async telling(part) {
+		try {
+			return await part();
+		} catch (error) {
+			error.message += `\n--- the cluster's last lines:\n${this.err.slice(-4000)}`;
+			throw error;
+		}
+	}
+
 	ifswarm(...args) { return run(path.join(bin, 'ifswarm'), args, { data: this.data, env: this.env }); }
 	ifreplay(...args) { return run(path.join(bin, 'ifreplay'), args, { data: this.data, timeout: 120_000 }); }
 
