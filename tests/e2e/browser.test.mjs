@@ -2,73 +2,13 @@
 // `registered`, and talk over a data channel that may only use the relay.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import http from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { chromium } from 'playwright-core';
 import { patience, sleep, start, temporary } from './lib/cluster.mjs';
+import { serve } from './lib/page.mjs';
 
 const MESSAGES = 1000;
 const EXECUTABLE = process.env.IFSWARM_CHROMIUM ?? '/usr/bin/chromium';
-
-// Runs inside the page. The client knows register, offer, answer, ice-candidate and nothing newer.
-function client() {
-	window.meet = ({ url, me, other, offers, messages }) => new Promise((resolve, reject) => {
-		const socket = new WebSocket(url);
-		const got = [];
-		let pc;
-		const send = (message) => socket.send(JSON.stringify({ from: me, to: other, ...message }));
-		const pair = async () => {
-			const stats = [...(await pc.getStats()).values()];
-			const chosen = stats.find((each) => each.type === 'candidate-pair' && each.nominated && each.state === 'succeeded');
-			const type = (id) => stats.find((each) => each.id === id)?.candidateType;
-			return [type(chosen.localCandidateId), type(chosen.remoteCandidateId)];
-		};
-		const talk = (channel) => {
-			channel.onmessage = async ({ data }) => {
-				got.push(Number(data));
-				if (!offers) channel.send(data);
-				if (got.length === messages) resolve({ got, pair: await pair() });
-			};
-			channel.onopen = () => {
-				for (let n = 0; offers && n < messages; n++) channel.send(String(n));
-			};
-		};
-		const open = (iceServers) => {
-			pc = new RTCPeerConnection({ iceServers, iceTransportPolicy: 'relay' });
-			pc.onicecandidate = ({ candidate }) => candidate && send({ type: 'ice-candidate', candidate });
-			pc.oniceconnectionstatechange = () => pc.iceConnectionState === 'failed' && reject(new Error('ICE failed'));
-			pc.ondatachannel = ({ channel }) => talk(channel);
-		};
-		const call = async () => {
-			talk(pc.createDataChannel('talk'));
-			await pc.setLocalDescription(await pc.createOffer());
-			send({ type: 'offer', offer: pc.localDescription });
-		};
-		const answer = async (offer) => {
-			await pc.setRemoteDescription(offer);
-			await pc.setLocalDescription(await pc.createAnswer());
-			send({ type: 'answer', answer: pc.localDescription });
-		};
-		const hear = {
-			registered: async ({ ice_servers, connected_agents }) => {
-				open(ice_servers);
-				if (offers && connected_agents.includes(other)) await call();
-			},
-			'agent-joined': async ({ agent_id }) => offers && agent_id === other && call(),
-			offer: ({ offer }) => answer(offer),
-			answer: ({ answer: description }) => pc.setRemoteDescription(description),
-			'ice-candidate': ({ candidate }) => pc.addIceCandidate(candidate),
-			error: ({ message }) => reject(new Error(message)),
-		};
-		let last = Promise.resolve();
-		socket.onopen = () => socket.send(JSON.stringify({ type: 'register', agent_id: me }));
-		socket.onmessage = ({ data }) => {
-			const frame = JSON.parse(data);
-			last = last.then(() => hear[frame.type]?.(frame)).catch(reject);
-		};
-		socket.onerror = () => reject(new Error('the WebSocket failed'));
-	});
-}
 
 describe('a browser', { skip: !fs.existsSync(EXECUTABLE) && `no ${EXECUTABLE}` }, () => {
 	let cluster;
@@ -77,11 +17,7 @@ describe('a browser', { skip: !fs.existsSync(EXECUTABLE) && `no ${EXECUTABLE}` }
 	const profile = temporary('profile');
 	before(async () => {
 		cluster = await start('browser');
-		server = http.createServer((_, reply) => {
-			reply.setHeader('Content-Type', 'text/html');
-			reply.end(`<!doctype html><title>ifswarm</title><script>(${client})()</script>`);
-		}).listen(0, '127.0.0.1');
-		await new Promise((resolve) => server.once('listening', resolve));
+		server = await serve();
 		browser = await chromium.launchPersistentContext(profile, {
 			executablePath: EXECUTABLE, headless: true, chromiumSandbox: false,
 			args: ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
@@ -98,7 +34,7 @@ describe('a browser', { skip: !fs.existsSync(EXECUTABLE) && `no ${EXECUTABLE}` }
 	it(`exchanges ${MESSAGES} messages through the relay alone`, async () => {
 		const page = async (parameters) => {
 			const tab = await browser.newPage();
-			await tab.goto(`http://localhost:${server.address().port}/`);
+			await tab.goto(server.url);
 			const limit = sleep(60_000 * patience, null, { ref: false }).then(() => { throw new Error(`${parameters.me}: no end`); });
 			return Promise.race([tab.evaluate((all) => window.meet(all), { url: cluster.url, messages: MESSAGES, ...parameters }), limit]);
 		};
