@@ -62,20 +62,42 @@ split(struct pub_bundle *bundle, size_t count, uint32_t width)
 	return at == count;
 }
 
+/* Reads the tile of that width, whose name is `name` under `directory`. The partial one is gone
+ * once the full one is there, which the running log may have written meanwhile: the full one begins
+ * with it (C2SP tlog-tiles, "Partial Tiles"). Then `width` and `name` say that it was read. */
+static enum file_result
+read_tile(const char *directory, int level, uint64_t index, uint32_t *width,
+	  char name[static MERKLE_PATH_MAX], void *bytes, size_t most, size_t *count)
+{
+	char path[FILE_PATH_MAX];
+	const uint32_t widths[] = { *width, TILE_HASHES };
+
+	for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+		merkle_tile_path(name, level, index, widths[i]);
+		path_join(path, directory, name);
+		const enum file_result result = file_read(path, bytes, most, count);
+		if (result != FILE_MISSING) {
+			*width = widths[i];
+			return result;
+		}
+	}
+	merkle_tile_path(name, level, index, *width);
+	return FILE_MISSING;
+}
+
 static void
 read_bundle(struct pub_bundle *bundle, struct verify_voice *voice, uint64_t index)
 {
 	const uint64_t left = bundle->published - index * TILE_HASHES;
-	const uint32_t width = left < TILE_HASHES ? (uint32_t)left : TILE_HASHES;
-	char path[FILE_PATH_MAX];
+	uint32_t width = left < TILE_HASHES ? (uint32_t)left : TILE_HASHES;
 	char where[MERKLE_PATH_MAX + 8];
 	size_t count = 0;
 
 	bundle->is_read = true;
 	bundle->index = index;
-	merkle_tile_path(bundle->name, MERKLE_ENTRIES, index, width);
-	path_join(path, bundle->directory, bundle->name);
-	const bool is_there = file_read(path, bundle->bytes, BUNDLE_BYTES_MAX, &count) == FILE_OK;
+	const bool is_there =
+		read_tile(bundle->directory, MERKLE_ENTRIES, index, &width, bundle->name,
+			  bundle->bytes, BUNDLE_BYTES_MAX, &count) == FILE_OK;
 	bundle->is_sound = is_there && split(bundle, count, width);
 	if (!bundle->is_sound) {
 		snprintf(where, sizeof where, "pub/%s", bundle->name);
@@ -118,16 +140,17 @@ pub_tile_check(struct verify *v, const char *data_dir, unsigned level, uint64_t 
 	       uint32_t width, const struct digest *hashes)
 {
 	struct digest lying[TILE_HASHES];
+	char pub[FILE_PATH_MAX];
 	char name[MERKLE_PATH_MAX];
 	char where[MERKLE_PATH_MAX + 32];
-	char path[FILE_PATH_MAX];
+	uint32_t lying_width = width;
 	size_t count = 0;
 
-	merkle_tile_path(name, (int)level, index, width);
+	path_join(pub, data_dir, "pub");
+	const enum file_result result =
+		read_tile(pub, (int)level, index, &lying_width, name, lying, sizeof lying, &count);
 	snprintf(where, sizeof where, "pub/%s", name);
-	path_join(path, data_dir, where);
-	if (file_read(path, lying, sizeof lying, &count) != FILE_OK ||
-	    count != width * sizeof *hashes) {
+	if (result != FILE_OK || count != lying_width * sizeof *hashes) {
 		verify_say(v, "a published tile cannot be read", where, "its hashes, 32 bytes each",
 			   count == 0 ? "no such file" : "another length");
 		return;

@@ -283,6 +283,26 @@ it_holds_without_keys_too(void **state)
 	assert_true(summary.sealed_present > 0);
 }
 
+/* While somebody verifies, a running log fills its last tile and drops the partial one. */
+static void
+a_tile_that_was_filled_meanwhile_holds(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	tamper("",
+	       "printed=$(ls pub/tile/0/002.p | sort -n | tail -n 1) && [ $printed -lt 256 ] && "
+	       "for file in entries/002 0/002; do cat pub/tile/$file.p/$printed > pub/tile/$file "
+	       "&& rm -r pub/tile/$file.p || exit 1; done && "
+	       "head -c $(((256 - printed) * 32)) /dev/zero >> pub/tile/0/002 && "
+	       "while [ $printed -lt 256 ]; do printf '\\000\\001x' && printed=$((printed + 1)); "
+	       "done "
+	       ">> pub/tile/entries/002");
+	check(&seen, NULL);
+	print_seen(&seen);
+	assert_int_equal(seen.count, 0);
+}
+
 /* Whoever cuts the tail off cleanly, in every file, is found only by a checkpoint from elsewhere.
  */
 static void
@@ -347,6 +367,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_true_log_holds),
 		cmocka_unit_test(it_holds_without_keys_too),
+		cmocka_unit_test(a_tile_that_was_filled_meanwhile_holds),
 		cmocka_unit_test(every_break_is_named),
 		cmocka_unit_test(a_clean_cut_needs_an_outside_checkpoint),
 	};
