@@ -78,8 +78,20 @@ struct relay_answer {
 	struct address to;
 	struct span bytes;
 	uint32_t pending;
-	uint8_t family; /* RELAY_BIND: ADDRESS_IPV4 or ADDRESS_IPV6 */
+	/* RELAY_BIND */
+	uint8_t family;      /* ADDRESS_IPV4 or ADDRESS_IPV6 */
+	uint8_t family_also; /* of a second address, ADDRESS_NONE if none is wanted */
 	bool even_port;
+	bool port_pair; /* the port behind it is wanted, too */
+};
+
+/* What was bound: sockets by number, with their addresses as peers see them. `also` is the port
+ * behind the first, or an address of the other family; SOCKET_NONE if there is none. */
+struct relay_ports {
+	uint32_t socket;
+	uint32_t also;
+	struct address relayed;
+	struct address relayed_also;
 };
 
 enum relay_count {
@@ -108,9 +120,10 @@ void relay_free(struct relay *relay);
 struct relay_answer relay_handle_client(struct relay *relay, uint32_t listener,
 					const struct address *source, struct span datagram,
 					uint64_t now_us);
-/* The socket that RELAY_BIND asked for: its number, and its address as peers see it. */
-void relay_bound(struct relay *relay, uint32_t pending, uint32_t socket,
-		 const struct address *relayed);
+/* What RELAY_BIND asked for, before any other call. Of two families one may be missing, whichever
+ * it is; of a pair none. */
+void relay_bound(struct relay *relay, uint32_t pending, const struct relay_ports *ports,
+		 uint64_t now_us);
 /* There is no port left: the answer is the refusal. */
 struct relay_answer relay_unbound(struct relay *relay, uint32_t pending, uint64_t now_us);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "actors/relay_state.h"
+#include "protocol/credential_name.h"
 #include "protocol/turn.h"
 
 /* What cannot go together (THREATS F4). */
@@ -61,16 +62,7 @@ check(const struct relay *relay, const struct stun_message *message)
 	if (is_contradictory(message)) {
 		return REFUSED_BAD_REQUEST;
 	}
-	if (stun_has(message, STUN_RESERVATION_TOKEN)) {
-		return REFUSED_CAPACITY; /* we reserve nothing, so no token is good */
-	}
-	if (!is_served(relay, family_of(message))) {
-		return REFUSED_FAMILY;
-	}
-	if (stun_has(message, STUN_EVEN_PORT) && message->even_port_reserve) {
-		return REFUSED_CAPACITY;
-	}
-	return ACCEPTED;
+	return is_served(relay, family_of(message)) ? ACCEPTED : REFUSED_FAMILY;
 }
 
 static struct relay_answer
@@ -103,27 +95,67 @@ is_same_transaction(const struct allocation *allocation, const struct relay_requ
 		      sizeof allocation->transaction.bytes) == 0;
 }
 
-static struct relay_answer
-want_socket(struct relay *relay, const struct relay_request *request)
+static uint32_t
+claim_pending(struct relay *relay, const struct relay_request *request)
 {
 	const struct stun_message *message = request->message;
 	const uint32_t at = pending_claim(&relay->pending, &request->reply);
 
+	if (at != PENDING_NONE) {
+		struct pending *pending = &relay->pending.items[at];
+		pending->user = request->credential.user;
+		pending->trace = request->credential.trace;
+		pending->lifetime_s = message->lifetime_s;
+		pending->wants_both = stun_has(message, STUN_ADDITIONAL_ADDRESS_FAMILY);
+		pending->reserves = message->even_port_reserve;
+	}
+	return at;
+}
+
+static struct relay_answer
+want_sockets(struct relay *relay, const struct relay_request *request)
+{
+	const struct stun_message *message = request->message;
+
+	if (message->even_port_reserve &&
+	    !reservations_have_room(&relay->reservations, &request->credential.user)) {
+		return refuse(relay, request, REFUSED_CAPACITY);
+	}
+	const uint32_t at = claim_pending(relay, request);
 	if (at == PENDING_NONE) {
 		return relay_drop(relay, RELAY_COUNT_PENDING_FULL);
 	}
-	struct pending *pending = &relay->pending.items[at];
-	pending->user = request->credential.user;
-	pending->trace = request->credential.trace;
-	pending->lifetime_s = message->lifetime_s;
-	pending->wants_ipv6_as_well = stun_has(message, STUN_ADDITIONAL_ADDRESS_FAMILY);
 	return (struct relay_answer){
 		.action = RELAY_BIND,
 		.from = request->reply.listener,
 		.pending = at,
 		.family = family_of(message),
 		.even_port = stun_has(message, STUN_EVEN_PORT),
+		.port_pair = message->even_port_reserve,
 	};
+}
+
+/* The port was bound when its token was given out: only the question is left. */
+static struct relay_answer
+take_reserved(struct relay *relay, const struct relay_request *request)
+{
+	struct reservation *reserved = reservations_find(
+		&relay->reservations, request->message->values[STUN_RESERVATION_TOKEN],
+		&request->credential.user, request->now_us);
+
+	if (reserved == NULL) {
+		return refuse(relay, request, REFUSED_CAPACITY);
+	}
+	const uint32_t at = claim_pending(relay, request);
+	if (at == PENDING_NONE) {
+		return relay_drop(relay, RELAY_COUNT_PENDING_FULL);
+	}
+	const struct relay_ports ports = { .socket = reserved->socket,
+					   .also = SOCKET_NONE,
+					   .relayed = reserved->relayed };
+	reservations_remove(&relay->reservations, reserved);
+	relay_bound(relay, at, &ports, request->now_us);
+	return (struct relay_answer){ .action = RELAY_DROP };
 }
 
 struct relay_answer
@@ -150,7 +182,8 @@ relay_handle_allocate(struct relay *relay, const struct relay_request *request)
 	if (verdict != ACCEPTED) {
 		return refuse(relay, request, verdict);
 	}
-	return want_socket(relay, request);
+	return stun_has(message, STUN_RESERVATION_TOKEN) ? take_reserved(relay, request)
+							 : want_sockets(relay, request);
 }
 
 /* An expired allocation of this client still holds its place until the sweep: the actor ends it
@@ -168,36 +201,76 @@ report_expired(struct relay *relay, const struct reply_to *reply)
 	}
 }
 
-void
-relay_bound(struct relay *relay, uint32_t at, uint32_t socket, const struct address *relayed)
+/* The odd port of the pair, under a token that nobody can guess. */
+static void
+reserve(struct relay *relay, const struct pending *pending, const struct relay_ports *ports,
+	uint64_t now_us)
 {
-	assert(at < relay->pending.max);
-	struct pending *pending = &relay->pending.items[at];
-	const struct reply_to reply = pending->reply;
+	const struct id random = relay_fresh_id(relay);
+	struct reservation reservation = {
+		.allocation = pending->allocation,
+		.socket = ports->also,
+		.relayed = ports->relayed_also,
+		.user = pending->user,
+		.until_us = now_us + RESERVATION_S * 1000000ull,
+	};
 
-	assert(pending->used);
-	assert(!pending->asked);
-	report_expired(relay, &reply);
-	pending->socket = socket;
-	pending->relayed = *relayed;
-	pending->allocation = relay_fresh_id(relay);
-	struct command command = {
+	memcpy(reservation.token, random.bytes, sizeof reservation.token);
+	reservations_add(&relay->reservations, &reservation);
+}
+
+static struct command
+allocate_command(struct relay *relay, const struct pending *pending)
+{
+	const struct reply_to *reply = &pending->reply;
+
+	return (struct command){
 		.type = COMMAND_ALLOCATE,
 		.trace_id = id_is_none(&pending->trace) ? relay_fresh_id(relay) : pending->trace,
 		.allocate = { .allocation = pending->allocation,
 			      .user = relay_fresh_id(relay),
 			      .user_name = pending->user,
-			      .client = reply.client,
-			      .server = relay->config.listeners[reply.listener],
-			      .relayed = *relayed,
-			      .transaction = reply.transaction,
+			      .client = reply->client,
+			      .server = relay->config.listeners[reply->listener],
+			      .relayed = pending->relayed,
+			      .transaction = reply->transaction,
 			      .transport = TURN_TRANSPORT_UDP,
 			      .lifetime_s = pending->lifetime_s },
 	};
+}
+
+/* What was bound for a request that cannot be asked. */
+static void
+give_up(struct relay *relay, uint32_t at)
+{
+	struct pending *pending = &relay->pending.items[at];
+
+	relay->sink->close(relay->sink->context, pending->socket);
+	relay_unreserve(relay, &pending->allocation);
+	pending_release(&relay->pending, at);
+	relay->counts[RELAY_COUNT_PENDING_FULL]++;
+}
+
+void
+relay_bound(struct relay *relay, uint32_t at, const struct relay_ports *ports, uint64_t now_us)
+{
+	assert(at < relay->pending.max);
+	struct pending *pending = &relay->pending.items[at];
+
+	assert(pending->used);
+	assert(!pending->asked);
+	assert(ports->socket != SOCKET_NONE);
+	report_expired(relay, &pending->reply);
+	pending->socket = ports->socket;
+	pending->relayed = ports->relayed;
+	pending->allocation = relay_fresh_id(relay);
+	if (pending->reserves) {
+		assert(ports->also != SOCKET_NONE);
+		reserve(relay, pending, ports, now_us);
+	}
+	struct command command = allocate_command(relay, pending);
 	if (!relay->sink->ask(relay->sink->context, &command)) {
-		relay->sink->close(relay->sink->context, socket);
-		pending_release(&relay->pending, at);
-		relay->counts[RELAY_COUNT_PENDING_FULL]++;
+		give_up(relay, at);
 		return;
 	}
 	pending_asked(&relay->pending, at, &command.command_id);
@@ -214,4 +287,48 @@ relay_unbound(struct relay *relay, uint32_t at, uint64_t now_us)
 	relay_note_refusal(relay, &reply, REFUSED_CAPACITY, &user, NULL, false, now_us);
 	pending_release(&relay->pending, at);
 	return relay_reply_error(relay, &reply, REFUSED_CAPACITY);
+}
+
+/* Reserved ports that are given up. */
+
+static void
+give_back(struct relay *relay, struct reservation *reservation)
+{
+	relay->sink->close(relay->sink->context, reservation->socket);
+	reservations_remove(&relay->reservations, reservation);
+}
+
+void
+relay_unreserve(struct relay *relay, const struct id *allocation)
+{
+	for (uint32_t i = 0; i < RESERVATIONS_MAX && relay->reservations.count > 0; i++) {
+		struct reservation *reservation = &relay->reservations.items[i];
+		if (!id_is_none(&reservation->allocation) &&
+		    id_equal(&reservation->allocation, allocation)) {
+			give_back(relay, reservation);
+		}
+	}
+}
+
+void
+relay_unreserve_agent(struct relay *relay, const struct name *agent)
+{
+	for (uint32_t i = 0; i < RESERVATIONS_MAX && relay->reservations.count > 0; i++) {
+		struct reservation *reservation = &relay->reservations.items[i];
+		if (!id_is_none(&reservation->allocation) &&
+		    credential_name_is_of(&reservation->user, agent)) {
+			give_back(relay, reservation);
+		}
+	}
+}
+
+void
+relay_reserve_tick(struct relay *relay, uint64_t now_us)
+{
+	for (uint32_t i = 0; i < RESERVATIONS_MAX && relay->reservations.count > 0; i++) {
+		struct reservation *reservation = &relay->reservations.items[i];
+		if (!id_is_none(&reservation->allocation) && reservation->until_us <= now_us) {
+			give_back(relay, reservation);
+		}
+	}
 }

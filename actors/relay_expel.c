@@ -85,6 +85,7 @@ relay_handle_expel(struct relay *relay, const struct notice_expel *notice, const
 	if (notice->over != 0) {
 		forget_refusals(relay, &notice->agent_name);
 	}
+	relay_unreserve_agent(relay, &notice->agent_name);
 	relay->expelled = notice->over == 0 ? notice->agent_name : (struct name){ 0 };
 	relay->expel_owed = *asked;
 	answer(relay, now_us);

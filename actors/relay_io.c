@@ -67,24 +67,36 @@ sink_close(void *context, uint32_t socket)
 
 static void act(struct relay_process *process, const struct relay_answer *answer);
 
-static void
-bind_socket(struct relay_process *process, const struct relay_answer *asked)
+/* False if there is no port, or no IP of that family. */
+static bool
+bind_ports(struct relay_process *process, const struct relay_answer *asked, struct relay_ports *out)
 {
 	const struct address *local = &process->config.listeners[asked->from];
 	const size_t ip = relay_ips_choose(&process->ips, local, asked->family);
-	struct address relayed;
-	uint32_t socket = SOCKET_NONE;
 
-	if (ip < process->ips.count) {
-		socket = relay_sockets_bind(&process->sockets, ip, asked->even_port, &relayed);
+	*out = (struct relay_ports){ .socket = SOCKET_NONE, .also = SOCKET_NONE };
+	if (ip == process->ips.count) {
+		return false;
 	}
-	if (socket == SOCKET_NONE) {
+	if (asked->port_pair) {
+		return relay_sockets_bind_pair(&process->sockets, ip, out);
+	}
+	out->socket = relay_sockets_bind(&process->sockets, ip, asked->even_port, &out->relayed);
+	return out->socket != SOCKET_NONE;
+}
+
+static void
+bind_sockets(struct relay_process *process, const struct relay_answer *asked)
+{
+	struct relay_ports ports;
+
+	if (!bind_ports(process, asked, &ports)) {
 		const struct relay_answer refusal =
 			relay_unbound(process->relay, asked->pending, process->now_us);
 		act(process, &refusal);
 		return;
 	}
-	relay_bound(process->relay, asked->pending, socket, &relayed);
+	relay_bound(process->relay, asked->pending, &ports, process->now_us);
 }
 
 static void
@@ -107,7 +119,7 @@ act(struct relay_process *process, const struct relay_answer *answer)
 			  answer->bytes);
 		break;
 	case RELAY_BIND:
-		bind_socket(process, answer);
+		bind_sockets(process, answer);
 		break;
 	}
 }

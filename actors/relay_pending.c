@@ -80,6 +80,7 @@ pending_claim(struct pending_table *table, const struct reply_to *reply)
 	assert(!claimed->used);
 	*claimed = (struct pending){ .used = true, .reply = *reply };
 	claimed->socket = UINT32_MAX;
+	claimed->socket_also = UINT32_MAX;
 	chains_link(&table->by_request, hash_request(table, reply), at);
 	return at;
 }

@@ -28,12 +28,17 @@ struct pending {
 	size_t peer_count;    /* CreatePermission, ChannelBind */
 	struct address peers[PERMIT_PEERS_MAX];
 	uint16_t channel;
-	struct address relayed; /* Allocate: the socket that was bound for it */
+	/* Allocate: the sockets that were bound for it. The second is of the other family, never a
+	 * reserved port. */
+	struct address relayed;
+	struct address relayed_also;
 	uint32_t socket;
+	uint32_t socket_also;
 	struct id trace;
 	struct name user;
-	uint64_t lifetime_s;     /* as asked; Refresh: 0 releases */
-	bool wants_ipv6_as_well; /* ADDITIONAL-ADDRESS-FAMILY */
+	uint64_t lifetime_s; /* as asked; Refresh: 0 releases */
+	bool wants_both;     /* ADDITIONAL-ADDRESS-FAMILY */
+	bool reserves;       /* EVEN-PORT with R set */
 };
 
 struct pending_table {

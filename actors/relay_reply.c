@@ -44,13 +44,19 @@ seconds_left(const struct allocation *allocation, uint64_t now_us)
 }
 
 static void
-put_allocated(struct stun_writer *w, const struct reply_to *to, const struct allocation *allocation,
-	      bool wants_ipv6_as_well, uint64_t now_us)
+put_allocated(struct relay *relay, struct stun_writer *w, const struct reply_to *to,
+	      const struct allocation *allocation, bool wants_both, uint64_t now_us)
 {
+	const struct reservation *reserved =
+		reservations_of(&relay->reservations, &allocation->id, now_us);
+
 	stun_put_address(w, STUN_XOR_RELAYED_ADDRESS, &allocation->relayed);
 	stun_put_u32(w, STUN_LIFETIME, seconds_left(allocation, now_us));
 	stun_put_address(w, STUN_XOR_MAPPED_ADDRESS, &to->client);
-	if (wants_ipv6_as_well) {
+	if (reserved != NULL) {
+		stun_put(w, STUN_RESERVATION_TOKEN, reserved->token, sizeof reserved->token);
+	}
+	if (wants_both) {
 		/* One allocation has one family here (RFC 8656 section 7.2): the client hears why.
 		 */
 		stun_put_address_error(w, TURN_FAMILY_IPV6, 440, verdict_text(REFUSED_FAMILY));
@@ -59,13 +65,13 @@ put_allocated(struct stun_writer *w, const struct reply_to *to, const struct all
 
 struct relay_answer
 relay_reply_success(struct relay *relay, const struct reply_to *to,
-		    const struct allocation *allocation, bool released, bool wants_ipv6_as_well,
+		    const struct allocation *allocation, bool released, bool wants_both,
 		    uint64_t now_us)
 {
 	struct stun_writer w = begin(relay, to, STUN_SUCCESS);
 
 	if (to->method == TURN_ALLOCATE) {
-		put_allocated(&w, to, allocation, wants_ipv6_as_well, now_us);
+		put_allocated(relay, &w, to, allocation, wants_both, now_us);
 	} else if (to->method == TURN_REFRESH) {
 		stun_put_u32(&w, STUN_LIFETIME, released ? 0 : seconds_left(allocation, now_us));
 	}

@@ -188,30 +188,77 @@ ports_of(const struct relay_ips *ips, bool even)
 	return first > ips->port_max ? 0 : (ips->port_max - first) / (even ? 2 : 1) + 1;
 }
 
+/* The first try that succeeds: random ones, then, when the range is nearly full, one after the
+ * other. */
+static bool
+try_ports(struct relay_sockets *sockets, size_t ip, uint32_t ports, bool even,
+	  bool (*bind_at)(struct relay_sockets *, size_t, uint16_t, struct relay_ports *),
+	  struct relay_ports *out)
+{
+	if (ports == 0) {
+		return false;
+	}
+	for (int i = 0; i < TRIES_RANDOM; i++) {
+		if (bind_at(sockets, ip, port_at(sockets->ips, random_u32() % ports, even), out)) {
+			return true;
+		}
+		if (errno == EMFILE || errno == ENFILE) {
+			return false;
+		}
+	}
+	const uint32_t start = random_u32() % ports;
+	for (uint32_t i = 0; i < ports && i < TRIES_IN_TURN; i++) {
+		if (bind_at(sockets, ip, port_at(sockets->ips, (start + i) % ports, even), out)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+bind_one(struct relay_sockets *sockets, size_t ip, uint16_t port, struct relay_ports *out)
+{
+	out->socket = bind_port(sockets, ip, port, &out->relayed);
+	return out->socket != SOCKET_NONE;
+}
+
+static bool
+bind_two(struct relay_sockets *sockets, size_t ip, uint16_t port, struct relay_ports *out)
+{
+	if (!bind_one(sockets, ip, port, out)) {
+		return false;
+	}
+	out->also = bind_port(sockets, ip, (uint16_t)(port + 1), &out->relayed_also);
+	if (out->also == SOCKET_NONE) {
+		relay_sockets_release(sockets, out->socket);
+	}
+	return out->also != SOCKET_NONE;
+}
+
 uint32_t
 relay_sockets_bind(struct relay_sockets *sockets, size_t ip, bool even_port,
 		   struct address *relayed)
 {
 	const uint32_t ports = ports_of(sockets->ips, even_port);
-	uint32_t number = SOCKET_NONE;
+	struct relay_ports out = { 0 };
 
 	assert(ip < sockets->ips->count);
-	if (ports == 0) {
+	if (!try_ports(sockets, ip, ports, even_port, bind_one, &out)) {
 		return SOCKET_NONE;
 	}
-	for (int i = 0; i < TRIES_RANDOM && number == SOCKET_NONE; i++) {
-		number = bind_port(sockets, ip,
-				   port_at(sockets->ips, random_u32() % ports, even_port), relayed);
-		if (number == SOCKET_NONE && (errno == EMFILE || errno == ENFILE)) {
-			return SOCKET_NONE;
-		}
-	}
-	const uint32_t start = random_u32() % ports;
-	for (uint32_t i = 0; i < ports && i < TRIES_IN_TURN && number == SOCKET_NONE; i++) {
-		number = bind_port(sockets, ip,
-				   port_at(sockets->ips, (start + i) % ports, even_port), relayed);
-	}
-	return number;
+	*relayed = out.relayed;
+	return out.socket;
+}
+
+bool
+relay_sockets_bind_pair(struct relay_sockets *sockets, size_t ip, struct relay_ports *out)
+{
+	const uint32_t even = ports_of(sockets->ips, true);
+	const bool last_is_alone = sockets->ips->port_max % 2 == 0;
+
+	assert(ip < sockets->ips->count);
+	return try_ports(sockets, ip, even > 0 && last_is_alone ? even - 1 : even, true, bind_two,
+			 out);
 }
 
 uint32_t

@@ -24,6 +24,8 @@ void relay_sockets_close(struct relay_sockets *sockets);
  * it. SOCKET_NONE if there is none. */
 uint32_t relay_sockets_bind(struct relay_sockets *sockets, size_t ip, bool even_port,
 			    struct address *relayed);
+/* Likewise an even port and the one behind it (EVEN-PORT): both, or none and false. */
+bool relay_sockets_bind_pair(struct relay_sockets *sockets, size_t ip, struct relay_ports *out);
 /* Binds this very relayed address again. */
 uint32_t relay_sockets_bind_again(struct relay_sockets *sockets, const struct address *relayed);
 void relay_sockets_release(struct relay_sockets *sockets, uint32_t number);

@@ -6,6 +6,7 @@
 #include "actors/relay_limit.h"
 #include "actors/relay_pending.h"
 #include "actors/relay_refusals.h"
+#include "actors/relay_reserve.h"
 
 enum { RELAY_REPLY_BYTES_MAX = 1024 };
 
@@ -39,6 +40,7 @@ struct relay {
 	struct id expel_owed; /* the EXPELLED that could not be sent yet; none otherwise */
 	struct pending_table pending;
 	uint32_t deciding; /* the pending request whose DECIDED is being applied, or PENDING_NONE */
+	struct reservations reservations;
 	struct limit limit;
 	struct refusals refusals;
 	uint64_t counts[RELAY_COUNTS];
@@ -69,12 +71,18 @@ struct relay_answer relay_handle_request(struct relay *relay, uint32_t listener,
 
 /* --- relay_allocate.c --- */
 struct relay_answer relay_handle_allocate(struct relay *relay, const struct relay_request *request);
+/* Gives up the port that allocation reserved, if it did. */
+void relay_unreserve(struct relay *relay, const struct id *allocation);
+/* Gives up what an agent's users reserved. */
+void relay_unreserve_agent(struct relay *relay, const struct name *agent);
+/* Gives up what nobody came for in time (D9). */
+void relay_reserve_tick(struct relay *relay, uint64_t now_us);
 
 /* --- relay_reply.c --- */
 /* Each writes into relay->reply. */
 struct relay_answer relay_reply_success(struct relay *relay, const struct reply_to *to,
 					const struct allocation *allocation, bool released,
-					bool wants_ipv6_as_well, uint64_t now_us);
+					bool wants_both, uint64_t now_us);
 struct relay_answer relay_reply_error(struct relay *relay, const struct reply_to *to,
 				      enum verdict verdict);
 /* 420 with the list of what was not understood. */

@@ -124,5 +124,6 @@ relay_tick(struct relay *relay, uint64_t now_us)
 	if (refusals_are_due(&relay->refusals, now_us)) {
 		relay_tell_refusals(relay, now_us);
 	}
+	relay_reserve_tick(relay, now_us);
 	relay_expel_tick(relay, now_us);
 }

@@ -323,7 +323,7 @@ answer_pending(struct relay *relay, const struct pending *pending, enum verdict 
 								 : REFUSED_NO_ALLOCATION);
 	}
 	return relay_reply_success(relay, to, row == ROW_NONE ? NULL : &table->rows[row], released,
-				   pending->wants_ipv6_as_well, now_us);
+				   pending->wants_both, now_us);
 }
 
 static void
@@ -347,6 +347,9 @@ handle_decided(struct relay *relay, const struct notice *notice, uint64_t now_us
 	const struct relay_answer answer = answer_pending(relay, pending, verdict, now_us);
 	if (pending->socket != SOCKET_NONE && relay->socket_rows[pending->socket] == ROW_NONE) {
 		close_socket(relay, pending->socket); /* it was not taken */
+	}
+	if (pending->reserves && row == ROW_NONE) {
+		relay_unreserve(relay, &pending->allocation);
 	}
 	pending_release(&relay->pending, at);
 	relay->sink->reply(relay->sink->context, answer.from, &answer.to, answer.bytes);

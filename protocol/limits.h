@@ -42,6 +42,9 @@ enum {
 	PEERS_PER_ALLOCATION_MAX   = 64, /* permissions; and as many channels */
 	PEERS_MAX		   = 4 * ALLOCATIONS_MAX, /* permissions and channels of all allocations */
 	PERMIT_PEERS_MAX	   = 8, /* in one CreatePermission */
+	RESERVATION_S		   = 30, /* how long the odd port of a pair is kept */
+	RESERVATIONS_MAX	   = 256, /* of one relay */
+	RESERVATIONS_PER_USER_MAX  = 16,
 	EXPIRY_GRACE_S		   = 5, /* the relay stops at expiry, then reports; only then it is swept */
 	CHANNEL_NUMBER_MIN	   = 0x4000,
 	CHANNEL_NUMBER_MAX	   = 0x4FFF,
@@ -70,6 +73,7 @@ _Static_assert(5 * (NAME_BYTES_MAX + 3) + JSON_BYTES_MAX + 3 + 21 <= SEALED_BYTE
 _Static_assert(CHANNEL_LIFETIME_S >= PERMISSION_LIFETIME_S, "a channel outlives its permission");
 _Static_assert(SESSION_NAMES_MAX <= KNOWN_NAMES_MAX, "a directory holds them");
 _Static_assert(PERMIT_PEERS_MAX <= EVENTS_PER_COMMAND_MAX, "one event for each peer");
+_Static_assert(RESERVATIONS_PER_USER_MAX < RESERVATIONS_MAX, "one user cannot take all of them");
 _Static_assert(ALLOCATION_LIFETIME_S <= ALLOCATION_LIFETIME_MAX_S, "the default is allowed");
 _Static_assert(EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX, "a command fits one append");
 _Static_assert(NAME_BYTES_MAX + 11 <= CREDENTIAL_USERNAME_BYTES, "a name without escapes fits a USERNAME");

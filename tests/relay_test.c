@@ -30,15 +30,15 @@ static const struct row rows[] = {
 	{ "threat_F3: transport TCP", BOB, { ALLOCATE, .transport = 6 }, 442 },
 	{ "threat_F4: even port and token",
 	  BOB,
-	  { ALLOCATE, .transport = 17, .even_port = 1, .token = true },
+	  { ALLOCATE, .transport = 17, .even_port = 1, .token = "12345678" },
 	  400 },
 	{ "threat_F4: family and token",
 	  BOB,
-	  { ALLOCATE, .transport = 17, .family = 1, .token = true },
+	  { ALLOCATE, .transport = 17, .family = 1, .token = "12345678" },
 	  400 },
 	{ "threat_F4: additional family and token",
 	  BOB,
-	  { ALLOCATE, .transport = 17, .additional = 2, .token = true },
+	  { ALLOCATE, .transport = 17, .additional = 2, .token = "12345678" },
 	  400 },
 	{ "threat_F4: additional family and family",
 	  BOB,
@@ -69,12 +69,9 @@ static const struct row rows[] = {
 	  BOB,
 	  { ALLOCATE, .transport = 17, .unknown = 0x8FFF },
 	  0 },
-	{ "a token nobody reserved", BOB, { ALLOCATE, .transport = 17, .token = true }, 508 },
+	{ "a token nobody reserved", BOB, { ALLOCATE, .transport = 17, .token = "12345678" }, 508 },
 	{ "an even port", BOB, { ALLOCATE, .transport = 17, .even_port = 1 }, 0 },
-	{ "threat_D9: a reserved pair of ports",
-	  BOB,
-	  { ALLOCATE, .transport = 17, .even_port = 2 },
-	  508 },
+	{ "a pair of ports", BOB, { ALLOCATE, .transport = 17, .even_port = 2 }, 0 },
 	{ "threat_F14: an additional family we have not",
 	  BOB,
 	  { ALLOCATE, .transport = 17, .additional = 2 },
@@ -205,7 +202,8 @@ every_request_has_its_answer(void **unused)
 			print_error("%s: %d instead of %d\n", rows[i].name, code, rows[i].code);
 		}
 		assert_int_equal(code, rows[i].code);
-		assert_int_equal(world->sockets_open, world->actor->table.rows_used);
+		const bool is_pair = rows[i].ask.even_port == 2 && code == 0;
+		assert_int_equal(world->sockets_open, world->actor->table.rows_used + is_pair);
 		assert_int_equal(relay_allocations(world->relay), world->actor->table.rows_used);
 		world_free(world);
 	}

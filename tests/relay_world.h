@@ -280,6 +280,32 @@ greet(struct world *world)
 
 /* --- a client --- */
 
+/* Ports in turn; port_is_gone: none at all, also_is_gone: none of the second family. */
+static inline struct relay_answer
+bind_ports(struct world *world, const struct relay_answer *asked)
+{
+	struct relay_ports ports = { .socket = SOCKET_NONE, .also = SOCKET_NONE };
+
+	if (world->port_is_gone) {
+		return relay_unbound(world->relay, asked->pending, world->now_us);
+	}
+	world->next_port =
+		(uint16_t)(world->next_port + (asked->even_port && world->next_port % 2));
+	ports.relayed = world->config.listeners[asked->family == ADDRESS_IPV6];
+	ports.relayed.port = world->next_port++;
+	ports.socket = world->next_socket++;
+	world->last_socket = ports.socket;
+	world->sockets_open++;
+	if (asked->port_pair) {
+		ports.relayed_also = ports.relayed;
+		ports.relayed_also.port = world->next_port++;
+		ports.also = world->next_socket++;
+		world->sockets_open++;
+	}
+	relay_bound(world->relay, asked->pending, &ports, world->now_us);
+	return (struct relay_answer){ .action = RELAY_DROP };
+}
+
 static inline struct relay_answer
 client_sends(struct world *world, const char *client, struct span datagram)
 {
@@ -289,15 +315,7 @@ client_sends(struct world *world, const char *client, struct span datagram)
 		datagram, world->now_us);
 
 	if (answer.action == RELAY_BIND) {
-		struct address relayed = world->config.listeners[0];
-		relayed.port = world->next_port++;
-		if (world->port_is_gone) {
-			answer = relay_unbound(world->relay, answer.pending, world->now_us);
-		} else {
-			world->sockets_open++;
-			world->last_socket = world->next_socket;
-			relay_bound(world->relay, answer.pending, world->next_socket++, &relayed);
-		}
+		answer = bind_ports(world, &answer);
 	}
 	if (answer.action == RELAY_REPLY) {
 		take_reply(world, answer.bytes);
@@ -315,7 +333,7 @@ struct ask {
 	int family;           /* REQUESTED-ADDRESS-FAMILY */
 	int additional;       /* ADDITIONAL-ADDRESS-FAMILY */
 	int even_port;        /* EVEN-PORT: 1 with R clear, 2 with R set */
-	bool token;           /* RESERVATION-TOKEN */
+	const char *token;    /* RESERVATION-TOKEN: 8 bytes */
 	bool dont_fragment;
 	unsigned channel;
 	const char *peers[20];
@@ -357,8 +375,8 @@ put_wishes(struct stun_writer *w, const struct ask *ask)
 	if (ask->even_port != 0) {
 		stun_put(w, STUN_EVEN_PORT, &even, 1);
 	}
-	if (ask->token) {
-		stun_put(w, STUN_RESERVATION_TOKEN, "12345678", 8);
+	if (ask->token != NULL) {
+		stun_put(w, STUN_RESERVATION_TOKEN, ask->token, 8);
 	}
 	if (ask->dont_fragment) {
 		stun_put(w, STUN_DONT_FRAGMENT, "", 0);

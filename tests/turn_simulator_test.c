@@ -39,6 +39,8 @@ static struct world {
 	uint64_t relayed_up; /* bytes */
 	uint64_t transactions;
 	size_t successes;
+	bool has_token;
+	uint8_t token[8]; /* the one told last */
 } world;
 
 static struct address
@@ -105,6 +107,10 @@ check_reply(struct span bytes)
 		}
 	}
 	world.successes += message.class == STUN_SUCCESS;
+	if (stun_has(&message, STUN_RESERVATION_TOKEN)) {
+		memcpy(world.token, message.values[STUN_RESERVATION_TOKEN].at, sizeof world.token);
+		world.has_token = true;
+	}
 }
 
 static void
@@ -265,6 +271,30 @@ client_address(size_t r, size_t client)
 	return address_v4(203, (uint8_t)client, (uint16_t)(1000 + r));
 }
 
+static uint32_t
+bind_port(struct sim_relay *relay, struct address *relayed)
+{
+	*relayed = relay->config.listeners[0];
+	relayed->port = relay->next_port++;
+	if (relay->next_port < 50000) {
+		relay->next_port = 50000;
+	}
+	relay->sockets_open++;
+	return relay->next_socket++ % RELAY_SOCKETS_MAX;
+}
+
+static void
+bind_ports(struct sim_relay *relay, const struct relay_answer *asked)
+{
+	struct relay_ports ports = { .also = SOCKET_NONE };
+
+	ports.socket = bind_port(relay, &ports.relayed);
+	if (asked->port_pair) {
+		ports.also = bind_port(relay, &ports.relayed_also);
+	}
+	relay_bound(relay->relay, asked->pending, &ports, sim.now_us);
+}
+
 static void
 send_datagram(size_t r, size_t client, struct span datagram)
 {
@@ -272,7 +302,6 @@ send_datagram(size_t r, size_t client, struct span datagram)
 	const struct address source = client_address(r, client);
 	struct relay_answer answer =
 		relay_handle_client(relay->relay, 0, &source, datagram, sim.now_us);
-	struct address relayed = relay->config.listeners[0];
 
 	switch (answer.action) {
 	case RELAY_DROP:
@@ -285,14 +314,22 @@ send_datagram(size_t r, size_t client, struct span datagram)
 		world.relayed_up += answer.bytes.count;
 		break;
 	case RELAY_BIND:
-		relayed.port = relay->next_port++;
-		if (relay->next_port < 50000) {
-			relay->next_port = 50000;
-		}
-		relay->sockets_open++;
-		relay_bound(relay->relay, answer.pending, relay->next_socket++ % RELAY_SOCKETS_MAX,
-			    &relayed);
+		bind_ports(relay, &answer);
 		break;
+	}
+}
+
+/* A pair of ports, the odd one of a pair that was given last, or just a port. */
+static void
+put_port_wish(struct stun_writer *w)
+{
+	const uint64_t choice = draw(6);
+
+	if (choice == 0) {
+		stun_put(w, STUN_EVEN_PORT, "\x80", 1);
+	} else if (choice == 1 && world.has_token) {
+		stun_put(w, STUN_RESERVATION_TOKEN, world.token, sizeof world.token);
+		world.has_token = draw(2) == 0;
 	}
 }
 
@@ -321,6 +358,7 @@ client_acts(size_t r)
 		stun_writer_of(memory, sizeof memory, methods[choice], STUN_REQUEST, &transaction);
 	if (methods[choice] == TURN_ALLOCATE) {
 		stun_put_u32(&w, STUN_REQUESTED_TRANSPORT, (uint32_t)TURN_TRANSPORT_UDP << 24);
+		put_port_wish(&w);
 	} else if (methods[choice] == TURN_REFRESH) {
 		stun_put_u32(&w, STUN_LIFETIME, draw(4) == 0 ? 0 : 60);
 	} else if (methods[choice] == TURN_CHANNEL_BIND) {

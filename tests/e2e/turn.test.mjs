@@ -21,9 +21,9 @@ function echoTool(address, port) {
 // The tool draws its channel numbers from the range of RFC 5766, so its cluster has legacy-channels. Client to client it
 // goes by twos: one side may meet, on a port it got again, what an earlier run left behind: another user each time.
 let runs = 0;
-async function uclient(cluster, { host = '127.0.0.1', peer, flags = [] }) {
+async function uclient(cluster, { host = '127.0.0.1', peer, flags = [], pairs = false }) {
 	const credential = await cluster.credential(`tool-${runs++}`);
-	return run('turnutils_uclient', ['-c', '-u', credential.username, '-w', credential.credential,
+	return run('turnutils_uclient', [...(pairs ? [] : ['-c']), '-u', credential.username, '-w', credential.credential,
 		'-p', String(cluster.ports.turn), '-n', '80', '-m', flags.includes('-y') ? '2' : '1', '-l', '200', '-z', '5', '-e', host,
 		...(peer ? ['-r', String(peer.port)] : []), ...flags, host], { timeout: 60_000 });
 }
@@ -246,6 +246,8 @@ describe('turnutils_uclient loses nothing', { concurrency: 2 }, () => {
 	});
 
 	it('over channels', async () => assertNothingLost(await uclient(cluster, { peer: peers.four })));
+	it('over pairs of ports, RTP and RTCP (EVEN-PORT and its token)', async () =>
+		assertNothingLost(await uclient(cluster, { peer: peers.four, pairs: true })));
 	it('over Send and Data', async () => assertNothingLost(await uclient(cluster, { peer: peers.four, flags: ['-s'] })));
 	it('over Send and Data with extra permissions', async () =>
 		assertNothingLost(await uclient(cluster, { peer: peers.four, flags: ['-s', '-G'] })));
