@@ -9,7 +9,7 @@
 #include "protocol/mp.h"
 #include "store/sha256.h"
 
-enum { KEY_ID_BYTES = 4, ALGORITHM_ED25519 = 0x01 };
+enum { KEY_ID_BYTES = 4 };
 
 static const char dash[] = "\xE2\x80\x94 "; /* an em dash and a space begin every signature line */
 
@@ -32,7 +32,7 @@ origin_is_wellformed(const char *origin)
 static void
 make_key_id(struct log_verifier *verifier)
 {
-	static const uint8_t separator[] = { 0x0A, ALGORITHM_ED25519 };
+	const uint8_t separator[] = { 0x0A, (uint8_t)verifier->type };
 	const struct span spans[] = { { (const uint8_t *)verifier->name, strlen(verifier->name) },
 				      { separator, sizeof separator },
 				      { verifier->public_key, sizeof verifier->public_key } };
@@ -43,16 +43,18 @@ make_key_id(struct log_verifier *verifier)
 }
 
 void
-log_signer_make(struct log_signer *out, const char *origin, const uint8_t seed[32])
+vkey_signer_make(struct log_signer *out, const char *name, enum vkey_type type,
+		 const uint8_t seed[32])
 {
 	size_t count = sizeof out->verifier.public_key;
 	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
 
 	assert(key != NULL);
-	assert(origin_is_wellformed(origin));
+	assert(origin_is_wellformed(name));
 	memset(out, 0, sizeof *out);
 	memcpy(out->seed, seed, sizeof out->seed);
-	memcpy(out->verifier.name, origin, strlen(origin));
+	memcpy(out->verifier.name, name, strlen(name));
+	out->verifier.type = type;
 	EVP_PKEY_get_raw_public_key(key, out->verifier.public_key, &count);
 	assert(count == sizeof out->verifier.public_key);
 	EVP_PKEY_free(key);
@@ -60,9 +62,15 @@ log_signer_make(struct log_signer *out, const char *origin, const uint8_t seed[3
 }
 
 void
+log_signer_make(struct log_signer *out, const char *origin, const uint8_t seed[32])
+{
+	vkey_signer_make(out, origin, VKEY_LOG, seed);
+}
+
+void
 log_verifier_write(char out[CHECKPOINT_VKEY_MAX], const struct log_verifier *verifier)
 {
-	uint8_t typed[33] = { ALGORITHM_ED25519 };
+	uint8_t typed[33] = { (uint8_t)verifier->type };
 	char hex[2 * KEY_ID_BYTES + 1];
 	char base64[64];
 
@@ -73,9 +81,9 @@ log_verifier_write(char out[CHECKPOINT_VKEY_MAX], const struct log_verifier *ver
 }
 
 bool
-log_verifier_read(const char *text, struct log_verifier *out)
+vkey_read(const char *text, enum vkey_type type, struct log_verifier *out)
 {
-	struct log_verifier read = { 0 };
+	struct log_verifier read = { .type = type };
 	uint8_t typed[33];
 	char again[CHECKPOINT_VKEY_MAX];
 	const size_t name = strcspn(text, "+");
@@ -87,7 +95,7 @@ log_verifier_read(const char *text, struct log_verifier *out)
 	}
 	memcpy(read.name, text, name);
 	if (base64_read(typed, sizeof typed, text + name + 10, whole - name - 10) != sizeof typed ||
-	    typed[0] != ALGORITHM_ED25519 || !origin_is_wellformed(read.name)) {
+	    typed[0] != type || !origin_is_wellformed(read.name)) {
 		return false;
 	}
 	memcpy(read.public_key, typed + 1, sizeof read.public_key);
@@ -99,6 +107,12 @@ log_verifier_read(const char *text, struct log_verifier *out)
 	}
 	*out = read;
 	return true;
+}
+
+bool
+log_verifier_read(const char *text, struct log_verifier *out)
+{
+	return vkey_read(text, VKEY_LOG, out);
 }
 
 /* --- writing -----------------------------------------------------------------------------------
@@ -206,34 +220,49 @@ read_body(struct mp_reader *r, struct checkpoint *out)
 			      root.count) != sizeof out->root.bytes;
 }
 
-/* "— name base64": true if it is one by `verifier`, whose signature is then copied. */
-static bool
-read_signature(struct mp_reader *r, const struct log_verifier *verifier,
-	       uint8_t out[SIGNATURE_BYTES])
+bool
+note_line_read(struct span line, struct note_line *out)
 {
 	const size_t mark = sizeof dash - 1;
-	const struct span line = take_line(r);
-	uint8_t bytes[BASE64_BYTES_MAX];
 
-	if (r->bad || line.count < mark || memcmp(line.at, dash, mark) != 0) {
-		r->bad = true;
+	if (line.count < mark || memcmp(line.at, dash, mark) != 0) {
 		return false;
 	}
 	const char *name = (const char *)line.at + mark;
 	const char *space = memchr(name, ' ', line.count - mark);
 	const size_t length = space == NULL ? 0 : (size_t)(space - name);
 	const size_t rest = line.count - mark - length - 1;
-	const size_t count = length == 0 ? 0 : base64_read(bytes, sizeof bytes, space + 1, rest);
-	if (count <= KEY_ID_BYTES) {
+	out->name = (struct span){ (const uint8_t *)name, length };
+	out->count =
+		length == 0 ? 0 : base64_read(out->bytes, sizeof out->bytes, space + 1, rest);
+	return out->count > KEY_ID_BYTES;
+}
+
+bool
+note_line_is_by(const struct note_line *line, const struct log_verifier *verifier)
+{
+	return line->name.count == strlen(verifier->name) &&
+	       memcmp(line->name.at, verifier->name, line->name.count) == 0 &&
+	       memcmp(line->bytes, verifier->key_id, KEY_ID_BYTES) == 0;
+}
+
+/* True if the next line is one by `verifier`, whose signature is then copied. */
+static bool
+read_signature(struct mp_reader *r, const struct log_verifier *verifier,
+	       uint8_t out[SIGNATURE_BYTES])
+{
+	const struct span line = take_line(r);
+	struct note_line read;
+
+	if (r->bad || !note_line_read(line, &read)) {
 		r->bad = true;
 		return false;
 	}
-	if (length != strlen(verifier->name) || memcmp(name, verifier->name, length) != 0 ||
-	    memcmp(bytes, verifier->key_id, KEY_ID_BYTES) != 0) {
+	if (!note_line_is_by(&read, verifier)) {
 		return false;
 	}
-	r->bad |= count != KEY_ID_BYTES + SIGNATURE_BYTES;
-	memcpy(out, bytes + KEY_ID_BYTES, SIGNATURE_BYTES);
+	r->bad |= read.count != KEY_ID_BYTES + SIGNATURE_BYTES;
+	memcpy(out, read.bytes + KEY_ID_BYTES, SIGNATURE_BYTES);
 	return !r->bad;
 }
 
@@ -345,22 +374,34 @@ log_signature_holds(const struct log_verifier *verifier, struct span bytes,
 	return signature_holds(verifier, bytes, signature);
 }
 
+/* The last empty line parts them. */
+bool
+note_split(struct span note, struct span *text, struct span *lines)
+{
+	size_t end = note.count;
+
+	while (end >= 2 && (note.at[end - 1] != '\n' || note.at[end - 2] != '\n')) {
+		end--;
+	}
+	if (end < 3 || end == note.count || note.count > CHECKPOINT_NOTE_MAX) {
+		return false;
+	}
+	*text = (struct span){ note.at, end - 1 };
+	*lines = (struct span){ note.at + end, note.count - end };
+	return true;
+}
+
 enum checkpoint_check
 note_verify(struct span note, const struct log_verifier *verifier, struct span *text)
 {
 	uint8_t signature[SIGNATURE_BYTES];
 	bool is_signed = false;
-	size_t end = note.count;
+	struct span lines;
 
-	/* The last empty line: what is before it is the text. */
-	while (end >= 2 && (note.at[end - 1] != '\n' || note.at[end - 2] != '\n')) {
-		end--;
-	}
-	if (end < 3 || note.count > CHECKPOINT_NOTE_MAX) {
+	if (!note_split(note, text, &lines)) {
 		return CHECKPOINT_MALFORMED;
 	}
-	struct mp_reader r = mp_reader_of((struct span){ note.at + end, note.count - end });
-	*text = (struct span){ note.at, end - 1 };
+	struct mp_reader r = mp_reader_of(lines);
 	do {
 		is_signed |= read_signature(&r, verifier, signature);
 	} while (!r.bad && r.at < r.end);

@@ -28,10 +28,18 @@ struct checkpoint {
 	struct digest root;
 };
 
-/* Who signs: the key's name is the log's origin. */
+/* What an Ed25519 key is for: the signature type of C2SP signed-note, part of the key id, so that no
+ * key can speak in another role. */
+enum vkey_type {
+	VKEY_LOG = 0x01,      /* signs its own checkpoints */
+	VKEY_COSIGNER = 0x04, /* cosigns those of other logs (store/cosignature.h) */
+};
+
+/* Who signs: the name of a log's key is the log's origin. */
 struct log_verifier {
 	char name[ORIGIN_BYTES_MAX + 1];
-	uint8_t key_id[4]; /* SHA-256(name || 0x0A || 0x01 || public key)[:4] */
+	enum vkey_type type;
+	uint8_t key_id[4]; /* SHA-256(name || 0x0A || type || public key)[:4] */
 	uint8_t public_key[32];
 };
 
@@ -46,11 +54,15 @@ bool origin_is_wellformed(const char *origin);
 
 /* From 32 random bytes. The origin is wellformed. */
 void log_signer_make(struct log_signer *out, const char *origin, const uint8_t seed[32]);
+/* Likewise, for a key of another type. */
+void vkey_signer_make(struct log_signer *out, const char *name, enum vkey_type type,
+		      const uint8_t seed[32]);
 
-/* "name+0123abcd+base64(0x01 || public key)", the verifier key of C2SP signed-note. */
+/* "name+0123abcd+base64(type || public key)", the verifier key of C2SP signed-note. */
 void log_verifier_write(char out[CHECKPOINT_VKEY_MAX], const struct log_verifier *verifier);
 /* One trailing newline is allowed; false if anything is wrong, the key id included. */
 bool log_verifier_read(const char *text, struct log_verifier *out);
+bool vkey_read(const char *text, enum vkey_type type, struct log_verifier *out);
 
 /* Ed25519 (RFC 8032) over those bytes. */
 enum { SIGNATURE_BYTES = 64 };
@@ -77,6 +89,19 @@ enum checkpoint_check {
  * when it holds. */
 enum checkpoint_check checkpoint_verify(struct span note, const struct log_verifier *verifier,
 					struct checkpoint *out);
+/* A note in two (C2SP signed-note): the text with its last newline, which is what is signed, and the
+ * signatures' lines behind the empty line. False if there is no such line, or nothing behind it;
+ * both borrow. */
+bool note_split(struct span note, struct span *text, struct span *lines);
+/* One signature's line, without its newline, whoever signed it: "— name base64(key id || signature)". */
+struct note_line {
+	struct span name; /* borrowed */
+	size_t count;     /* more than the four of the key id */
+	uint8_t bytes[BASE64_BYTES_MAX];
+};
+bool note_line_read(struct span line, struct note_line *out);
+/* It names that key. */
+bool note_line_is_by(const struct note_line *line, const struct log_verifier *verifier);
 /* Any signed note (C2SP signed-note), whose text ends in a newline; `text` borrows it. */
 enum checkpoint_check note_verify(struct span note, const struct log_verifier *verifier,
 				  struct span *text);

@@ -23,6 +23,7 @@ inet_pton inet_ntop ntohs ntohl htons htonl
 gmtime_r timegm
 abort
 CRYPTO_memcmp OPENSSL_cleanse HMAC MD5 SHA1 SHA256 SHA512 ERR_clear_error
+ERR_peek_last_error ERR_reason_error_string OBJ_nid2obj BIO_new_mem_buf BIO_free PEM_read_bio_X509
 '
 allowed_patterns='
 __errno_location __assert_fail __stack_chk_fail __ctype_(b|tolower|toupper)_loc
@@ -31,12 +32,14 @@ _GLOBAL_OFFSET_TABLE_
 (floor|ceil|round|sqrt|pow|log|log2|log10|exp|fabs|fmin|fmax|lround|llround)f?
 EVP_[A-Za-z0-9_]+ OSSL_PARAM_[A-Za-z0-9_]+ HMAC_[A-Za-z]+ (MD5|SHA1|SHA256|SHA512)_[A-Za-z]+
 json_[a-z0-9_]+ ini_[a-z_]+
+(d2i_|i2d_)?TS_[A-Za-z0-9_]+ X509_[A-Za-z0-9_]+ ASN1_[A-Za-z0-9_]+
 msgpack_(pack|unpack|sbuffer|object|zone|unpacker)[a-z0-9_]*
 '
 # Inside those families, what draws random numbers, reads files or writes them.
 denied_patterns='
 EVP_PKEY_(generate|keygen|paramgen|Q_keygen)[a-z_]* EVP_CIPHER_CTX_rand_key EVP_RAND_[A-Za-z_]* EVP_PKEY_encrypt
 json_(load|dump)_?(file|fd|f|callback) ini_parse ini_parse_file
+X509_STORE_(load|set_default)[a-z_]* X509_LOOKUP_[A-Za-z_]+ X509_time_adj[a-z_]* X509_gmtime_adj TS_CONF_[a-z_]+
 '
 # A sanitised or instrumented object calls its runtime.
 runtime_patterns='__(asan|ubsan|sanitizer|lsan|sancov)_[a-zA-Z0-9_]+ __start___sancov_[a-z_]+ __stop___sancov_[a-z_]+'

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The evidence formats once more, in another language: what wrote entry.json, merkle.json, checkpoint.json
+"""The evidence formats once more, in another language: what wrote entry.json, merkle.json, checkpoint.json, cosignature.json
 and seal.json. It was run once. The vectors never change; it stays here as a second reading of docs and
 headers (store/entry.h, merkle.h, checkpoint.h, seal.h). Needs the `cryptography` package."""
 import base64, hashlib, json, os, struct
@@ -192,6 +192,40 @@ def checkpoint_vectors():
     }
 
 
+# --- cosignatures (C2SP tlog-cosignature v1) -----------------------------------------------------------
+
+def cosignature_vectors():
+    name, when, seed = "witness.example/w1", 1679315147, pattern(0x41, 32)
+    key = Ed25519PrivateKey.from_private_bytes(seed)
+    public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    b64 = lambda data: base64.b64encode(data).decode()
+    key_id = lambda kind: sha(name.encode(), b"\n", kind, public)[:4]
+    text = "ifswarm.local/node1\n20852163\n%s\n" % b64(sha(b"root"))
+
+    def line(t, at=when, header="cosignature/v1", kind=b"\x04", who=name):
+        message = "%s\ntime %d\n%s" % (header, at, t)
+        return "— %s %s" % (who, b64(key_id(kind) + struct.pack(">Q", at) + key.sign(message.encode())))
+
+    bare = b64(key_id(b"\x04") + key.sign(text.encode()))
+    return {
+        "seed": seed.hex(), "public_key": public.hex(), "name": name, "time": when, "text": text,
+        "vkey": "%s+%s+%s" % (name, key_id(b"\x04").hex(), b64(b"\x04" + public)), "line": line(text),
+        "extended": {"text": text + "extension line\n", "line": line(text + "extension line\n")},
+        "refused": [
+            {"name": "of another size", "line": line(text.replace("63", "64")), "check": "forged"},
+            {"name": "at another time", "line": line(text)[:-40] + line(text, when + 1)[-40:], "check": "forged"},
+            {"name": "without a time", "line": line(text, 0), "check": "forged"},
+            {"name": "a time beyond 63 bits", "line": line(text, 1 << 63), "check": "forged"},
+            {"name": "another version", "line": line(text, header="cosignature/v2"), "check": "forged"},
+            {"name": "under the key id of a log", "line": line(text, kind=b"\x01"), "check": "foreign"},
+            {"name": "under another name", "line": line(text, who="witness.example/w2"), "check": "foreign"},
+            {"name": "a plain note signature", "line": "— %s %s" % (name, bare), "check": "malformed"},
+            {"name": "a hyphen instead of the dash", "line": line(text).replace("—", "-"), "check": "malformed"},
+            {"name": "a newline behind it", "line": line(text) + "\n", "check": "malformed"},
+            {"name": "nothing", "line": "", "check": "malformed"}],
+    }
+
+
 # --- sealing ---------------------------------------------------------------------------------------
 
 def hkdf(key, label):
@@ -224,7 +258,7 @@ def seal_vectors():
 
 
 for file, vectors in (("entry", entry_vectors()), ("merkle", merkle_vectors()),
-                      ("checkpoint", checkpoint_vectors()), ("seal", seal_vectors())):
+                      ("checkpoint", checkpoint_vectors()), ("cosignature", cosignature_vectors()), ("seal", seal_vectors())):
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), file + ".json"), "x") as out:
         json.dump(vectors, out, indent=1, ensure_ascii=False)
         out.write("\n")
