@@ -38,7 +38,7 @@ function environment(data, extra = {}) {
 }
 
 // Runs a program to its end. Never rejects: { code, signal, out, err, text }. typing: its input stays open.
-export function run(program, args, { data = '', env = {}, timeout = 30_000, cwd, typing = false } = {}) {
+export function run(program, args, { data = '', env = {}, timeout = 90_000, cwd, typing = false } = {}) {
 	return new Promise((resolve) => {
 		const child = execFile(program, args, {
 			env: environment(data, env), timeout: timeout * patience, killSignal: 'SIGKILL', cwd,
