@@ -1,8 +1,12 @@
 #include "actors/act_io.h"
 
 #include <assert.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "actors/data_dir_io.h"
 #include "actors/mailbox_io.h"
@@ -28,6 +32,25 @@ act_stamp(struct event *event)
 {
 	event->occurred_us = time_now_us();
 	event->command_id = fresh_id(event->occurred_us);
+}
+
+void
+act_login_name(struct name *out)
+{
+	char text[NAME_BYTES_MAX];
+	const struct passwd *user = getpwuid(geteuid());
+	const char *sudo = getenv("SUDO_USER");
+
+	if (user == NULL) {
+		snprintf(text, sizeof text, "uid %u", (unsigned)geteuid());
+	} else if (sudo != NULL && *sudo != '\0' && strcmp(sudo, user->pw_name) != 0) {
+		snprintf(text, sizeof text, "%.100s as %.100s", sudo, user->pw_name);
+	} else {
+		snprintf(text, sizeof text, "%.200s", user->pw_name);
+	}
+	if (!name_set(out, text, strlen(text)) || !name_is_wellformed(out)) {
+		name_set(out, "unknown", strlen("unknown"));
+	}
 }
 
 static struct span

@@ -16,6 +16,9 @@ enum { ACT_BYTES_MAX = 4096 }; /* of an act, as event_write writes it */
 /* Gives an act its time and command id. */
 void act_stamp(struct event *event);
 
+/* Who is at the terminal: the login name; "alice as root" under sudo. */
+void act_login_name(struct name *out);
+
 /* Asks the witness of the cluster on `data` to log the event, which is stamped here. Waits up to a
  * few seconds. */
 enum act_result act_log(const char *data, const struct event *event, char *fault,

@@ -19,6 +19,15 @@ allocation_limits_of(uint64_t user_quota, uint64_t total_quota, uint64_t lifetim
 	};
 }
 
+void
+allocation_set_limits(struct allocation_state *state, const struct settings *settings)
+{
+	state->limits.user_quota = settings->user_quota;
+	state->limits.total_quota = settings->total_quota;
+	state->limits.lifetime_max_s = settings->max_allocate_lifetime;
+	state->limits.legacy_channels = settings->legacy_channels;
+}
+
 struct allocation_state *
 allocation_new(const struct allocation_limits *limits)
 {

@@ -17,6 +17,7 @@
 #include "actors/core.h"
 #include "actors/directory.h"
 #include "actors/fronts.h"
+#include "protocol/settings.h"
 
 struct allocation_limits {
 	uint32_t allocations_max; /* rows, 1 to ALLOCATIONS_MAX */
@@ -43,6 +44,8 @@ struct allocation_limits allocation_limits_of(uint64_t user_quota, uint64_t tota
 /* An empty state; takes its memory now and none later. */
 struct allocation_state *allocation_new(const struct allocation_limits *limits);
 void allocation_free(struct allocation_state *state);
+/* Other quotas and lifetimes, from now on; what exists stays, even beyond them. */
+void allocation_set_limits(struct allocation_state *state, const struct settings *settings);
 /* Empties it: allocations, users, fronts. */
 void allocation_clear(struct allocation_state *state);
 

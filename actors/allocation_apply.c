@@ -128,6 +128,20 @@ apply_channel(struct allocation_state *state, const struct event *event)
 	}
 }
 
+/* It is dead from here on, and leaves the table as everything does that has expired. */
+static void
+apply_forbidden(struct allocation_state *state, const struct event *event)
+{
+	const struct event_turn_peer_forbidden *e = &event->turn_peer_forbidden;
+	const uint32_t row = find(state, &e->allocation, event);
+	const uint32_t at =
+		row == ROW_NONE ? PEER_NONE : peer_find_number(&state->table, row, e->number);
+
+	if (at != PEER_NONE && state->table.peers[at].expires_us > event->occurred_us) {
+		state->table.peers[at].expires_us = event->occurred_us;
+	}
+}
+
 static void
 apply_usage(struct allocation_state *state, const struct event *event)
 {
@@ -192,6 +206,9 @@ allocation_apply(void *opaque, const struct event *event)
 		break;
 	case EVENT_TURN_CHANNEL_BOUND:
 		apply_channel(state, event);
+		break;
+	case EVENT_TURN_PEER_FORBIDDEN:
+		apply_forbidden(state, event);
 		break;
 	case EVENT_TURN_RELAY_USAGE:
 		apply_usage(state, event);

@@ -227,6 +227,28 @@ decide_end(const struct allocation_state *state, const struct command *command,
 }
 
 static enum verdict
+decide_forbid(const struct allocation_state *state, const struct command *command,
+	      struct event_list *out)
+{
+	const struct command_forbid *c = &command->forbid;
+	const uint32_t row = allocation_find(&state->table, &c->allocation);
+
+	if (row == ROW_NONE || state->table.rows[row].relay != command->front) {
+		return REFUSED_NO_ALLOCATION;
+	}
+	const uint32_t at = peer_find_number(&state->table, row, c->number);
+	if (at == PEER_NONE || state->table.peers[at].expires_us <= command->now_us) {
+		return ACCEPTED; /* it has ended by itself, or this was asked twice */
+	}
+	allocation_emit(out, EVENT_TURN_PEER_FORBIDDEN, command, &state->table.rows[row].trace)
+		->turn_peer_forbidden = (struct event_turn_peer_forbidden){
+		.allocation = c->allocation,
+		.number = c->number,
+	};
+	return ACCEPTED;
+}
+
+static enum verdict
 decide_refused(const struct allocation_state *state, const struct command *command,
 	       struct event_list *out)
 {
@@ -368,6 +390,8 @@ decide_of_front(const struct allocation_state *state, const struct command *comm
 		return decide_usage(state, command, out);
 	case COMMAND_END:
 		return decide_end(state, command, out);
+	case COMMAND_FORBID:
+		return decide_forbid(state, command, out);
 	case COMMAND_TURN_REFUSED:
 		return decide_refused(state, command, out);
 	case COMMAND_EXPELLED:

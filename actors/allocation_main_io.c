@@ -7,6 +7,12 @@
 #include "actors/start_io.h"
 #include "protocol/log_line_io.h"
 
+static void
+reload(void *state, const struct settings *settings)
+{
+	allocation_set_limits(state, settings);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -20,17 +26,17 @@ main(int argc, char **argv)
 		log_error("the kernel gave no random bytes: nothing can be decided without them");
 		return 1;
 	}
-	const struct settings *settings = start.settings;
-	struct allocation_limits limits = allocation_limits_of(
-		settings->user_quota, settings->total_quota, settings->max_allocate_lifetime, seed);
-	limits.legacy_channels = settings->legacy_channels;
+	const struct allocation_limits limits =
+		allocation_limits_of(0, 0, start.settings->max_allocate_lifetime, seed);
 	struct allocation_state *state = allocation_new(&limits);
+	allocation_set_limits(state, start.settings);
 	const struct core core = allocation_core(state);
 	const struct loop_options options = {
 		.name = "allocation",
 		.run_dir = start.run_dir,
-		.settings = settings,
+		.settings = start.settings,
 		.core = &core,
+		.reload = reload,
 	};
 	const int code = loop_run(&options);
 

@@ -33,5 +33,6 @@ int cli_status(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_credential(int argc, char **argv);
 int cli_stop(int argc, char **argv);
+int cli_reload(int argc, char **argv);
 
 #endif

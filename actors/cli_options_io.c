@@ -138,7 +138,8 @@ cli_settings(const struct cli *cli, struct settings *out, struct setting_faults 
 {
 	enum log_level level = LOG_LINE_INFO;
 
-	settings_load(out, cli->config, cli->options, cli->option_count, faults, file);
+	settings_load(out, cli->config, cli->options, cli->option_count, SETTINGS_FIRST, faults,
+		      file);
 	for (size_t i = 0; i < faults->count; i++) {
 		fprintf(stderr, "%s\n", faults->lines[i]);
 	}

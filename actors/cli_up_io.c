@@ -74,8 +74,15 @@ cli_up(int argc, char **argv)
 	if (file.bytes[0] != '\0') {
 		log_info("configuration %s", file.bytes);
 	}
-	return supervisor_run(&settings,
-			      strcmp(setting_source(&faults, "listening-ip"), "preset") == 0);
+	const struct settings_source source = {
+		.file = cli.config,
+		.options = cli.options,
+		.option_count = cli.option_count,
+		.listening_is_preset =
+			strcmp(setting_source(&faults, "listening-ip"), "preset") == 0,
+	};
+
+	return supervisor_run(&settings, &source);
 }
 
 int

@@ -10,6 +10,7 @@
 
 #include "actors/child_io.h"
 #include "actors/data_dir_io.h"
+#include "actors/relay_config.h"
 #include "protocol/log_line_io.h"
 
 static const char *const kinds[] = { "witness", "session", "allocation",
@@ -64,6 +65,7 @@ prepare_settings(struct cluster *cluster)
 	turn->claims_token.count = 0;
 	claims->user.count = 0;
 	claims->static_auth_secret.count = 0;
+	claims->retired_auth_secret.count = 0;
 	*public = *claims;
 	public->claims_token.count = 0;
 	cluster->settings_fd = settings_memfd(turn, false);
@@ -118,7 +120,7 @@ add_actor(struct cluster *cluster, enum actor_kind kind, unsigned number, enum c
 		return false;
 	}
 	mailbox_url(url, sizeof url, cluster->run_dir, actor->name);
-	actor->mailbox = mailbox_dial(url, 1, fault, sizeof fault);
+	actor->mailbox = mailbox_dial(url, 2, fault, sizeof fault);
 	if (actor->mailbox == NULL) {
 		log_error("%s", fault);
 	}
@@ -145,23 +147,56 @@ add_actors(struct cluster *cluster)
 }
 
 bool
-cluster_prepare(struct cluster *cluster, struct settings *settings, bool listening_is_preset)
+cluster_prepare(struct cluster *cluster, struct settings *settings,
+		const struct settings_source *source)
 {
 	const char *data = settings->data_dir.bytes;
+	const char *fault;
 
 	memset(cluster, 0, sizeof *cluster);
 	cluster->settings = settings;
+	cluster->source = source;
 	if (!data_dir_make(data)) {
 		return false;
 	}
 	cluster->lock_fd = data_dir_lock(data);
 	if (cluster->lock_fd < 0 || !run_dir_make(data, cluster->run_dir) ||
-	    !sockets_open(&cluster->sockets, settings, listening_is_preset) ||
+	    !sockets_open(&cluster->sockets, settings, source->listening_is_preset) ||
 	    !turn_secret_add(settings, true)) {
+		return false;
+	}
+	if ((fault = relay_config_fault(settings)) != NULL) {
+		log_error("the settings cannot be used: %s", fault);
 		return false;
 	}
 	cluster->nonce_key_fd = nonce_key_open(data);
 	return cluster->nonce_key_fd >= 0 && prepare_settings(cluster) && add_actors(cluster);
+}
+
+bool
+cluster_reload(struct cluster *cluster, const struct settings *settings)
+{
+	struct cluster fresh = { .settings = cluster->settings };
+	struct settings *old = malloc(sizeof *old);
+
+	assert(old != NULL);
+	*old = *cluster->settings;
+	*cluster->settings = *settings;
+	const bool taken = prepare_settings(&fresh);
+
+	if (taken) {
+		close(cluster->settings_fd);
+		close(cluster->settings_claims_fd);
+		close(cluster->settings_public_fd);
+		cluster->settings_fd = fresh.settings_fd;
+		cluster->settings_claims_fd = fresh.settings_claims_fd;
+		cluster->settings_public_fd = fresh.settings_public_fd;
+	} else {
+		*cluster->settings = *old;
+	}
+	explicit_bzero(old, sizeof *old);
+	free(old);
+	return taken;
 }
 
 /* --- starting --- */
@@ -187,6 +222,20 @@ settings_for(const struct cluster *cluster, enum actor_kind kind)
 	}
 	return kind == ACTOR_RELAY || kind == ACTOR_GATEWAY ? cluster->settings_fd
 							    : cluster->settings_public_fd;
+}
+
+size_t
+cluster_settings_text(const struct cluster *cluster, enum actor_kind kind, char *out)
+{
+	const int fd = settings_for(cluster, kind);
+	size_t used = 0;
+	ssize_t got = 1;
+
+	while (used < SETTINGS_TEXT_MAX && got > 0) {
+		got = pread(fd, out + used, SETTINGS_TEXT_MAX - used, (off_t)used);
+		used += got > 0 ? (size_t)got : 0;
+	}
+	return got < 0 ? 0 : used;
 }
 
 static void

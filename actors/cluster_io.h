@@ -9,12 +9,19 @@
 #include "actors/sockets_io.h"
 #include "actors/start_io.h"
 #include "actors/supervisor.h"
+#include "actors/supervisor_reload_io.h"
 
 /* In the order in which they are started; also the supervisor's groups. */
 enum cluster_group { GROUP_WITNESS, GROUP_DECIDERS, GROUP_RELAYS, GROUP_GATEWAYS };
 
-enum actor_kind { ACTOR_WITNESS, ACTOR_SESSION, ACTOR_ALLOCATION, ACTOR_RELAY, ACTOR_GATEWAY,
-		  ACTOR_INTAKE };
+enum actor_kind {
+	ACTOR_WITNESS,
+	ACTOR_SESSION,
+	ACTOR_ALLOCATION,
+	ACTOR_RELAY,
+	ACTOR_GATEWAY,
+	ACTOR_INTAKE
+};
 
 struct actor {
 	enum actor_kind kind;
@@ -28,7 +35,8 @@ struct actor {
 };
 
 struct cluster {
-	struct settings *settings;
+	struct settings *settings; /* what runs */
+	const struct settings_source *source;
 	char run_dir[RUN_DIR_BYTES_MAX];
 	int lock_fd;
 	struct sockets sockets;
@@ -42,7 +50,15 @@ struct cluster {
 
 /* Makes and locks the data directory, opens everything. Changes the settings (the secret of DATA,
  * addresses this host does not have). False: it was logged. */
-bool cluster_prepare(struct cluster *cluster, struct settings *settings, bool listening_is_preset);
+bool cluster_prepare(struct cluster *cluster, struct settings *settings,
+		     const struct settings_source *source);
+
+/* Takes over other settings: for who starts from now on, and as cluster_settings_text. False, with
+ * nothing changed, if they cannot be handed over (logged). */
+bool cluster_reload(struct cluster *cluster, const struct settings *settings);
+/* The settings that kind of actor is given, SETTINGS_TEXT_MAX bytes at most; 0 if they cannot be
+ * read. */
+size_t cluster_settings_text(const struct cluster *cluster, enum actor_kind kind, char *out);
 
 /* Starts the process; false if it cannot (logged). */
 bool cluster_start(struct cluster *cluster, size_t actor);

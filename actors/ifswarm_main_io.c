@@ -13,6 +13,7 @@ static const char help[] =
 	"  status            what runs, and how long the log is\n"
 	"  config check      every fault of the configuration\n"
 	"  credential AGENT  a time-limited TURN credential\n"
+	"  reload            take over a changed configuration\n"
 	"  stop              stop the cluster in order\n"
 	"\n"
 	"  ifswarm COMMAND --help   more about one\n"
@@ -28,7 +29,7 @@ static const struct {
 } commands[] = {
 	{ "up", cli_up },         { "status", cli_status },
 	{ "config", cli_config }, { "credential", cli_credential },
-	{ "stop", cli_stop },
+	{ "reload", cli_reload }, { "stop", cli_stop },
 };
 
 static int
@@ -57,8 +58,6 @@ main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 		}
 	}
-	fprintf(stderr,
-		"ifswarm: unknown command \"%s\": known are up, status, config, credential, stop\n",
-		argv[1]);
+	fprintf(stderr, "ifswarm: unknown command \"%s\": see `ifswarm --help`\n", argv[1]);
 	return EXIT_USAGE;
 }

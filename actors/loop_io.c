@@ -10,6 +10,7 @@
 #include "actors/desk.h"
 #include "actors/mailbox_io.h"
 #include "actors/recover_io.h"
+#include "actors/reload_io.h"
 #include "actors/sandbox_io.h"
 #include "actors/signals_io.h"
 #include "protocol/log_line_io.h"
@@ -159,13 +160,34 @@ open_all(struct loop *loop)
 }
 
 static void
+take_reload(struct loop *loop, uint32_t slot, struct span request)
+{
+	const struct loop_options *options = loop->options;
+	const bool taken = reload_take(request, options->settings);
+	uint8_t bytes[16];
+	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
+
+	if (taken && options->reload != NULL) {
+		options->reload(options->core->state, options->settings);
+	}
+	mp_put_array(&w, 2);
+	mp_put_u64(&w, taken ? ACCEPTED : REFUSED_MALFORMED);
+	mp_put_u64(&w, loop->desk.epoch);
+	mailbox_answer(loop->mailbox, slot, mp_written(&w));
+}
+
+static void
 take_requests(struct loop *loop)
 {
 	struct span request;
 	uint32_t slot = 0;
 
 	while (!desk_is_busy(&loop->desk) && mailbox_take(loop->mailbox, &slot, &request)) {
-		desk_take(&loop->desk, request, slot, time_now_us());
+		if (reload_is(request)) {
+			take_reload(loop, slot, request);
+		} else {
+			desk_take(&loop->desk, request, slot, time_now_us());
+		}
 	}
 }
 

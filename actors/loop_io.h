@@ -10,8 +10,10 @@ struct loop_options {
 	const char *
 		name; /* "session" or "allocation": its mailbox, and the writer's name in the log */
 	const char *run_dir;
-	const struct settings *settings;
-	const struct core *core; /* its state is empty; recovery fills it */
+	struct settings *settings; /* replaced by a reload */
+	const struct core *core;   /* its state is empty; recovery fills it */
+	/* Hears of reloaded settings; NULL if nothing of them is the core's. */
+	void (*reload)(void *state, const struct settings *settings);
 };
 
 /* Claims the stream, recovers the state from snapshot and log, gives up files and keys, serves

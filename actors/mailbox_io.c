@@ -200,6 +200,15 @@ mailbox_server_fd(const struct mailbox_server *server)
 	return server->handover.fd;
 }
 
+uint64_t
+mailbox_sender_uid(const struct mailbox_server *server, uint32_t slot)
+{
+	uint64_t uid = UINT64_MAX;
+	const nng_pipe pipe = nng_msg_get_pipe(server->slots[slot].message);
+
+	return nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0 ? uid : UINT64_MAX;
+}
+
 bool
 mailbox_take(struct mailbox_server *server, uint32_t *slot, struct span *bytes)
 {

@@ -25,6 +25,8 @@ int mailbox_server_fd(const struct mailbox_server *server);
 bool mailbox_take(struct mailbox_server *server, uint32_t *slot, struct span *bytes);
 /* Each taken slot is answered exactly once; the bytes are copied. */
 void mailbox_answer(struct mailbox_server *server, uint32_t slot, struct span bytes);
+/* The user whose process sent it, as the kernel says; UINT64_MAX if it does not. */
+uint64_t mailbox_sender_uid(const struct mailbox_server *server, uint32_t slot);
 /* Answers given are sent before it returns (up to half a second). */
 void mailbox_close(struct mailbox_server *server);
 

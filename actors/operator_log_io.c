@@ -12,7 +12,15 @@
 #include "protocol/time_io.h"
 #include "protocol/uuid.h"
 
-enum { QUEUE_MAX = 256, PER_APPEND_MAX = 32, REQUEST_BYTES = 16 * 1024, RETRY_US = 1000000 };
+enum {
+	QUEUE_MAX = 256,
+	PER_APPEND_MAX = 32,
+	EVENT_BYTES = 2560,
+	REQUEST_BYTES = PER_APPEND_MAX * EVENT_BYTES,
+	RETRY_US = 1000000
+};
+_Static_assert((int)EVENT_BYTES > (int)JSON_BYTES_MAX + 2 * (int)NAME_BYTES_MAX + 512,
+	       "an act fits, with its ids and texts");
 
 enum progress { UNCLAIMED, CLAIMING, IDLE, APPENDING };
 
@@ -20,10 +28,11 @@ struct operator_log {
 	struct mailbox_client *witness;
 	struct uuid_generator ids;
 	enum progress progress;
-	uint64_t retry_us; /* after a refusal: not before */
+	uint64_t retry_us;    /* after a refusal: not before */
 	enum verdict refusal; /* the last, until there is none */
 	uint64_t epoch;
 	uint64_t version; /* of the stream: what the next append expects */
+	uint64_t durable; /* how many have left the queue into the log */
 	size_t first;     /* the queue: a ring */
 	size_t count;
 	size_t in_flight; /* the first so many of the queue are being appended */
@@ -60,22 +69,53 @@ set_cut(struct text *out, const char *word)
 	text_set(out, cut);
 }
 
+/* A free place, with its time and id; NULL if there is none. */
+static struct event *
+queue_event(struct operator_log *log, enum event_type type)
+{
+	const uint64_t now_us = time_now_us();
+	struct event *event;
+
+	if (log->count == QUEUE_MAX) {
+		return NULL;
+	}
+	event = &log->queue[(log->first + log->count++) % QUEUE_MAX];
+	*event = (struct event){ .type = type,
+				 .occurred_us = now_us,
+				 .command_id = uuid_next(&log->ids, now_us / 1000) };
+	return event;
+}
+
+uint64_t
+operator_log_act(struct operator_log *log, const struct event_operator_acted *act)
+{
+	struct event *event = queue_event(log, EVENT_OPERATOR_ACTED);
+
+	if (event == NULL) {
+		return 0;
+	}
+	event->operator_acted = *act;
+	return log->durable + log->count;
+}
+
+bool
+operator_log_has(const struct operator_log *log, uint64_t number)
+{
+	return log->durable >= number;
+}
+
 void
 operator_log_note(struct operator_log *log, enum event_type type, const char *actor,
 		  const char *detail)
 {
-	const uint64_t now_us = time_now_us();
-	const struct id command = uuid_next(&log->ids, now_us / 1000);
-	struct event *event;
+	struct event *event = queue_event(log, type);
 
-	if (log->count == QUEUE_MAX) {
+	if (event == NULL) {
 		log_warning("the witness is down for long: %s of %s is not in the log",
 			    event_describe(type)->name, actor);
 		return;
 	}
-	event = &log->queue[(log->first + log->count++) % QUEUE_MAX];
-	*event = (struct event){ .type = type, .occurred_us = now_us, .command_id = command };
-	/* All events of stream 4 have the same two fields. */
+	/* All deployment events have the same two fields. */
 	assert(event_describe(type)->stream == STREAM_OPERATOR);
 	set_cut(&event->cluster_stopped.actor, actor);
 	set_cut(&event->cluster_stopped.detail, detail);
@@ -170,6 +210,7 @@ take_append(struct operator_log *log, struct span reply)
 
 	if (verdict == ACCEPTED) {
 		log->version += log->in_flight;
+		log->durable += log->in_flight;
 		log->first = (log->first + log->in_flight) % QUEUE_MAX;
 		log->count -= log->in_flight;
 		log->progress = IDLE;

@@ -1,5 +1,6 @@
-/* What the supervisor has to tell the log: deployment events of stream 4, appended through the
- * witness. While the witness is down they wait in a bounded queue; nobody waits for them.
+/* What the supervisor has to tell the log: deployment events and acts of operators, of stream 4,
+ * appended through the witness. While the witness is down they wait in a bounded queue; nobody
+ * waits for them.
  */
 #ifndef IFSWARM_ACTORS_OPERATOR_LOG_IO_H
 #define IFSWARM_ACTORS_OPERATOR_LOG_IO_H
@@ -14,6 +15,11 @@ struct operator_log *operator_log_open(const char *run_dir);
  * line. */
 void operator_log_note(struct operator_log *log, enum event_type type, const char *actor,
 		       const char *detail);
+/* Queues an operator_acted whose fields the caller has set (its place in the queue is its number).
+ * 0 if the queue is full: then nothing may be done on it. */
+uint64_t operator_log_act(struct operator_log *log, const struct event_operator_acted *act);
+/* True once the event with that number is durable. */
+bool operator_log_has(const struct operator_log *log, uint64_t number);
 /* Readable when operator_log_work has something to take. */
 int operator_log_fd(const struct operator_log *log);
 /* Takes replies, sends what waits. */

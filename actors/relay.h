@@ -142,6 +142,11 @@ void relay_tick(struct relay *relay, uint64_t now_us);
 /* Reports everything that is counted and not reported: before the process ends. */
 void relay_report_all(struct relay *relay);
 
+/* Another configuration, from now on: credentials, peer policy, rates and lifetimes; the rest stays
+ * as it was. Peers that it forbids are cut off at once, and their permissions and channels end
+ * within a second of the next relay_tick. */
+void relay_reload(struct relay *relay, const struct relay_config *config);
+
 /* True once a greeting was complete: before that every client looks unknown, so data is better left
  * waiting. */
 bool relay_has_view(const struct relay *relay);

@@ -143,6 +143,9 @@ read_credentials(struct credentials *out, const struct settings *settings,
 	for (size_t i = 0; fault == NULL && i < settings->static_auth_secret.count; i++) {
 		fault = credentials_add_secret(out, settings->static_auth_secret.items[i].bytes);
 	}
+	for (size_t i = 0; fault == NULL && i < settings->retired_auth_secret.count; i++) {
+		fault = credentials_add_retired(out, settings->retired_auth_secret.items[i].bytes);
+	}
 	integrity_close(&integrity);
 	out->open = settings->no_auth;
 	if (fault == NULL && !out->open && out->user_count == 0 && out->secret_count == 0) {
@@ -179,5 +182,19 @@ relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct 
 	out->limits = allocation_limits_of(0, 0, settings->max_allocate_lifetime, 0);
 	out->limits.legacy_channels = settings->legacy_channels;
 	memcpy(out->seed, seed, RELAY_SEED_BYTES);
+	return fault;
+}
+
+const char *
+relay_config_fault(const struct settings *settings)
+{
+	static struct relay_config config;
+	static struct relay_ips ips;
+	const struct nonce_key key = { { 0 } };
+	const struct address listener = { .family = ADDRESS_IPV4, .bytes = { 127, 0, 0, 1 } };
+	const uint8_t seed[RELAY_SEED_BYTES] = { 0 };
+	const char *fault = relay_config_read(&config, &ips, settings, 1, &listener, 1, &key, seed);
+
+	explicit_bzero(&config, sizeof config);
 	return fault;
 }

@@ -31,6 +31,10 @@ const char *relay_config_read(struct relay_config *out, struct relay_ips *ips,
 			      const struct nonce_key *nonce_key,
 			      const uint8_t seed[RELAY_SEED_BYTES]);
 
+/* What a relay would find wrong with these settings, as far as it does not depend on its sockets;
+ * NULL if nothing. */
+const char *relay_config_fault(const struct settings *settings);
+
 /* The place in `ips` of a relayed address as it is seen from outside; ips->count if it is none of
  * ours. */
 size_t relay_ips_find(const struct relay_ips *ips, const struct address *relayed);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "actors/relay_process_io.h"
+#include "actors/reload_io.h"
 #include "actors/signals_io.h"
 #include "protocol/log_line_io.h"
 #include "protocol/time_io.h"
@@ -183,7 +184,8 @@ run_link(struct relay_process *process)
 	}
 }
 
-/* The supervisor asks whether we are alive; nobody else has business here. */
+/* The supervisor asks whether we are alive, or hands over other settings; nobody else has business
+ * here. */
 static void
 answer_mailbox(struct relay_process *process)
 {
@@ -197,8 +199,10 @@ answer_mailbox(struct relay_process *process)
 
 		mp_get_array(&r, 8);
 		const bool is_ping = mp_get_u64(&r) == REQUEST_PING && !r.bad;
+		const bool is_done =
+			is_ping || (reload_is(request) && relay_process_reload(process, request));
 		mp_put_array(&w, 2);
-		mp_put_u64(&w, is_ping ? ACCEPTED : REFUSED_MALFORMED);
+		mp_put_u64(&w, is_done ? ACCEPTED : REFUSED_MALFORMED);
 		mp_put_u64(&w, link_epoch(process->link));
 		mailbox_answer(process->mailbox, slot, mp_written(&w));
 	}

@@ -10,6 +10,7 @@
 #include "actors/start_io.h"
 
 struct relay_process {
+	const struct start *start;
 	struct relay_config config;
 	struct relay_ips ips;
 	struct relay_sockets sockets;
@@ -32,6 +33,8 @@ struct relay_process {
 
 /* Opens everything but the listeners' watches; the sink is filled. False: it was logged. */
 bool relay_process_open(struct relay_process *process, const struct start *start);
+/* The RELOAD of that request; false if it cannot be used (logged). */
+bool relay_process_reload(struct relay_process *process, struct span request);
 /* Also what was opened in part. Frees it. */
 void relay_process_close(struct relay_process *process);
 /* Hands a descriptor to the epoll. */

@@ -53,6 +53,9 @@ route_channel(struct relay *relay, uint32_t listener, const struct address *sour
 	if (peer == PEER_NONE) {
 		return relay_drop(relay, RELAY_COUNT_NO_ROUTE);
 	}
+	if (relay_is_forbidden(relay, &table->peers[peer].address)) {
+		return relay_drop(relay, RELAY_COUNT_DENIED); /* B14 */
+	}
 	count_up(relay, row, peer, channel.data.count);
 	return (struct relay_answer){ .action = RELAY_TO_PEER,
 				      .from = relay->rows[row].socket,
@@ -189,6 +192,9 @@ relay_handle_peer(struct relay *relay, uint32_t socket, const struct address *so
 	struct relay_answer answer = { .action = RELAY_TO_CLIENT,
 				       .from = relay->rows[row].listener,
 				       .to = table->rows[row].client };
+	if (relay_is_forbidden(relay, source)) {
+		return relay_drop(relay, RELAY_COUNT_DENIED); /* B14 */
+	}
 	const uint32_t channel = channel_find_peer(table, row, source, now_us);
 	if (channel != PEER_NONE) {
 		count_down(relay, row, channel, count);

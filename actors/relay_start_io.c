@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "actors/relay_process_io.h"
+#include "actors/reload_io.h"
 #include "actors/sandbox_io.h"
 #include "actors/signals_io.h"
 #include "protocol/log_line_io.h"
@@ -54,6 +55,30 @@ read_config(struct relay_process *process, const struct start *start)
 	return fault == NULL;
 }
 
+/* Keys of nonces and tables stay: what was handed out stays good. */
+bool
+relay_process_reload(struct relay_process *process, struct span request)
+{
+	static struct relay_config next;
+	static struct relay_ips ips;
+	const struct relay_config *now = &process->config;
+
+	if (!reload_take(request, process->start->settings)) {
+		return false;
+	}
+	const char *fault = relay_config_read(&next, &ips, process->start->settings, now->number,
+					      now->listeners, now->listener_count,
+					      &now->credentials.nonce_key, now->seed);
+	if (fault == NULL) {
+		process->config = next;
+		relay_reload(process->relay, &next);
+	} else {
+		log_error("the settings cannot be used: %s", fault);
+	}
+	explicit_bzero(&next, sizeof next);
+	return fault == NULL;
+}
+
 static bool
 open_actors(struct relay_process *process, const struct start *start)
 {
@@ -80,6 +105,7 @@ relay_process_open(struct relay_process *process, const struct start *start)
 {
 	const struct sandbox_rules rules = { .writable = { start->run_dir } };
 
+	process->start = start;
 	process->epoll = epoll_create1(EPOLL_CLOEXEC);
 	process->in = batch_in_new();
 	process->out = batch_out_new();

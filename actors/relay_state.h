@@ -39,6 +39,7 @@ struct relay {
 	struct name expelled; /* between the two EXPEL notices of an agent; empty otherwise */
 	struct id expel_owed; /* the EXPELLED that could not be sent yet; none otherwise */
 	struct pending_table pending;
+	bool forbidding;   /* the policy has changed: peers that it forbids may be left */
 	uint32_t deciding; /* the pending request whose DECIDED is being applied, or PENDING_NONE */
 	struct reservations reservations;
 	struct limit limit;
@@ -112,6 +113,13 @@ void relay_handle_expel(struct relay *relay, const struct notice_expel *notice,
 bool relay_end_if_expelled(struct relay *relay, uint32_t row);
 /* Tries again what could not be sent. */
 void relay_expel_tick(struct relay *relay, uint64_t now_us);
+
+/* --- relay_enforce.c --- */
+/* True while a peer that was permitted before is forbidden by what was reloaded since. */
+bool relay_is_forbidden(const struct relay *relay, const struct address *peer);
+/* A permission or channel for that peer has come into the view. */
+void relay_enforce_installed(struct relay *relay, const struct address *peer);
+void relay_enforce_tick(struct relay *relay, uint64_t now_us);
 
 /* --- relay_usage.c --- */
 /* Reports what is counted for a row: of the peers that ended at `ended_us` or before, or with

@@ -100,6 +100,8 @@ row_of(const struct relay *relay, const struct event *event)
 		return allocation_find(table, &event->turn_permission_installed.allocation);
 	case EVENT_TURN_CHANNEL_BOUND:
 		return allocation_find(table, &event->turn_channel_bound.allocation);
+	case EVENT_TURN_PEER_FORBIDDEN:
+		return allocation_find(table, &event->turn_peer_forbidden.allocation);
 	case EVENT_TURN_ALLOCATION_ENDED:
 		return allocation_find(table, &event->turn_allocation_ended.allocation);
 	case EVENT_TURN_ALLOCATION_CREATED:
@@ -152,6 +154,11 @@ apply(struct relay *relay, const struct event *event)
 		relay_report_row(relay, row, event->occurred_us);
 	}
 	allocation_apply(relay->view, event);
+	if (event->type == EVENT_TURN_PERMISSION_INSTALLED) {
+		relay_enforce_installed(relay, &event->turn_permission_installed.peer);
+	} else if (event->type == EVENT_TURN_CHANNEL_BOUND) {
+		relay_enforce_installed(relay, &event->turn_channel_bound.peer);
+	}
 }
 
 static void
@@ -261,6 +268,7 @@ take_view(struct relay *relay)
 	relay->spare_rows = old_rows;
 	relay->greeting = false;
 	relay->has_view = true;
+	relay->forbidding = true; /* the policy may have changed since these peers were permitted */
 	for (uint32_t row = 0; row < relay->view->table.rows_fresh; row++) {
 		relay->rows[row] = (struct relay_row){ .socket = SOCKET_NONE };
 	}

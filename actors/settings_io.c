@@ -145,8 +145,8 @@ note_environment(void)
 			 "Redis");
 	}
 	if (getenv("WITNESS_LOGGER_URL") != NULL) {
-		log_info(
-			"WITNESS_LOGGER_URL is for those who send claims: here they are taken at claims-port");
+		log_info("WITNESS_LOGGER_URL is for those who send claims: here they are taken at "
+			 "claims-port");
 	}
 }
 
@@ -241,19 +241,22 @@ check_readable(const struct setting_word *file, const char *key, struct setting_
 }
 
 static void
-ask_host(struct settings *settings, struct setting_faults *faults)
+ask_host(struct settings *settings, enum settings_occasion occasion, struct setting_faults *faults)
 {
 	if (strcmp(settings->host.bytes, "localhost") == 0) {
 		strcpy(settings->host.bytes, "127.0.0.1");
 	}
-	detect_external(settings, faults);
+	if (occasion == SETTINGS_FIRST) {
+		detect_external(settings, faults);
+	}
 	check_readable(&settings->tls_cert, "tls-cert", faults);
 	check_readable(&settings->tls_key, "tls-key", faults);
 }
 
 void
 settings_load(struct settings *out, const char *file, const struct settings_option *options,
-	      size_t option_count, struct setting_faults *faults, struct setting_word *used)
+	      size_t option_count, enum settings_occasion occasion, struct setting_faults *faults,
+	      struct setting_word *used)
 {
 	const char *chosen = choose_file(file);
 
@@ -264,8 +267,10 @@ settings_load(struct settings *out, const char *file, const struct settings_opti
 		read_file(out, chosen, faults);
 	}
 	read_environment(out, faults);
-	note_environment();
+	if (occasion == SETTINGS_FIRST) {
+		note_environment();
+	}
 	read_options(out, options, option_count, faults);
-	ask_host(out, faults);
+	ask_host(out, occasion, faults);
 	settings_check(out, faults);
 }

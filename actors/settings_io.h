@@ -17,11 +17,18 @@ struct settings_option {
 	const char *value; /* NULL for a bare flag */
 };
 
+enum settings_occasion {
+	SETTINGS_FIRST,
+	SETTINGS_AGAIN, /* while it runs: what only the host knows (auto-detect) is not asked again
+			 */
+};
+
 /* All layers in order; `file` NULL: ./ifswarm.conf, else /etc/ifswarm/ifswarm.conf, if there is
  * one. Every fault of every layer is added, and then those of settings_check once the layers are
  * readable. Notes (what is accepted and not needed) go to log_line. `used` gets the file's name, or
  * "". */
 void settings_load(struct settings *out, const char *file, const struct settings_option *options,
-		   size_t option_count, struct setting_faults *faults, struct setting_word *used);
+		   size_t option_count, enum settings_occasion occasion,
+		   struct setting_faults *faults, struct setting_word *used);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "actors/cluster_io.h"
 #include "actors/operator_log_io.h"
+#include "actors/supervisor_operate_io.h"
 
 /* What is said once, when it first holds. */
 struct milestones {
@@ -24,6 +25,8 @@ struct running {
 	uint64_t pinged_us;
 	bool given_up;
 	struct milestones done;
+	struct reload reload;
+	struct operate operate;
 };
 
 /* The cluster begins to start. */

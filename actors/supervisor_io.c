@@ -24,6 +24,7 @@ enum {
 	SLOTS = 8,
 	TURN_MS = 50, /* of the loop while something changes */
 	STATUS_BYTES_MAX = 8192,
+	LANE_PING = 0, /* the other is the reload's */
 	FD_SIGNALS = 0,
 	FD_REQUESTS = 1,
 	FD_LOG = 2,
@@ -69,7 +70,7 @@ take_signals(struct running *r)
 
 	while (read(r->signals, &signal, sizeof signal) == sizeof signal) {
 		if (signal.ssi_signo == SIGHUP) {
-			log_info("SIGHUP: a changed configuration is read at the next start");
+			operate_signal(r, signal.ssi_uid);
 		} else if (signal.ssi_signo != SIGCHLD && r->cluster.supervisor.stopping) {
 			log_info("stopping already");
 		} else if (signal.ssi_signo != SIGCHLD) {
@@ -98,8 +99,8 @@ send_pings(struct running *r)
 	for (size_t i = 0; i < r->cluster.supervisor.count; i++) {
 		struct mailbox_client *mailbox = r->cluster.actors[i].mailbox;
 
-		if (r->cluster.actors[i].pid > 0 && mailbox_lane_is_free(mailbox, 0)) {
-			mailbox_request(mailbox, 0, mp_written(&w));
+		if (r->cluster.actors[i].pid > 0 && mailbox_lane_is_free(mailbox, LANE_PING)) {
+			mailbox_request(mailbox, LANE_PING, mp_written(&w));
 		}
 	}
 }
@@ -138,7 +139,11 @@ take_answers(struct running *r)
 		size_t lane;
 
 		while (mailbox_reply(r->cluster.actors[i].mailbox, &lane, &reply)) {
-			take_answer(r, i, reply);
+			if (lane == LANE_PING) {
+				take_answer(r, i, reply);
+			} else {
+				reload_answered(r, i, reply);
+			}
 		}
 	}
 }
@@ -178,7 +183,7 @@ answer(struct running *r, uint32_t slot, struct span request)
 	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
 	struct mp_reader reader = mp_reader_of(request);
 
-	mp_get_array(&reader, 1);
+	mp_get_array(&reader, 5);
 	switch (mp_get_u64(&reader)) {
 	case REQUEST_STATUS:
 		write_status(r, &w);
@@ -186,6 +191,9 @@ answer(struct running *r, uint32_t slot, struct span request)
 	case REQUEST_PING:
 		write_verdict(&w, ACCEPTED);
 		break;
+	case REQUEST_OPERATE:
+		operate_take(r, &reader, slot);
+		return;
 	case REQUEST_STOP:
 		log_info("asked to stop: stopping in order");
 		supervisor_stop(&r->cluster.supervisor);
@@ -261,6 +269,7 @@ turn(struct running *r)
 	send_pings(r);
 	note_completed(r);
 	operator_log_work(r->log);
+	operate_step(r);
 	announce(r);
 }
 
@@ -307,7 +316,7 @@ close_own_ends(struct running *r)
 }
 
 int
-supervisor_run(struct settings *settings, bool listening_is_preset)
+supervisor_run(struct settings *settings, const struct settings_source *source)
 {
 	static struct running running;
 	struct running *r = &running;
@@ -320,7 +329,7 @@ supervisor_run(struct settings *settings, bool listening_is_preset)
 		log_error("cannot catch signals: %s", strerror(errno));
 		return 1;
 	}
-	if (!sandbox_harden() || !cluster_prepare(&r->cluster, settings, listening_is_preset) ||
+	if (!sandbox_harden() || !cluster_prepare(&r->cluster, settings, source) ||
 	    !open_own_ends(r)) {
 		return 1;
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "actors/mailbox_io.h"
+#include "actors/reload_io.h"
 #include "actors/sandbox_io.h"
 #include "actors/signals_io.h"
 #include "actors/witness.h"
@@ -36,6 +37,7 @@ struct witness {
 	struct evidence *evidence;
 	struct mailbox_server *mailbox;
 	struct witness_acts *acts;
+	struct settings *settings;
 	struct held held[SLOTS];
 	size_t held_count;
 	bool in_transaction;
@@ -52,7 +54,8 @@ static void
 say_full(struct witness *w)
 {
 	if (!w->full) {
-		log_error("the disk is full: new work is refused, running calls go on: make room where "
+		log_error("the disk is full: new work is refused, running calls go on: make room "
+			  "where "
 			  "the data directory lies");
 	}
 	w->full = true;
@@ -208,8 +211,7 @@ append_events(struct witness *w, const struct witness_append *append)
 
 	for (size_t i = 0; i < append->count && verdict == ACCEPTED; i++) {
 		verdict = verdict_of(w, evidence_append(w->evidence, append->stream, append->epoch,
-							&append->events[i], now_us,
-							&w->seqs[i]));
+							&append->events[i], now_us, &w->seqs[i]));
 	}
 	return verdict;
 }
@@ -254,8 +256,8 @@ act_was_logged(struct witness *w, const struct id *command_id, uint64_t *seq)
 {
 	const uint64_t version = evidence_stream_head(w->evidence, STREAM_WITNESS).version;
 	const uint64_t first = version > ACTS_RECALLED ? version - ACTS_RECALLED : 0;
-	const size_t count = evidence_recall(w->evidence, STREAM_WITNESS, first, w->ids, w->seqs,
-					     ACTS_RECALLED);
+	const size_t count =
+		evidence_recall(w->evidence, STREAM_WITNESS, first, w->ids, w->seqs, ACTS_RECALLED);
 
 	for (size_t i = 0; i < count; i++) {
 		if (id_equal(&w->ids[i], command_id)) {
@@ -423,6 +425,10 @@ take(struct witness *w, uint32_t slot, struct span request)
 		commit_and_answer(w);
 		take_status(w, slot);
 		break;
+	case REQUEST_RELOAD:
+		/* Of what a reload changes only the log level is ours. */
+		refuse(w, slot, reload_take(request, w->settings) ? ACCEPTED : REFUSED_MALFORMED);
+		break;
 	case REQUEST_PING:
 		take_ping(w, slot);
 		break;
@@ -469,7 +475,7 @@ serve(struct witness *w)
 }
 
 static bool
-open_all(struct witness *w, const char *run_dir, const struct settings *settings)
+open_all(struct witness *w, const char *run_dir, struct settings *settings)
 {
 	char fault[EVIDENCE_FAULT_MAX];
 	char url[MAILBOX_URL_MAX];
@@ -499,6 +505,7 @@ open_all(struct witness *w, const char *run_dir, const struct settings *settings
 		log_error("%s", fault);
 		return false;
 	}
+	w->settings = settings;
 	w->acts = witness_acts_new(w->evidence, settings->retain_payload_days);
 	log_info("serving %s with %llu events", origin,
 		 (unsigned long long)evidence_size(w->evidence));
@@ -506,7 +513,7 @@ open_all(struct witness *w, const char *run_dir, const struct settings *settings
 }
 
 int
-witness_run(const char *run_dir, const struct settings *settings)
+witness_run(const char *run_dir, struct settings *settings)
 {
 	struct witness *w = calloc(1, sizeof *w);
 

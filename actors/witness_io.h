@@ -5,6 +5,6 @@
 #include "protocol/settings.h"
 
 /* Serves until SIGTERM; gives the process's exit code. Every fault has been logged. */
-int witness_run(const char *run_dir, const struct settings *settings);
+int witness_run(const char *run_dir, struct settings *settings);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include "actors/reload_io.h"
 #include "actors/sandbox_io.h"
 #include "protocol/log_line_io.h"
 #include "protocol/time_io.h"
@@ -151,8 +152,9 @@ answer_mailbox(struct gateway *gateway, uint32_t slot, struct span request)
 	mp_get_array(&r, 1);
 	const uint64_t type = mp_get_u64(&r);
 	const bool known = mp_reader_is_done(&r) && (type == REQUEST_PING || type == REQUEST_STOP);
+	const bool reloaded = reload_is(request) && reload_take(request, gateway->start->settings);
 	mp_put_array(&w, 3);
-	mp_put_u64(&w, known ? ACCEPTED : REFUSED_MALFORMED);
+	mp_put_u64(&w, known || reloaded ? ACCEPTED : REFUSED_MALFORMED);
 	mp_put_u64(&w, link_epoch(gateway->link));
 	mp_put_u64(&w, link_state(gateway->link) == LINK_ATTACHED);
 	mailbox_answer(gateway->mailbox, slot, mp_written(&w));

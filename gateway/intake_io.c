@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "actors/reload_io.h"
 #include "actors/sandbox_io.h"
 #include "protocol/log_line_io.h"
 #include "protocol/message.h"
@@ -152,6 +153,15 @@ on_terminate(uv_signal_t *handle, int number)
 	begin_stop(handle->data);
 }
 
+static bool
+take_reload(struct intake_process *p, struct span request)
+{
+	const bool taken = reload_take(request, p->start->settings);
+
+	p->limit.rate = taken ? p->start->settings->claims_rate : p->limit.rate;
+	return taken;
+}
+
 static void
 on_mailbox(uv_poll_t *poll, int status, int events)
 {
@@ -170,8 +180,9 @@ on_mailbox(uv_poll_t *poll, int status, int events)
 		const uint64_t type = mp_get_u64(&r);
 		const bool known =
 			mp_reader_is_done(&r) && (type == REQUEST_PING || type == REQUEST_STOP);
+		const bool reloaded = reload_is(request) && take_reload(p, request);
 		mp_put_array(&w, 3);
-		mp_put_u64(&w, known ? ACCEPTED : REFUSED_MALFORMED);
+		mp_put_u64(&w, known || reloaded ? ACCEPTED : REFUSED_MALFORMED);
 		mp_put_u64(&w, intake_epoch(p->intake));
 		mp_put_u64(&w, intake_epoch(p->intake) != 0);
 		mailbox_answer(p->mailbox, slot, mp_written(&w));

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "protocol/settings_reload.h"
+
 static struct span
 span_of(const void *bytes, size_t count)
 {
@@ -95,8 +97,8 @@ credentials_add_user(struct credentials *credentials, struct integrity *integrit
 	return NULL;
 }
 
-const char *
-credentials_add_secret(struct credentials *credentials, const char *secret)
+static const char *
+add_secret(struct credentials *credentials, const char *secret, uint64_t until_s)
 {
 	const size_t count = strlen(secret);
 
@@ -108,7 +110,26 @@ credentials_add_secret(struct credentials *credentials, const char *secret)
 	}
 	struct credential_secret *place = &credentials->secrets[credentials->secret_count++];
 
+	place->until_s = until_s;
 	place->count = count;
 	memcpy(place->bytes, secret, count);
 	return NULL;
+}
+
+const char *
+credentials_add_secret(struct credentials *credentials, const char *secret)
+{
+	return add_secret(credentials, secret, 0);
+}
+
+const char *
+credentials_add_retired(struct credentials *credentials, const char *until_and_secret)
+{
+	uint64_t until_s = 0;
+	const char *secret = retired_secret_read(until_and_secret, &until_s);
+
+	if (secret == NULL || until_s == 0) {
+		return "a retired-auth-secret is UNTIL:SECRET";
+	}
+	return add_secret(credentials, secret, until_s);
 }

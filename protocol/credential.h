@@ -28,6 +28,7 @@ struct credential_user {
 };
 
 struct credential_secret {
+	uint64_t until_s; /* retired: no longer accepted from then on; 0: for ever */
 	size_t count;
 	uint8_t bytes[CREDENTIAL_SECRET_BYTES];
 };
@@ -53,6 +54,8 @@ const char *credentials_add_user(struct credentials *credentials, struct integri
 				 const char *name_and_password);
 /* The first one is the newest, with which new credentials are made. */
 const char *credentials_add_secret(struct credentials *credentials, const char *secret);
+/* "UNTIL:SECRET", a former one. NULL, or what is wrong. */
+const char *credentials_add_retired(struct credentials *credentials, const char *until_and_secret);
 
 /* Whom a request comes from, once that is proved. */
 struct credential {

@@ -98,7 +98,13 @@ is_static_user(const struct credentials *credentials, struct integrity *integrit
 	return true;
 }
 
-/* Every secret is tried, whatever the name is: the time tells nothing. */
+static bool
+is_accepted(const struct credential_secret *secret, uint64_t now_s)
+{
+	return secret->until_s == 0 || now_s < secret->until_s;
+}
+
+/* Every secret is tried, whatever the name is and even if it has ended: the time tells nothing. */
 static bool
 is_timed_user(const struct credentials *credentials, struct integrity *integrity,
 	      const struct stun_message *request, enum password_algorithm algorithm, uint64_t now_s,
@@ -118,7 +124,8 @@ is_timed_user(const struct credentials *credentials, struct integrity *integrity
 		timed.key = integrity_long_term_key(integrity, algorithm, username,
 						    realm_of(credentials),
 						    span_of(password, CREDENTIAL_PASSWORD_BYTES));
-		if (stun_integrity_holds(request, integrity, &timed.key) && is_live && !found) {
+		if (stun_integrity_holds(request, integrity, &timed.key) && is_live && !found &&
+		    is_accepted(place, now_s)) {
 			*out = timed;
 			out->trace = credential_trace(integrity, secret, username);
 			found = true;

@@ -33,6 +33,12 @@ log_line_start(const char *actor, enum log_level level)
 	highest = level;
 }
 
+void
+log_level_set(enum log_level level)
+{
+	highest = level;
+}
+
 /* "2026-01-31T12:00:00.123Z info relay-1: " */
 static size_t
 write_prefix(char *out, size_t size, enum log_level level)

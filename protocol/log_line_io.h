@@ -22,6 +22,9 @@ bool log_level_from_word(const char *word, enum log_level *out);
  * the name is "ifswarm" and the level info. */
 void log_line_start(const char *actor, enum log_level level);
 
+/* Another level from now on. */
+void log_level_set(enum log_level level);
+
 /* printf-like, without a newline; cut at LOG_LINE_BYTES_MAX. One write for each line, so that lines
  * of several processes do not mix. Keeps errno. */
 __attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);

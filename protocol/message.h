@@ -21,6 +21,8 @@
  *   [LOG_STATUS]                                         [verdict, size, root]
  *   [ACT, event]           (witness, from ifreplay)      [verdict, seq, size]
  *   [ERASE | RETAIN, …]    (witness: actors/witness_acts.h) [verdict, state, …]
+ *   [RELOAD, settings]     (everybody, from supervisor)  [verdict, epoch, …]
+ *   [OPERATE, act, operator name, about, argument] (supervisor) [verdict, [[kind, line]]]: supervisor_operate_io.h
  *   [STATUS]               (supervisor)                  [verdict, [[name, pid, state, epoch, restarts]]]
  *
  * `batch` counts an instance's COMMANDS from 1; `settled` is the last of them whose effects every
@@ -52,6 +54,8 @@ enum request {
 	REQUEST_ACT = 15,
 	REQUEST_ERASE = 16,
 	REQUEST_RETAIN = 17,
+	REQUEST_RELOAD = 18,
+	REQUEST_OPERATE = 19,
 };
 
 enum signal_kind { SIGNAL_OFFER = 1, SIGNAL_ANSWER = 2, SIGNAL_CANDIDATE = 3 };

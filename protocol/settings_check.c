@@ -110,9 +110,11 @@ check_authentication(const struct settings *s, struct setting_faults *faults)
 			"remove one of both",
 			setting_source(faults, "no-auth"));
 	}
-	if (s->static_auth_secret.count > CREDENTIAL_SECRETS_MAX) {
+	if (s->static_auth_secret.count + s->retired_auth_secret.count > CREDENTIAL_SECRETS_MAX) {
 		setting_fault_add(
-			faults, "%s: more than %d values of static-auth-secret: remove the oldest",
+			faults,
+			"%s: more than %d secrets at once, retired ones included: remove the "
+			"oldest, or set secret-overlap = 0",
 			setting_source(faults, "static-auth-secret"), CREDENTIAL_SECRETS_MAX);
 	}
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "protocol/address.h"
+#include "protocol/settings_reload.h"
 
 static const struct {
 	const char *key;
@@ -19,6 +20,7 @@ static const struct {
 	{ "max-port", 1024, 65535 },
 	{ "relays", 1, RELAYS_MAX },
 	{ "credential-lifetime", 60, 365 * 86400 },
+	{ "secret-overlap", 0, 365 * 86400 },
 	{ "stale-nonce", 30, 86400 },
 	{ "max-allocate-lifetime", ALLOCATION_LIFETIME_S, ALLOCATION_LIFETIME_MAX_S },
 	{ "user-quota", 0, ALLOCATIONS_MAX },
@@ -137,6 +139,16 @@ check_user(const char *text)
 }
 
 static const char *
+check_retired(const char *text)
+{
+	uint64_t ignored;
+
+	return retired_secret_read(text, &ignored) == NULL ? "not UNTIL:SECRET, UNTIL in seconds "
+							     "since 1970"
+							   : NULL;
+}
+
+static const char *
 check_realm(const char *text)
 {
 	if (text[0] == '\0' || strlen(text) > REALM_BYTES_MAX) {
@@ -201,6 +213,7 @@ static const struct {
 	{ "external-ip", check_external },
 	{ "realm", check_realm },
 	{ "user", check_user },
+	{ "retired-auth-secret", check_retired },
 	{ "allowed-peer-ip", check_range },
 	{ "denied-peer-ip", check_range },
 	{ "log-level", check_log_level },

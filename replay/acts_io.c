@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,25 +45,6 @@ acts_record(const char *data_dir, const char *origin, const struct event *event,
 	return care_log(data_dir, origin, event, 1, fault) ? ACTS_RECORDED : ACTS_FAILED;
 }
 
-static void
-login_name(struct name *out)
-{
-	char text[NAME_BYTES_MAX];
-	const struct passwd *user = getpwuid(geteuid());
-	const char *sudo = getenv("SUDO_USER");
-
-	if (user == NULL) {
-		snprintf(text, sizeof text, "uid %u", (unsigned)geteuid());
-	} else if (sudo != NULL && *sudo != '\0' && strcmp(sudo, user->pw_name) != 0) {
-		snprintf(text, sizeof text, "%.100s as %.100s", sudo, user->pw_name);
-	} else {
-		snprintf(text, sizeof text, "%.200s", user->pw_name);
-	}
-	if (!name_set(out, text, strlen(text)) || !name_is_wellformed(out)) {
-		name_set(out, "unknown", strlen("unknown"));
-	}
-}
-
 struct search {
 	const struct name *name;
 	struct id found;
@@ -95,7 +75,7 @@ acts_operator(struct source *source, struct id *handle, struct name *name)
 	struct search search = { .name = name };
 	uint64_t size = 0;
 
-	login_name(name);
+	act_login_name(name);
 	if (source->keys != NULL && log_reader_size(source->reader, &size)) {
 		log_read_events_back(source->reader, source->keys,
 				     size > LOOK_BACK ? size - LOOK_BACK : 0, size,

@@ -62,6 +62,8 @@ filter_allocation_of(const struct event *event)
 		return &event->turn_channel_bound.allocation;
 	case EVENT_TURN_RELAY_USAGE:
 		return &event->turn_relay_usage.allocation;
+	case EVENT_TURN_PEER_FORBIDDEN:
+		return &event->turn_peer_forbidden.allocation;
 	case EVENT_TURN_ALLOCATION_ENDED:
 		return &event->turn_allocation_ended.allocation;
 	}

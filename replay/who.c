@@ -165,6 +165,8 @@ who_concerns_agent(struct who *who, const struct event *event)
 		return is_allocation(who, &event->turn_channel_bound.allocation);
 	case EVENT_TURN_RELAY_USAGE:
 		return is_allocation(who, &event->turn_relay_usage.allocation);
+	case EVENT_TURN_PEER_FORBIDDEN:
+		return is_allocation(who, &event->turn_peer_forbidden.allocation);
 	case EVENT_TURN_ALLOCATION_ENDED:
 		return is_allocation_ended(who, &event->turn_allocation_ended.allocation);
 	case EVENT_TURN_REQUEST_REFUSED:

@@ -36,6 +36,8 @@ open_all(void **unused)
 	assert_null(credentials_add_user(&credentials, &integrity, "eve:apple"));
 	assert_null(credentials_add_secret(&credentials, "new secret"));
 	assert_null(credentials_add_secret(&credentials, "old secret"));
+	assert_null(credentials_add_retired(&credentials, "1700000001:retiring secret"));
+	assert_null(credentials_add_retired(&credentials, "1700000000:retired secret"));
 	return 0;
 }
 
@@ -330,6 +332,8 @@ threat_C13_every_secret_is_good_until_it_is_dropped(void **unused)
 	} rows[] = {
 		{ "new secret", ACCEPTED },
 		{ "old secret", ACCEPTED },
+		{ "retiring secret", ACCEPTED }, /* for one more second */
+		{ "retired secret", REFUSED_UNAUTHENTICATED },
 		{ "dropped secret", REFUSED_UNAUTHENTICATED },
 	};
 	static const char username[] = "1700000100:alice";

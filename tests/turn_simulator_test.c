@@ -6,8 +6,12 @@
  *   - the state that the log gives equals the live one, always;
  *   - a client gets no success that is not durable;
  *   - once quiet, each relay's view is what the actor holds, with a socket for each allocation;
+ *   - no relay lets anything through to a peer that its policy, which is reloaded now and then,
+ *     forbids, and none is permitted for long;
  *   - unless a relay died, the sums in the log are what was relayed, also of who was expelled;
  *   - who was expelled holds nothing, and is gone from the state. */
+#include <assert.h>
+
 #include "tests/simulated.h"
 
 #include "actors/relay.h"
@@ -24,6 +28,7 @@ struct sim_relay {
 	uint32_t next_socket;
 	uint32_t sockets_open;
 	uint16_t next_port;
+	bool denies; /* the peer 198.51.100.0 */
 	uint32_t last_socket[CLIENTS];
 };
 
@@ -42,6 +47,7 @@ static struct world {
 	bool has_token;
 	uint8_t token[8]; /* the one told last */
 } world;
+static size_t forbidden; /* peers, over all seeds */
 
 static struct address
 address_v4(uint8_t a, uint8_t d, uint16_t port)
@@ -311,6 +317,9 @@ send_datagram(size_t r, size_t client, struct span datagram)
 		check_reply(answer.bytes);
 		break;
 	case RELAY_TO_PEER:
+		if (relay->denies && answer.to.bytes[3] == 0) {
+			SIM_FAIL("relay %zu sent to a peer that is forbidden", r + 1);
+		}
 		world.relayed_up += answer.bytes.count;
 		break;
 	case RELAY_BIND:
@@ -376,6 +385,20 @@ client_acts(size_t r)
  * ---------------------------------------------------------------------------------------------------
  */
 
+/* As a reload does that denies one of the peers, or no longer does. */
+static void
+change_policy(size_t r)
+{
+	struct sim_relay *relay = &world.relays[r];
+	struct peer_policy *policy = &relay->config.policy;
+
+	relay->denies = !relay->denies;
+	policy->rule_count = 0;
+	assert_null(peer_policy_add_allow(policy, relay->denies ? "198.51.100.1-198.51.100.2"
+								: "198.51.100.0/24"));
+	relay_reload(relay->relay, &relay->config);
+}
+
 static void
 step(bool busy)
 {
@@ -405,6 +428,8 @@ step(bool busy)
 		sim_crash_actor();
 	} else if (busy && choice < 996 && world.relays_may_die) {
 		start_relay(r);
+	} else if (busy && choice < 998) {
+		change_policy(r);
 	}
 }
 
@@ -467,6 +492,7 @@ run_seed(uint64_t seed, bool relays_may_die, bool agents_are_expelled)
 	assert_true(sim_count_logged(EVENT_TURN_ALLOCATION_CREATED) > 5);
 	assert_true(world.successes > 100);
 	assert_true(world.relayed_up > 100);
+	forbidden += sim_count_logged(EVENT_TURN_PEER_FORBIDDEN);
 	assert_true(!agents_are_expelled || sim.operator.answered> 0);
 	if (!relays_may_die && bytes_logged() != world.relayed_up) {
 		SIM_FAIL("%llu bytes relayed, %llu in the log",
@@ -539,5 +565,8 @@ main(int argc, char **argv)
 		run_one(strtoull(argv[1], NULL, 10));
 		return 0;
 	}
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	assert(forbidden > 0); /* or the seeds no longer reach what they are for */
+	return failed;
 }
