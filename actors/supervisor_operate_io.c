@@ -153,6 +153,30 @@ begin_reload(struct running *r, const struct event_operator_acted *act)
 	}
 }
 
+/* While one runs, one more waits for it; those who come after that are in time for it too. */
+static void
+ask_reload(struct running *r, const struct event_operator_acted *act, bool is_asked, uint32_t slot)
+{
+	struct operate *operate = &r->operate;
+
+	if (!r->reload.running) {
+		operate->reload_is_asked = is_asked;
+		operate->reload_slot = slot;
+		begin_reload(r, act);
+		return;
+	}
+	if (is_asked && operate->next_is_asked) {
+		answer(r, slot, REFUSED_FULL, NULL);
+		return;
+	}
+	if (is_asked || !r->reload.again) {
+		operate->next_act = *act;
+		operate->next_is_asked = is_asked;
+		operate->next_slot = slot;
+	}
+	r->reload.again = true;
+}
+
 void
 operate_signal(struct running *r, uint64_t uid)
 {
@@ -161,23 +185,7 @@ operate_signal(struct running *r, uint64_t uid)
 	const struct event_operator_acted act = act_of(
 		&r->operate, "reload", user == NULL ? "SIGHUP" : user->pw_name, uid, &nobody);
 
-	if (r->reload.running) {
-		r->reload.again = true;
-		return;
-	}
-	begin_reload(r, &act);
-}
-
-static void
-take_reload(struct running *r, const struct event_operator_acted *act, uint32_t slot)
-{
-	if (r->reload.running) {
-		answer(r, slot, REFUSED_FULL, NULL);
-		return;
-	}
-	r->operate.reload_is_asked = true;
-	r->operate.reload_slot = slot;
-	begin_reload(r, act);
+	ask_reload(r, &act, false, 0);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
@@ -242,11 +250,24 @@ operate_take(struct running *r, struct mp_reader *reader, uint32_t slot)
 		act_of(&r->operate, act_word, operator_word, uid, &about);
 
 	if (text_equal(&act.act, "reload")) {
-		take_reload(r, &act, slot);
+		ask_reload(r, &act, true, slot);
 	} else if (is_recorded_alone(&act.act)) {
 		record(r, &act, slot);
 	} else {
 		answer(r, slot, REFUSED_MALFORMED, NULL);
+	}
+}
+
+static void
+begin_next(struct running *r)
+{
+	struct operate *operate = &r->operate;
+
+	if (r->reload.again) {
+		operate->reload_is_asked = operate->next_is_asked;
+		operate->reload_slot = operate->next_slot;
+		operate->next_is_asked = false;
+		begin_reload(r, &operate->next_act);
 	}
 }
 
@@ -255,9 +276,7 @@ operate_step(struct running *r)
 {
 	if (reload_step(r)) {
 		end_reload(r);
-		if (r->reload.again) {
-			operate_signal(r, geteuid());
-		}
+		begin_next(r);
 	}
 	answer_recorded(r);
 }

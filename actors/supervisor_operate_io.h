@@ -30,6 +30,9 @@ struct operate {
 	struct event_operator_acted reload_act; /* whose reload runs */
 	bool reload_is_asked;                   /* and by whom it is waited for */
 	uint32_t reload_slot;
+	struct event_operator_acted next_act; /* whose reload comes after it: with reload.again */
+	bool next_is_asked;
+	uint32_t next_slot;
 	struct {
 		bool used;
 		uint32_t slot;

@@ -4,7 +4,7 @@
  *
  * The actors are told group by group, in the order in which they start: relays accept a new secret
  * before a gateway hands it out. Who does not answer in time, or is being restarted, has the new
- * configuration from its next start on. SIGHUPs that come meanwhile lead to one more reload after
+ * configuration from its next start on. What is asked meanwhile leads to one more reload after
  * this one. */
 #ifndef IFSWARM_ACTORS_SUPERVISOR_RELOAD_IO_H
 #define IFSWARM_ACTORS_SUPERVISOR_RELOAD_IO_H

@@ -140,7 +140,15 @@ static const struct {
 	  "static-auth-secret=1\nstatic-auth-secret=2\nstatic-auth-secret=3\nstatic-auth-secret=4\n"
 	  "static-auth-secret=5\nstatic-auth-secret=6\nstatic-auth-secret=7\nstatic-auth-secret=8\n"
 	  "static-auth-secret=9\n",
-	  "f:9: more than 8 values" },
+	  "f:9: more than 8 secrets at once" },
+	{ "a retired secret", "retired-auth-secret = 1900000000:a:b\n", "" },
+	{ "a retired secret without its end", "retired-auth-secret = secret\n",
+	  "f:1: retired-auth-secret: not UNTIL:SECRET" },
+	{ "retired secrets count too",
+	  "static-auth-secret=1\nretired-auth-secret=9:2\nretired-auth-secret=9:3\n"
+	  "retired-auth-secret=9:4\nretired-auth-secret=9:5\nretired-auth-secret=9:6\n"
+	  "retired-auth-secret=9:7\nretired-auth-secret=9:8\nretired-auth-secret=9:9\n",
+	  "f:1: more than 8 secrets at once" },
 };
 
 static void
