@@ -387,6 +387,7 @@ export_command(const struct options *options, struct source *source)
 		fprintf(stderr, "ifreplay: export: %s\n", x->fault);
 	}
 	bundle_free(x->bundle);
+	report_free(x->report);
 	seal_forget(x, sizeof *x);
 	free(x);
 	return ok && print_flush() ? 0 : 1;

@@ -180,6 +180,7 @@ disclose(struct rows *r, const struct disclosed *d)
 	if (d->event != NULL) {
 		names_learn(&r->shown, d->event);
 	}
+	report_feed(r->x->report, d);
 	json_t *object = event_json(r, d);
 	write_json(r->events, object);
 	paper_clear(&r->paper);
@@ -275,6 +276,9 @@ take_row(struct rows *r, const struct log_row *row)
 		return false;
 	}
 	struct event *event = o.meaning == ENTRY_KNOWN ? &o.event : NULL;
+	if (event != NULL) {
+		names_learn(&r->x->source->names, event);
+	}
 	const bool admitted = is_asked_for(r, &o.entry, event);
 	r->next++;
 	if (row->seq % PROGRESS_EVERY == 0) {
@@ -325,7 +329,7 @@ open_readers(struct rows *r)
 	paper_clear(&r->paper);
 	csv_head(&r->paper);
 	bundle_write(r->csv, r->paper.text, r->paper.count);
-	return true;
+	return export_report_begin(x, r->next);
 }
 
 /* A row of a table that says what this database is about. */
@@ -363,6 +367,7 @@ close_readers(struct rows *r, bool ok)
 	}
 	if (ok) {
 		bundle_adopt(bundle, "data/evidence.db");
+		export_report_end(r->x);
 	}
 	return ok;
 }

@@ -1,9 +1,10 @@
 /* An export on its way: what its files share. `ifreplay export` is
  *
- *   export_io.c         what is asked for; the signed checkpoint; manifest, signatures, the record
- * of it export_rows_io.c    one walk over the log: events.jsonl, events.csv, omissions.jsonl and
- * the readers' files export_proofs_io.c  tiles and proofs export_text.c       the words:
- * manifest.json, README.txt, custody.jsonl
+ *   export_io.c         what is asked for; the checkpoint; manifest, signatures, the record
+ *   export_rows_io.c    one walk over the log: events.jsonl, events.csv, omissions.jsonl, ...
+ *   export_report_io.c  the page for people, from the same walk
+ *   export_proofs_io.c  tiles and proofs
+ *   export_text.c       the words: manifest.json, README.txt, custody.jsonl
  */
 #ifndef IFSWARM_REPLAY_EXPORT_STATE_IO_H
 #define IFSWARM_REPLAY_EXPORT_STATE_IO_H
@@ -13,6 +14,7 @@
 #include "replay/export_text.h"
 #include "replay/filter.h"
 #include "replay/newest_io.h"
+#include "replay/report.h"
 #include "store/export_key_io.h"
 
 enum { EXPORT_FAULT_MAX = 640 };
@@ -28,6 +30,8 @@ struct export
 	struct discloser discloser;
 	struct discloser others; /* with --subject: names that are not theirs */
 	struct export_words words;
+	struct report *report;
+	struct name asked;                 /* memory of the report's names_ask */
 	uint64_t proof[EXPORT_PROOFS_MAX]; /* seqs of disclosed events, while there are few */
 	char fault[EXPORT_FAULT_MAX];
 };
@@ -36,6 +40,10 @@ struct export
  */
 bool export_rows(struct export *x);
 bool export_proofs(struct export *x);
+/* The report: begun before the walk, whose first entry is `first`; fed with what is disclosed;
+ * ended as members. */
+bool export_report_begin(struct export *x, uint64_t first);
+void export_report_end(struct export *x);
 /* false, for `return`. */
 bool export_fails(struct export *x, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -137,6 +137,7 @@ static const char readme[] =
 	"\n"
 	"What is in it\n"
 	"\n"
+	"  report.html, report.txt   for people\n"
 	"  data/events.jsonl         one event a line: entry_b64 is what the tree holds, the rest "
 	"repeats it\n"
 	"  data/events.csv, data/ocsf.jsonl, data/evidence.db   the same rows for spreadsheets, "

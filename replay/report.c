@@ -26,6 +26,9 @@ report_make(const struct report_scope *scope)
 void
 report_free(struct report *r)
 {
+	if (r == NULL) {
+		return;
+	}
 	report_people_free(r);
 	free(r->acts);
 	free(r);

@@ -32,7 +32,7 @@ struct report_scope {
 
 struct report;
 
-/* Owned by the caller. */
+/* Owned by the caller; to free NULL does nothing. */
 struct report *report_make(const struct report_scope *scope);
 void report_free(struct report *report);
 /* In order of seq. Seqs of the range that never come are reported as not disclosed. */

@@ -114,6 +114,7 @@ const bare = [
 	['the range proof of another log', (b) => b.files.set('proofs/range.json', other.files.get('proofs/range.json'))],
 	['the state edited', (b) => b.edit('state/after.jsonl', (text) => text.replace('carol', 'mallory').replace('"now"', '"then"'))],
 	['a verifier that always says yes', (b) => b.files.set('verify/verify.sh', Buffer.from('#!/bin/sh\necho HOLDS\n'))],
+	['the report edited', (b) => b.edit('report.html', (text) => text.replace('</body>', '<p>All is well.</p></body>'))],
 	['README.txt edited', (b) => b.edit('README.txt', (text) => `${text}All is well.\n`)],
 ];
 
