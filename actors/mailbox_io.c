@@ -13,7 +13,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { RECONNECT_MIN_MS = 5, RECONNECT_MAX_MS = 100, CLOSE_WAIT_MS = 500, CLOSE_STEP_MS = 50 };
+enum {
+	RECONNECT_MIN_MS = 5,
+	RECONNECT_MAX_MS = 100,
+	REDIAL_MS = 1000,
+	CLOSE_WAIT_MS = 500,
+	CLOSE_STEP_MS = 50
+};
+_Static_assert(REDIAL_MS > RECONNECT_MAX_MS, "nng's own tries come first");
 
 /* What nng's threads hand to ours: indexes of slots or lanes, and an eventfd that counts them. */
 struct handover {
@@ -282,7 +289,11 @@ struct lane {
 };
 
 struct mailbox_client {
+	char url[MAILBOX_URL_MAX];
 	nng_socket socket;
+	nng_dialer dialer;
+	nng_aio *redial;
+	_Atomic int pipes; /* connections there are: 0 or 1 */
 	struct handover handover;
 	struct lane *lanes;
 	size_t count;
@@ -312,6 +323,36 @@ lane_event(void *argument)
 	handover_put(&lane->client->handover, lane->index);
 }
 
+/* Runs in a thread of nng, before a connection is used and after it has gone. */
+static void
+count_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
+{
+	struct mailbox_client *client = argument;
+
+	(void)pipe;
+	client->pipes += event == NNG_PIPE_EV_ADD_PRE ? 1 : -1;
+}
+
+/* A server that dies between our connect and our first bytes answers with EPIPE, which nng 1.5.2
+ * (and 1.12 still) takes for "closed by ourselves": its dialer never tries again (posix_debug.c
+ * maps it to NNG_ECLOSED, dialer_connect_cb gives up). So whoever is without a connection for a
+ * while dials anew. Runs in a thread of nng. */
+static void
+redial(void *argument)
+{
+	struct mailbox_client *client = argument;
+
+	if (nng_aio_result(client->redial) != 0) {
+		return;
+	}
+	if (client->pipes == 0) {
+		nng_dialer_close(client->dialer);
+		nng_must(nng_dial(client->socket, client->url, &client->dialer, NNG_FLAG_NONBLOCK),
+			 "another try to connect");
+	}
+	nng_sleep_aio(REDIAL_MS, client->redial);
+}
+
 struct mailbox_client *
 mailbox_dial(const char *url, size_t lanes, char *fault, size_t fault_size)
 {
@@ -324,7 +365,11 @@ mailbox_dial(const char *url, size_t lanes, char *fault, size_t fault_size)
 		 "reconnect time");
 	nng_must(nng_socket_set_ms(client->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS),
 		 "reconnect time");
-	const int result = nng_dial(client->socket, url, NULL, NNG_FLAG_NONBLOCK);
+	nng_must(nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_PRE, count_pipe, client),
+		 "a watch");
+	nng_must(nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, count_pipe, client),
+		 "a watch");
+	const int result = nng_dial(client->socket, url, &client->dialer, NNG_FLAG_NONBLOCK);
 	if (result != 0) {
 		snprintf(fault, fault_size, "cannot dial %s: %s", url, nng_strerror(result));
 		nng_close(client->socket);
@@ -341,6 +386,9 @@ mailbox_dial(const char *url, size_t lanes, char *fault, size_t fault_size)
 		nng_must(nng_ctx_open(&lane->context, client->socket), "a context");
 		nng_must(nng_aio_alloc(&lane->aio, lane_event, lane), "an operation");
 	}
+	snprintf(client->url, sizeof client->url, "%s", url);
+	nng_must(nng_aio_alloc(&client->redial, redial, client), "an operation");
+	nng_sleep_aio(REDIAL_MS, client->redial);
 	return client;
 }
 
@@ -410,6 +458,8 @@ mailbox_reply(struct mailbox_client *client, size_t *index, struct span *bytes)
 void
 mailbox_hang_up(struct mailbox_client *client)
 {
+	nng_aio_stop(client->redial);
+	nng_aio_free(client->redial);
 	nng_close(client->socket);
 	for (size_t i = 0; i < client->count; i++) {
 		nng_aio_stop(client->lanes[i].aio);

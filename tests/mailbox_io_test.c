@@ -9,12 +9,14 @@
 #include <cmocka.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "actors/mailbox_io.h"
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 10000, CLIENTS = 8, DEATHS = 40, DEATH_WAIT_MS = 200 };
 
 static char directory[] = "/tmp/ifswarm-mailbox-XXXXXX";
 static char url[MAILBOX_URL_MAX];
@@ -169,6 +171,56 @@ given_a_directory_that_is_not_there_then_listening_says_so(void **unused)
 	assert_non_null(strstr(fault, "/nonexistent-directory/a.ipc"));
 }
 
+/* A server that dies with connections it has not accepted yet: their senders hear EPIPE. */
+static void
+listen_and_die(void)
+{
+	struct sockaddr_un where = { .sun_family = AF_UNIX };
+	const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct pollfd waits = { .fd = listener, .events = POLLIN };
+
+	snprintf(where.sun_path, sizeof where.sun_path, "%s", url + strlen("ipc://"));
+	unlink(where.sun_path);
+	assert_int_equal(bind(listener, (struct sockaddr *)&where, sizeof where), 0);
+	assert_int_equal(listen(listener, 16), 0);
+	poll(&waits, 1, DEATH_WAIT_MS);
+	close(listener);
+	unlink(where.sun_path);
+}
+
+static void
+given_servers_that_die_while_clients_connect_then_the_next_one_hears_all_of_them(void **state)
+{
+	struct mailbox_client *clients[CLIENTS];
+	char fault[256];
+	struct span bytes;
+	uint32_t slot = 0;
+	size_t lane = 0;
+
+	(void)state;
+	for (size_t i = 0; i < CLIENTS; i++) {
+		clients[i] = mailbox_dial(url, 1, fault, sizeof fault);
+		assert_non_null(clients[i]);
+		mailbox_request(clients[i], 0, span_of("anyone?"));
+	}
+	for (int i = 0; i < DEATHS; i++) {
+		listen_and_die();
+	}
+	struct mailbox_server *server = listen_or_fail();
+	for (size_t i = 0; i < CLIENTS; i++) {
+		while (!mailbox_take(server, &slot, &bytes)) {
+			assert_true(wait_readable(mailbox_server_fd(server)));
+		}
+		mailbox_answer(server, slot, span_of("yes"));
+	}
+	for (size_t i = 0; i < CLIENTS; i++) {
+		assert_true(wait_readable(mailbox_client_fd(clients[i])));
+		assert_true(mailbox_reply(clients[i], &lane, &bytes));
+		mailbox_hang_up(clients[i]);
+	}
+	mailbox_close(server);
+}
+
 int
 main(void)
 {
@@ -176,6 +228,8 @@ main(void)
 		/* First: it forks, and nng has no threads yet. */
 		cmocka_unit_test(given_a_server_killed_with_a_request_then_the_next_one_gets_it),
 		cmocka_unit_test(given_two_requests_then_they_may_be_answered_in_any_order),
+		cmocka_unit_test(
+			given_servers_that_die_while_clients_connect_then_the_next_one_hears_all_of_them),
 		cmocka_unit_test(given_nobody_listens_then_a_question_gets_no_reply),
 		cmocka_unit_test(given_a_directory_that_is_not_there_then_listening_says_so),
 	};
