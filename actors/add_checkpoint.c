@@ -80,8 +80,8 @@ add_checkpoint_read(struct span body, struct add_checkpoint *out)
 size_t
 add_checkpoint_head(char out[ADD_CHECKPOINT_HEAD_MAX], uint64_t old, const struct proof *proof)
 {
-	size_t count = (size_t)snprintf(out, ADD_CHECKPOINT_HEAD_MAX, "%s%" PRIu64 "\n", old_word,
-					old);
+	size_t count =
+		(size_t)snprintf(out, ADD_CHECKPOINT_HEAD_MAX, "%s%" PRIu64 "\n", old_word, old);
 
 	for (uint32_t i = 0; i < proof->count && i < ADD_CHECKPOINT_HASHES_MAX; i++) {
 		count += base64_write(out + count, proof->hashes[i].bytes,
@@ -110,7 +110,8 @@ add_checkpoint_admit(const struct add_checkpoint *request, const struct policy *
 			continue;
 		}
 		const enum checkpoint_check check = note_verify(request->note, key, &text);
-		/* A line under a known key that does not verify spoils the note, whatever else it has. */
+		/* A line under a known key that does not verify spoils the note, whatever else it
+		 * has. */
 		if (check == CHECKPOINT_FORGED || check == CHECKPOINT_MALFORMED) {
 			return check == CHECKPOINT_FORGED ? ADD_CHECKPOINT_UNTRUSTED
 							  : ADD_CHECKPOINT_BAD;

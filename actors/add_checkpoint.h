@@ -51,10 +51,12 @@ enum { ADD_CHECKPOINT_HEAD_MAX = 32 + ADD_CHECKPOINT_HASHES_MAX * 45 + 2 };
 size_t add_checkpoint_head(char out[ADD_CHECKPOINT_HEAD_MAX], uint64_t old,
 			   const struct proof *proof);
 
-/* What needs no state: origin, signature, old size; ADD_CHECKPOINT_OK if nothing is wrong so far. */
+/* What needs no state: origin, signature, old size; ADD_CHECKPOINT_OK if nothing is wrong so far.
+ */
 enum add_checkpoint_status add_checkpoint_admit(const struct add_checkpoint *request,
 						const struct policy *logs);
-/* And what does, in the order of the specification. It never lets a smaller or another tree pass. */
+/* And what does, in the order of the specification. It never lets a smaller or another tree pass.
+ */
 enum add_checkpoint_status add_checkpoint_judge(const struct add_checkpoint *request,
 						const struct cosigned_before *before);
 

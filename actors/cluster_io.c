@@ -8,13 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "actors/anchor_config_io.h"
 #include "actors/child_io.h"
 #include "actors/data_dir_io.h"
 #include "actors/relay_config.h"
 #include "protocol/log_line_io.h"
 
-static const char *const kinds[] = { "witness", "session", "allocation",
-				     "relay",   "gateway", "intake" };
+static const char *const kinds[] = { "witness", "session", "allocation", "relay",
+				     "gateway", "intake",  "anchor",     "cosigner" };
 
 bool
 actor_serves_turn(const struct actor *actor)
@@ -143,6 +144,12 @@ add_actors(struct cluster *cluster)
 	if (added && cluster->sockets.claims >= 0) {
 		added = add_actor(cluster, ACTOR_INTAKE, 1, GROUP_GATEWAYS);
 	}
+	if (added && anchor_is_wanted(cluster->settings)) {
+		added = add_actor(cluster, ACTOR_ANCHOR, 1, GROUP_GATEWAYS);
+	}
+	if (added && cluster->sockets.cosigner >= 0) {
+		added = add_actor(cluster, ACTOR_COSIGNER, 1, GROUP_GATEWAYS);
+	}
 	return added;
 }
 
@@ -270,6 +277,8 @@ cluster_start(struct cluster *cluster, size_t at)
 		plan_fd(&plan, &texts, "--listen-fd", cluster->sockets.tcp);
 	} else if (actor->kind == ACTOR_INTAKE) {
 		plan_fd(&plan, &texts, "--listen-fd", cluster->sockets.claims);
+	} else if (actor->kind == ACTOR_COSIGNER) {
+		plan_fd(&plan, &texts, "--listen-fd", cluster->sockets.cosigner);
 	}
 	const pid_t pid = child_start(&plan);
 

@@ -1,5 +1,7 @@
 #include "actors/settings_io.h"
 
+#include "actors/anchor_config_io.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -251,6 +253,7 @@ ask_host(struct settings *settings, enum settings_occasion occasion, struct sett
 	}
 	check_readable(&settings->tls_cert, "tls-cert", faults);
 	check_readable(&settings->tls_key, "tls-key", faults);
+	anchor_config_check(settings, faults);
 }
 
 void

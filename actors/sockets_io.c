@@ -164,9 +164,13 @@ open_listeners(struct sockets *out, const struct settings *settings)
 	const struct address claims =
 		address_at(settings->claims_host.bytes, settings->claims_port);
 
-	out->claims = -1;
+	const struct address cosigner =
+		address_at(settings->witness_host.bytes, settings->witness_port);
+
+	out->claims = out->cosigner = -1;
 	return open_tcp(&out->tcp, "port", &ws) &&
-	       (settings->claims_port == 0 || open_tcp(&out->claims, "claims-port", &claims));
+	       (settings->claims_port == 0 || open_tcp(&out->claims, "claims-port", &claims)) &&
+	       (settings->witness_port == 0 || open_tcp(&out->cosigner, "witness-port", &cosigner));
 }
 
 bool

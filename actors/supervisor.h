@@ -16,7 +16,8 @@
 #include "protocol/types.h"
 
 enum {
-	CHILDREN_MAX = 4 + GATEWAYS_MAX + RELAYS_MAX, /* witness, session, allocation, intake */
+	/* witness, session, allocation, intake, anchor, cosigner */
+	CHILDREN_MAX = 6 + GATEWAYS_MAX + RELAYS_MAX,
 	SUPERVISOR_PING_US = 1000000,
 	SUPERVISOR_MISSED_US = 10 * 1000000, /* no answer for so long: killed */
 	SUPERVISOR_START_US = 60 * 1000000,  /* recovering from a long log takes its time */

@@ -13,6 +13,8 @@
 #include "actors/signals_io.h"
 #include "actors/witness.h"
 #include "actors/witness_acts_io.h"
+#include "actors/witness_anchor_io.h"
+#include "actors/witness_cosign_io.h"
 #include "protocol/log_line_io.h"
 #include "protocol/time_io.h"
 #include "store/evidence_io.h"
@@ -38,6 +40,8 @@ struct witness {
 	struct mailbox_server *mailbox;
 	struct witness_acts *acts;
 	struct settings *settings;
+	struct witness_anchor *anchor;
+	struct witness_cosign *cosign;
 	struct held held[SLOTS];
 	size_t held_count;
 	bool in_transaction;
@@ -149,6 +153,16 @@ refuse_all(struct witness *w, enum verdict verdict)
 	}
 }
 
+/* The transaction is none any more, and what was remembered of it holds no longer. */
+static void
+give_up(struct witness *w, enum verdict verdict)
+{
+	w->in_transaction = false;
+	refuse_all(w, verdict);
+	witness_anchor_settled(w->anchor, false);
+	witness_cosign_forget(w->cosign);
+}
+
 static enum verdict
 begin(struct witness *w)
 {
@@ -179,8 +193,7 @@ take_claim(struct witness *w, struct mp_reader *r, uint32_t slot)
 			w, evidence_claim(w->evidence, stream, writer, time_now_us(), &epoch));
 	}
 	if (verdict != ACCEPTED) {
-		w->in_transaction = false;
-		refuse_all(w, verdict);
+		give_up(w, verdict);
 		refuse(w, slot, verdict);
 		return;
 	}
@@ -241,8 +254,7 @@ take_append(struct witness *w, struct mp_reader *r, uint32_t slot)
 		if (verdict == REFUSED_NOT_CANONICAL) {
 			verdict_of(w, evidence_rollback(w->evidence));
 		}
-		w->in_transaction = false;
-		refuse_all(w, REFUSED_SUSPENDED);
+		give_up(w, REFUSED_SUSPENDED);
 		refuse(w, slot, verdict);
 		return;
 	}
@@ -288,13 +300,89 @@ take_act(struct witness *w, struct mp_reader *r, uint32_t slot)
 		}
 	}
 	if (verdict != ACCEPTED) {
-		w->in_transaction = false;
-		refuse_all(w, REFUSED_SUSPENDED);
+		give_up(w, REFUSED_SUSPENDED);
 		refuse(w, slot, verdict);
 		return;
 	}
 	const uint64_t numbers[] = { seq, evidence_size(w->evidence) };
 	hold(w, slot, ACCEPTED, numbers, 2);
+}
+
+/* --- anchors: the witness's own events, which others made it say --- */
+
+static void
+take_offer(struct witness *w, struct mp_reader *r, uint32_t slot, enum request kind)
+{
+	struct held *held = &w->held[w->held_count++];
+	struct mp_writer answer = mp_writer_of(held->bytes, sizeof held->bytes);
+
+	if (kind == REQUEST_OFFER) {
+		witness_anchor_offer(w->anchor, r, &answer);
+	} else {
+		witness_anchor_prove(w->anchor, r, &answer);
+	}
+	assert(!answer.bad);
+	held->slot = slot;
+	held->count = mp_written(&answer).count;
+}
+
+/* False if it could not be: then the slot has its refusal. */
+static bool
+note_own(struct witness *w, const struct event *event, uint32_t slot)
+{
+	enum verdict verdict = begin(w);
+
+	if (verdict == ACCEPTED) {
+		verdict = verdict_of(w, evidence_note(w->evidence, event, time_now_us()));
+	}
+	if (verdict == ACCEPTED) {
+		return true;
+	}
+	give_up(w, REFUSED_SUSPENDED);
+	refuse(w, slot, verdict);
+	return false;
+}
+
+static void
+take_anchored(struct witness *w, struct mp_reader *r, uint32_t slot, enum request kind)
+{
+	struct event event;
+	bool known = false;
+	const enum verdict verdict = kind == REQUEST_COSIGNED
+					     ? witness_anchor_cosigned(w->anchor, r, &event, &known)
+					     : witness_anchor_stamped(w->anchor, r, &event, &known);
+
+	if (verdict != ACCEPTED) {
+		refuse(w, slot, verdict);
+	} else if (known || note_own(w, &event, slot)) {
+		const uint64_t size = evidence_size(w->evidence);
+		hold(w, slot, ACCEPTED, &size, 1);
+	}
+}
+
+/* The cosignature leaves with the transaction that logs what it was given for. */
+static void
+take_cosign(struct witness *w, struct mp_reader *r, uint32_t slot)
+{
+	struct cosign_answer given;
+	const enum verdict verdict = witness_cosign_judge(w->cosign, r, &given);
+
+	if (verdict != ACCEPTED) {
+		refuse(w, slot, verdict);
+		return;
+	}
+	if (given.is_new && !note_own(w, &given.event, slot)) {
+		return;
+	}
+	struct held *held = &w->held[w->held_count++];
+	struct mp_writer answer = mp_writer_of(held->bytes, sizeof held->bytes);
+	mp_put_array(&answer, 3);
+	mp_put_u64(&answer, ACCEPTED);
+	mp_put_u64(&answer, given.status);
+	mp_put_str(&answer, given.text, strlen(given.text));
+	assert(!answer.bad);
+	held->slot = slot;
+	held->count = mp_written(&answer).count;
 }
 
 static void
@@ -314,7 +402,9 @@ commit_and_answer(struct witness *w)
 		w->in_transaction = false;
 		const enum verdict verdict = verdict_of(w, evidence_commit(w->evidence));
 		if (verdict != ACCEPTED) {
-			refuse_all(w, verdict);
+			give_up(w, verdict);
+		} else {
+			witness_anchor_settled(w->anchor, true);
 		}
 		say_resumed(w);
 	}
@@ -417,6 +507,17 @@ take(struct witness *w, uint32_t slot, struct span request)
 	case REQUEST_RETAIN:
 		take_retain(w, &r, slot);
 		break;
+	case REQUEST_OFFER:
+	case REQUEST_PROOF:
+		take_offer(w, &r, slot, (enum request)kind);
+		break;
+	case REQUEST_COSIGNED:
+	case REQUEST_STAMPED:
+		take_anchored(w, &r, slot, (enum request)kind);
+		break;
+	case REQUEST_COSIGN:
+		take_cosign(w, &r, slot);
+		break;
 	case REQUEST_SNAPSHOT:
 		take_snapshot(w, &r, slot);
 		break;
@@ -443,7 +544,8 @@ publish_if_due(struct witness *w)
 {
 	const uint64_t now_us = time_monotonic_us();
 
-	if (now_us - w->published_us >= PUBLISH_US && evidence_read_only(w->evidence) == NULL) {
+	if (now_us - w->published_us >= PUBLISH_US && evidence_is_publish_due(w->evidence) &&
+	    evidence_read_only(w->evidence) == NULL) {
 		w->published_us = now_us;
 		verdict_of(w, evidence_publish(w->evidence));
 	}
@@ -467,7 +569,8 @@ serve(struct witness *w)
 		if (!w->failed) {
 			publish_if_due(w);
 		}
-		const bool works = !w->failed && witness_acts_step(w->acts, &w->failed);
+		bool works = !w->failed && witness_acts_step(w->acts, &w->failed);
+		works |= !w->failed && witness_cosign_step(w->cosign);
 		if (!w->failed && poll(&waits, 1, works ? 0 : IDLE_MS) == 0) {
 			verdict_of(w, evidence_idle(w->evidence));
 		}
@@ -496,7 +599,9 @@ open_all(struct witness *w, const char *run_dir, struct settings *settings)
 	if (evidence_read_only(w->evidence) != NULL) {
 		log_error("the log is served read-only: %s", evidence_read_only(w->evidence));
 	}
-	if (!sandbox_enter(&rules)) {
+	w->anchor = witness_anchor_new(w->evidence, settings);
+	w->cosign = witness_cosign_new(w->evidence, settings);
+	if (w->anchor == NULL || w->cosign == NULL || !sandbox_enter(&rules)) {
 		return false;
 	}
 	mailbox_url(url, sizeof url, run_dir, "witness");
@@ -531,6 +636,8 @@ witness_run(const char *run_dir, struct settings *settings)
 		mailbox_close(w->mailbox);
 	}
 	witness_acts_free(w->acts);
+	witness_anchor_free(w->anchor);
+	witness_cosign_free(w->cosign);
 	const bool failed = w->failed;
 	evidence_close(w->evidence, time_now_us());
 	free(w);

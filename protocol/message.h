@@ -23,6 +23,11 @@
  *   [ERASE | RETAIN, …]    (witness: actors/witness_acts.h) [verdict, state, …]
  *   [RELOAD, settings]     (everybody, from supervisor)  [verdict, epoch, …]
  *   [OPERATE, act, operator name, about, argument] (supervisor) [verdict, [[kind, line]]]: supervisor_operate_io.h
+ *   [OFFER]                (witness, from anchor)  [verdict, size, substance, note]
+ *   [PROOF, from, size]                                  [verdict, [hash]]
+ *   [COSIGNED, size, line] [STAMPED, size, response]     [verdict, seq]
+ *   [COSIGN, body]         (witness, from cosigner)      [verdict, HTTP status, text]
+ *   [ANCHORS]              (anchor, from ifswarm status) [verdict, [[name, size, failures, why]]]
  *   [STATUS]               (supervisor)                  [verdict, [[name, pid, state, epoch, restarts]]]
  *
  * `batch` counts an instance's COMMANDS from 1; `settled` is the last of them whose effects every
@@ -56,6 +61,12 @@ enum request {
 	REQUEST_RETAIN = 17,
 	REQUEST_RELOAD = 18,
 	REQUEST_OPERATE = 19,
+	REQUEST_OFFER = 20,
+	REQUEST_PROOF = 21,
+	REQUEST_COSIGNED = 22,
+	REQUEST_STAMPED = 23,
+	REQUEST_COSIGN = 24,
+	REQUEST_ANCHORS = 25,
 };
 
 enum signal_kind { SIGNAL_OFFER = 1, SIGNAL_ANSWER = 2, SIGNAL_CANDIDATE = 3 };

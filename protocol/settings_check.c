@@ -134,6 +134,18 @@ check_claims(const struct settings *s, struct setting_faults *faults)
 	}
 }
 
+static void
+check_anchors(const struct settings *s, struct setting_faults *faults)
+{
+	if (s->tsa_url.bytes[0] != '\0' && s->tsa_ca_file.bytes[0] == '\0') {
+		setting_fault_add(
+			faults,
+			"%s: tsa-url without tsa-ca-file: a token that nobody can check is "
+			"worth nothing: name the authority's certificates (PEM)",
+			setting_source(faults, "tsa-url"));
+	}
+}
+
 void
 settings_check(const struct settings *settings, struct setting_faults *faults)
 {
@@ -142,4 +154,5 @@ settings_check(const struct settings *settings, struct setting_faults *faults)
 	check_addresses(settings, faults);
 	check_authentication(settings, faults);
 	check_claims(settings, faults);
+	check_anchors(settings, faults);
 }

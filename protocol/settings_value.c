@@ -27,6 +27,10 @@ static const struct {
 	{ "total-quota", 0, ALLOCATIONS_MAX },
 	{ "unauthenticated-rate", 1, 1000000 },
 	{ "usage-interval", 1, 86400 },
+	{ "claims-port", 0, 65535 },
+	{ "witness-port", 0, 65535 },
+	{ "anchor-interval", 1, 86400 },
+	{ "tsa-interval", 1, 366 * 86400 },
 	{ "retain.payload_days", 0, 36500 },
 	{ "snapshot-events", 100, 1000000000 },
 };
@@ -195,6 +199,14 @@ check_log_level(const char *text)
 }
 
 static const char *
+check_url(const char *text)
+{
+	const bool is_url = strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
+
+	return text[0] == '\0' || is_url ? NULL : "not a URL that begins with https:// or http://";
+}
+
+static const char *
 check_not_empty(const char *text)
 {
 	return text[0] == '\0' ? "name a directory" : NULL;
@@ -207,6 +219,9 @@ static const struct {
 	{ "data-dir", check_not_empty },
 	{ "node", check_node },
 	{ "host", check_host },
+	{ "claims-host", check_ip },
+	{ "witness-host", check_ip },
+	{ "tsa-url", check_url },
 	{ "allow-origin", check_origin },
 	{ "listening-ip", check_ip },
 	{ "relay-ip", check_concrete_ip },

@@ -16,8 +16,8 @@ static void
 write_message(struct message *out, uint64_t time_s, struct span text)
 {
 	assert(text.count <= CHECKPOINT_NOTE_MAX);
-	const int header = snprintf(out->bytes, HEADER_MAX, "cosignature/v1\ntime %" PRIu64 "\n",
-				    time_s);
+	const int header =
+		snprintf(out->bytes, HEADER_MAX, "cosignature/v1\ntime %" PRIu64 "\n", time_s);
 
 	memcpy(out->bytes + header, text.at, text.count);
 	out->count = (size_t)header + text.count;

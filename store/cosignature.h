@@ -14,7 +14,8 @@
 #include "store/checkpoint.h"
 
 enum { COSIGNATURE_LINE_MAX = 256, COSIGNATURE_BYTES = 4 + 8 + SIGNATURE_BYTES };
-_Static_assert(4 + ORIGIN_BYTES_MAX + 1 + (COSIGNATURE_BYTES + 2) / 3 * 4 + 2 <= COSIGNATURE_LINE_MAX,
+_Static_assert(4 + ORIGIN_BYTES_MAX + 1 + (COSIGNATURE_BYTES + 2) / 3 * 4 + 2 <=
+		       COSIGNATURE_LINE_MAX,
 	       "dash, name, base64, newline and NUL");
 _Static_assert((int)COSIGNATURE_LINE_MAX <= (int)NAME_BYTES_MAX, "a line fits checkpoint_cosigned");
 

@@ -49,6 +49,21 @@ remember_digest(struct evidence *e, const struct entry *entry)
 	};
 }
 
+/* What is logged because a checkpoint was anchored is no reason to anchor another one, or two logs
+ * that cosign each other would never rest. Nor is what others said of our own checkpoint a reason
+ * to publish the next, which they have not seen yet. */
+static void
+weigh(struct evidence *e, uint64_t type)
+{
+	const bool is_own =
+		type == EVENT_CHECKPOINT_COSIGNED || type == EVENT_CHECKPOINT_TIMESTAMPED;
+
+	e->own_anchors = is_own ? e->own_anchors + 1 : 0;
+	if (!is_own && type != EVENT_FOREIGN_CHECKPOINT_COSIGNED) {
+		e->substance = e->tree.size;
+	}
+}
+
 /* The row, the leaf, and what follows from them. */
 static enum evidence_result
 put_entry(struct evidence *e, const struct entry *entry)
@@ -76,6 +91,7 @@ put_entry(struct evidence *e, const struct entry *entry)
 	e->head_changed[entry->stream] = true;
 	e->recorded_us = entry->recorded_us;
 	remember_digest(e, entry);
+	weigh(e, entry->type);
 	return EVIDENCE_OK;
 }
 

@@ -78,6 +78,8 @@ evidence_reload(struct evidence *e)
 	}
 	e->recorded_us = last.recorded_us;
 	e->clock_is_behind = false;
+	e->substance = size;
+	e->own_anchors = 0;
 	e->checkpointed = log_checkpointed(&e->log);
 	return true;
 }
@@ -335,7 +337,8 @@ keep_checkpoint(struct evidence *e, struct span note)
 	return result == EVIDENCE_OK ? evidence_commit(e) : result;
 }
 
-/* All reads in one transaction: SQLite takes and gives back its file locks once, not for each entry. */
+/* All reads in one transaction: SQLite takes and gives back its file locks once, not for each
+ * entry. */
 static enum evidence_result
 publish_files(struct evidence *e, struct span note)
 {
@@ -382,8 +385,16 @@ evidence_publish(struct evidence *e)
 	}
 	if (result == EVIDENCE_OK) {
 		e->published = checkpoint.size;
+		memcpy(e->note, text, count);
+		e->note_count = count;
 	}
 	return result;
+}
+
+bool
+evidence_is_publish_due(const struct evidence *e)
+{
+	return e->tree.size - e->own_anchors > e->published;
 }
 
 /* --- snapshots

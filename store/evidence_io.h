@@ -113,6 +113,9 @@ size_t evidence_recall(struct evidence *evidence, uint64_t stream, uint64_t vers
  * checkpoint covers all events already. At most once a second is the caller's duty. */
 enum evidence_result evidence_publish(struct evidence *evidence);
 
+/* Something was logged since that is more than what others said of the checkpoint itself. */
+bool evidence_is_publish_due(const struct evidence *evidence);
+
 /* For gaps when nothing waits: moves the WAL into the database if enough has gathered. A commit
  * does it too once the WAL has reached its bound. */
 enum evidence_result evidence_idle(struct evidence *evidence);

@@ -54,6 +54,10 @@ struct evidence {
 	bool clock_is_behind; /* and that was logged */
 	uint64_t checkpointed;
 	uint64_t published; /* what pub/ covers */
+	uint64_t substance; /* the tree's size after the last event that says more than an anchor */
+	uint64_t own_anchors;            /* that stand at the very end of the log */
+	char note[CHECKPOINT_BYTES_MAX]; /* of what pub/ covers, as the log alone signed it */
+	size_t note_count;               /* 0 before the first */
 
 	/* Seqs of the caller's events in this transaction, for cause_back. */
 	uint64_t *appended;

@@ -220,8 +220,9 @@ read_members(struct reading *r, uint64_t *members)
 
 		if (member == POLICY_NONE) {
 			return refuse(r, "\"%.*s\" is not defined on a line before this",
-				      (int)(r->words[i].count > POLICY_NAME_MAX ? POLICY_NAME_MAX
-										: r->words[i].count),
+				      (int)(r->words[i].count > POLICY_NAME_MAX
+						    ? POLICY_NAME_MAX
+						    : r->words[i].count),
 				      r->words[i].at);
 		}
 		if ((r->grouped & UINT64_C(1) << member) != 0) {

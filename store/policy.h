@@ -6,8 +6,8 @@
  *     group <name> all|any|<k> <name>...
  *     quorum <name>|none
  *
- * DATA/policy.txt names the witnesses of our own log: those with a URL are asked. Which logs our own
- * witness endpoint cosigns stands in a file of `log` lines alone.
+ * DATA/policy.txt names the witnesses of our own log: those with a URL are asked. Which logs our
+ * own witness endpoint cosigns stands in a file of `log` lines alone.
  *
  * Keys are Ed25519: type 0x01 of a log, 0x04 of a witness (store/checkpoint.h). A witness with
  * another type of key is refused by name, since nothing it says could be checked.

@@ -102,8 +102,8 @@ timestamp_trust_read(struct span pem)
 	}
 	/* It ends well only if there was no further PEM to begin with. */
 	const unsigned long fault = ERR_peek_last_error();
-	const bool ended = ERR_GET_LIB(fault) == ERR_LIB_PEM &&
-			   ERR_GET_REASON(fault) == PEM_R_NO_START_LINE;
+	const bool ended =
+		ERR_GET_LIB(fault) == ERR_LIB_PEM && ERR_GET_REASON(fault) == PEM_R_NO_START_LINE;
 	ERR_clear_error();
 	BIO_free(bio);
 	if (trust != NULL && (trust->count == 0 || !ended)) {

@@ -1,6 +1,6 @@
-/* Timestamps (RFC 3161): what an authority that knows neither us nor our witnesses says about when a
- * checkpoint existed. The bytes that are stamped are the checkpoint as the log alone signed it, so
- * that anyone can check with openssl:
+/* Timestamps (RFC 3161): what an authority that knows neither us nor our witnesses says about when
+ * a checkpoint existed. The bytes that are stamped are the checkpoint as the log alone signed it,
+ * so that anyone can check with openssl:
  *
  *     openssl ts -verify -data SIZE.checkpoint -in SIZE.tsr -CAfile tsa.pem
  *

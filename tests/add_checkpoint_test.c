@@ -180,7 +180,8 @@ test_who_signed_it(void **state)
 	assert_int_equal(ask(body, count, &none), ADD_CHECKPOINT_UNTRUSTED);
 	/* A log that nobody told us of. */
 	logs.log_count = 0;
-	assert_int_equal(ask(body, write_body(body, 0, 5, &log_key), &none), ADD_CHECKPOINT_UNKNOWN);
+	assert_int_equal(ask(body, write_body(body, 0, 5, &log_key), &none),
+			 ADD_CHECKPOINT_UNKNOWN);
 	logs.log_count = 1;
 }
 
@@ -202,12 +203,25 @@ test_other_lines_do_no_harm(void **state)
 static void
 test_what_is_no_body(void **state)
 {
-	static const char note[] = "example/log\n5\nSBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I=\n\n"
-				   "\xE2\x80\x94 example/log AAAAAAAAAAAAAAAA\n";
+	static const char note[] =
+		"example/log\n5\nSBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I=\n\n"
+		"\xE2\x80\x94 example/log AAAAAAAAAAAAAAAA\n";
 	static const char *const rows[] = {
-		"",           "old",       "old 5",        "old \n\n",  "old 05\n\n", "old -1\n\n",
-		"old  5\n\n", "Old 5\n\n", "old 5\n",      "old 5 \n\n", "old 5\r\n\r\n",
-		"old 18446744073709551616\n\n", "old 5\nAAAA\n\n", "old 5\nnot base64\n\n", "\n",
+		"",
+		"old",
+		"old 5",
+		"old \n\n",
+		"old 05\n\n",
+		"old -1\n\n",
+		"old  5\n\n",
+		"Old 5\n\n",
+		"old 5\n",
+		"old 5 \n\n",
+		"old 5\r\n\r\n",
+		"old 18446744073709551616\n\n",
+		"old 5\nAAAA\n\n",
+		"old 5\nnot base64\n\n",
+		"\n",
 	};
 
 	(void)state;
@@ -216,7 +230,8 @@ test_what_is_no_body(void **state)
 		char body[512];
 		const int count = snprintf(body, sizeof body, "%s%s", rows[i], note);
 
-		if (add_checkpoint_read((struct span){ (uint8_t *)body, (size_t)count }, &request)) {
+		if (add_checkpoint_read((struct span){ (uint8_t *)body, (size_t)count },
+					&request)) {
 			fail_msg("row %zu was read: %s", i, rows[i]);
 		}
 	}

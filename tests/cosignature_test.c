@@ -101,10 +101,10 @@ test_no_bit_of_a_line_may_change(void **state)
 	for (size_t i = 0; line[i] != '\0'; i++) {
 		strcpy(changed, line);
 		changed[i] ^= 0x02;
-		assert_int_not_equal(cosignature_verify((struct span){ (uint8_t *)changed, strlen(line) },
-							span_of(vector_text(root, "text")), &key,
-							&time_s),
-				     COSIGNATURE_HOLDS);
+		assert_int_not_equal(
+			cosignature_verify((struct span){ (uint8_t *)changed, strlen(line) },
+					   span_of(vector_text(root, "text")), &key, &time_s),
+			COSIGNATURE_HOLDS);
 	}
 	json_decref(root);
 }

@@ -84,7 +84,8 @@ test_what_is_refused_by_name(void **state)
 		const struct timestamp_trust *trust;
 		const char *says;
 	} rows[] = {
-		{ "other bytes", v->response.span, span_of("other"), v->nonce, v->trust, "imprint" },
+		{ "other bytes", v->response.span, span_of("other"), v->nonce, v->trust,
+		  "imprint" },
 		{ "another nonce", v->response.span, v->data, other_nonce, v->trust, "nonce" },
 		{ "an authority that is not ours", v->response.span, v->data, v->nonce, other,
 		  "certificate" },
@@ -107,8 +108,8 @@ test_what_is_refused_by_name(void **state)
 	free(rejection.memory);
 }
 
-/* The outermost bytes of DER have slack that no signature covers; what is inside the token has none:
- * whatever changes, it holds for nothing but the same bytes and the same time. */
+/* The outermost bytes of DER have slack that no signature covers; what is inside the token has
+ * none: whatever changes, it holds for nothing but the same bytes and the same time. */
 static void
 test_no_byte_makes_it_hold_at_another_time(void **state)
 {
@@ -121,8 +122,8 @@ test_no_byte_makes_it_hold_at_another_time(void **state)
 
 		memcpy(bytes, v->response.span.at, v->response.span.count);
 		bytes[i] ^= 0x01;
-		if (timestamp_holds((struct span){ bytes, v->response.span.count }, v->data, v->nonce,
-				    v->trust, &time_s, fault)) {
+		if (timestamp_holds((struct span){ bytes, v->response.span.count }, v->data,
+				    v->nonce, v->trust, &time_s, fault)) {
 			assert_int_equal(time_s, vector_number(v->root, "time"));
 		}
 	}

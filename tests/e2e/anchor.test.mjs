@@ -1,0 +1,169 @@
+// Anchors: clusters that witness each other (C2SP tlog-witness), hostile witnesses, and timestamps (RFC 3161).
+import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { freePorts, kill, prepare, sleep, temporary, until } from './lib/cluster.mjs';
+
+const freePort = async () => (await freePorts()).ws;
+const file = (cluster, name) => path.join(cluster.data, name);
+const read = (cluster, name) => fs.readFileSync(file(cluster, name), 'utf8');
+const size = (note) => Number(note.split('\n')[1]);
+const lines = (note) => note.split('\n\n').pop().split('\n').filter(Boolean);
+
+// Something happens: a claim is one event.
+async function grow(cluster, count = 1) {
+	for (let n = 0; n < count; n++) {
+		const answer = await fetch(`http://127.0.0.1:${cluster.options['claims-port']}/events`, {
+			method: 'POST', headers: { 'content-type': 'application/json' },
+			body: JSON.stringify({ event: 'grow', agent_id: 'alice', timestamp: '2026-11-23T09:00:00Z' }),
+		});
+		assert.equal(answer.status, 201);
+	}
+}
+
+// A cluster that has run once, so that it has keys.
+async function keyed(name, node) {
+	const cluster = await prepare(name, { node, 'claims-port': await freePort(), 'anchor-interval': 1 });
+	await cluster.up();
+	await cluster.stop();
+	return cluster;
+}
+
+async function restart(cluster, name) {
+	const { pid } = (await cluster.status()).actors.find((actor) => actor.name === name);
+	kill(pid);
+	await until(`${name} again`, async () => {
+		const actor = (await cluster.status()).actors.find((each) => each.name === name);
+		return actor.pid !== pid && actor.state === 'running';
+	}, 20_000);
+}
+
+// A cosigned checkpoint of at least that size.
+const cosigned = (cluster, least) => until(`a cosigned checkpoint of ${cluster.options.node} from ${least} on`, () => {
+	if (!fs.existsSync(file(cluster, 'pub/cosigned'))) return false;
+	const note = read(cluster, 'pub/cosigned');
+	return size(note) >= least && note;
+}, 30_000);
+
+describe('two clusters that witness each other', () => {
+	let a;
+	let b;
+
+	before(async () => {
+		[a, b] = await Promise.all([keyed('anchor-a', 'a'), keyed('anchor-b', 'b')]);
+		for (const cluster of [a, b]) cluster.options['witness-port'] = await freePort();
+		for (const [one, other] of [[a, b], [b, a]]) {
+			fs.writeFileSync(file(one, 'logs.txt'), `# whom we witness\nlog ${read(other, 'log.vkey')}`);
+			fs.writeFileSync(file(one, 'policy.txt'), `log ${read(one, 'log.vkey').trim()}\n`
+				+ `witness other ${read(other, 'witness.vkey').trim()} http://127.0.0.1:${other.options['witness-port']}\nquorum other\n`);
+		}
+		await Promise.all([a.up(), b.up()]);
+	});
+	after(async () => { await a?.close(); await b?.close(); });
+
+	const send = (body, target = '/add-checkpoint', method = 'POST') =>
+		fetch(`http://127.0.0.1:${b.options['witness-port']}${target}`, { method, body });
+
+	it('cosign each other, and say so in both logs', async () => {
+		for (const [one, other] of [[a, b], [b, a]]) {
+			const note = await cosigned(one, 1);
+			const name = `ifswarm.local/${other.options.node}/witness`;
+			assert.equal(lines(note).length, 2);
+			assert.match(lines(note)[1], new RegExp(`^— ${name} [A-Za-z0-9+/=]{104}$`));
+			const said = (await one.log('checkpoint_cosigned')).find((row) => row.fields.size === size(note));
+			assert.equal(said.fields.witness, name);
+			assert.equal(said.fields.line, lines(note)[1]);
+			const seen = (await other.log('foreign_checkpoint_cosigned')).find((row) => row.fields.size === size(note));
+			assert.equal(seen.fields.origin, `ifswarm.local/${one.options.node}`);
+		}
+	});
+
+	it('come to rest when nothing happens', async () => {
+		const sizes = async () => Promise.all([a, b].map(async (each) => (await each.status()).log.size));
+		let last;
+		await until('both logs to rest', async () => {
+			const now = await sizes();
+			await sleep(2500);
+			last = await sizes();
+			return now.join() === last.join();
+		}, 30_000);
+		// Then the checkpoint that is served is the cosigned one, as long as nobody else was cosigned since.
+		assert.equal(lines(read(a, 'pub/cosigned')).length, 2);
+	});
+
+	it('go on together after any of them was killed', async () => {
+		for (const [cluster, name] of [[b, 'witness'], [a, 'anchor'], [b, 'cosigner'], [a, 'witness']]) {
+			await grow(a);
+			const least = (await a.status()).log.size;
+			await restart(cluster, name);
+			await grow(a);
+			await cosigned(a, least);
+		}
+		const seen = (await b.log('foreign_checkpoint_cosigned')).filter((row) => row.fields.origin === 'ifswarm.local/a');
+		const sizes = seen.map((row) => row.fields.size);
+		assert.deepEqual(sizes, [...new Set(sizes)].sort((x, y) => x - y), 'never a smaller tree after a larger one');
+	});
+
+	it('a witness that was killed never goes back behind what it cosigned (threat_F4)', async () => {
+		const note = await cosigned(a, 1);
+		await restart(b, 'witness');
+		const answer = await until('an answer', async () => {
+			const got = await send(`old 0\n\n${note}`);
+			return got.status !== 503 && got.status !== 429 && got;
+		});
+		assert.equal(answer.status, 409);
+		assert.equal(answer.headers.get('content-type'), 'text/x.tlog.size');
+		assert.ok(Number(await answer.text()) >= size(note));
+	});
+
+	it('the same tree is cosigned again, and logged once', async () => {
+		const before = (await b.log('foreign_checkpoint_cosigned')).length;
+		const answer = await until('an answer', async () => {
+			const note = read(a, 'pub/cosigned');
+			const got = await send(`old ${size(note)}\n\n${note}`);
+			return got.status === 200 && got;
+		});
+		assert.match(await answer.text(), /^— ifswarm\.local\/b\/witness [A-Za-z0-9+/=]{104}\n$/);
+		assert.equal((await b.log('foreign_checkpoint_cosigned')).length, before);
+	});
+
+	for (const [what, make, status] of [
+		['no body', () => '', 400],
+		['garbage', () => crypto.randomBytes(3000), 400],
+		['an old size above the new one', (note) => `old ${size(note) + 1}\n\n${note}`, 400],
+		['a log that it does not know', (note) => `old 0\n\n${note.replaceAll('local/a', 'local/x')}`, 404],
+		['another root under the same signature', (note) => `old 0\n\n${note.replace(/^(.*\n\d+\n)(.)/, (all, head, first) => head + (first === 'A' ? 'B' : 'A'))}`, 403],
+		['no signature by the log', (note) => `old 0\n\n${note.replace(/— ifswarm.local\/a .*\n/, '')}`, 403],
+		['a proof that proves nothing', (note) => `old ${size(note)}\n${'A'.repeat(43)}=\n\n${note}`, 422],
+		['64 hashes', (note) => `old 5\n${`${'A'.repeat(43)}=\n`.repeat(64)}\n${note}`, 400],
+		['more than a request can be', () => Buffer.alloc(40_000, 0x41), 413],
+	]) {
+		it(`refuses ${what} with ${status} (threat_H3)`, async () => {
+			await until('both logs to rest', async () => size(read(a, 'pub/cosigned')) >= 1);
+			const answer = await until('an answer', async () => {
+				const got = await send(make(read(a, 'pub/cosigned')));
+				// What grew meanwhile is another question.
+				return ![429, 503, 409].includes(got.status) && got;
+			});
+			assert.equal(answer.status, status, await answer.text());
+		});
+	}
+
+	it('takes checkpoints in one place and one way', async () => {
+		assert.equal((await send(undefined, '/add-checkpoint', 'GET')).status, 405);
+		assert.equal((await send('x', '/add-checkpoint', 'PUT')).status, 405);
+		assert.equal((await send('x', '/elsewhere')).status, 404);
+		assert.match(await (await send(undefined, '/metrics', 'GET')).text(), /ifswarm_checkpoints_cosigned_total [1-9]/);
+	});
+
+	it('ifreplay verify finds nothing wrong', async () => {
+		for (const cluster of [a, b]) {
+			const { code, text } = await cluster.ifreplay('verify');
+			assert.equal(code, 0, text);
+		}
+	});
+});
