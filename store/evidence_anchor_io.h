@@ -1,9 +1,9 @@
 /* What anchors need of the evidence: checkpoints to show, proofs that one extends another, and a
  * place beside the log for what witnesses and authorities said (EVIDENCE section 4).
  *
- *   pub/checkpoint             the newest; cosignatures are lines of it while it is the cosigned
- * one pub/cosigned               the newest that has cosignatures, with all of them
- *   pub/timestamp/SIZE.tsr     an RFC 3161 response over pub/timestamp/SIZE.checkpoint
+ *   pub/checkpoint         the newest; with its cosignatures while it is the cosigned one
+ *   pub/cosigned           the newest that has cosignatures, with all of them
+ *   pub/timestamp/N.tsr    an RFC 3161 response over pub/timestamp/N.checkpoint, of size N
  *
  * Files that cannot be written end nothing: the log holds the cosignatures.
  */
