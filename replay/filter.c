@@ -138,8 +138,8 @@ is_of_allocation(const struct filter *filter, const struct event *event)
 	return allocation != NULL && id_equal(allocation, asked);
 }
 
-static bool
-is_of_address(const struct filter *filter, const struct event *event)
+bool
+filter_admits_address(const struct filter *filter, const struct event *event)
 {
 	if (!filter->has_address) {
 		return true;
@@ -175,7 +175,7 @@ filter_admits(struct filter *filter, const struct entry *entry, const struct eve
 	const bool is_theirs = is_of_names(filter, event);
 	const bool is_admitted = filter_admits_anybody(filter, entry, event);
 
-	return is_theirs && is_admitted && is_of_address(filter, event);
+	return is_theirs && is_admitted && filter_admits_address(filter, event);
 }
 
 bool

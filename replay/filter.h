@@ -41,6 +41,8 @@ bool filter_admits(struct filter *filter, const struct entry *entry, const struc
 /* The same without --agent and --peer: what happens to anybody. */
 bool filter_admits_anybody(struct filter *filter, const struct entry *entry,
 			   const struct event *event);
+/* The part of it that --peer judges where that is an address. */
+bool filter_admits_address(const struct filter *filter, const struct event *event);
 /* True if --from says that it lies before what is to be shown. */
 bool filter_is_before(const struct filter *filter, const struct entry *entry);
 /* True once nothing after this entry can be admitted. */

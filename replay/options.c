@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "replay/chart.h"
 #include "replay/words.h"
 
 /* Which commands know an option. */
@@ -11,7 +12,7 @@
 #define FOR_ALL  UINT64_MAX
 /* Those that tell events one by one, and those that add them up. */
 #define FOR_EVENTS  (FOR(LOG) | FOR(FOLLOW) | FOR(TRACE))
-#define FOR_REPORTS (FOR(ROOM) | FOR(SESSION) | FOR(PEERS) | FOR(REFUSALS) | FOR(STATS))
+#define FOR_REPORTS (FOR(ROOM) | FOR(SESSION) | FOR(PEERS) | FOR(TIMELINE) | FOR(REFUSALS) | FOR(STATS))
 #define FOR_FILTERS (FOR_EVENTS | FOR_REPORTS)
 _Static_assert((int)ASK_COUNT <= 64, "a command for each bit");
 
@@ -22,6 +23,7 @@ enum take {
 	TAKE_NAME,
 	TAKE_PRIVATE,
 	TAKE_COUNT,
+	TAKE_WIDTH,
 	TAKE_MOMENT,
 	TAKE_SEQ,
 	TAKE_TYPE,
@@ -38,6 +40,7 @@ static const char *const take_advice[] = {
 	[TAKE_PRIVATE] = "it must not be empty",
 	[TAKE_NAME] = "give a name, or a handle of 32 hex digits",
 	[TAKE_COUNT] = "give a number above 0",
+	[TAKE_WIDTH] = "give a number from 40 to 500",
 	[TAKE_MOMENT] = "give a seq, or a time with its zone such as 2026-01-31T09:00:00Z",
 	[TAKE_SEQ] = "give the number of an entry",
 	[TAKE_TYPE] = "'ifreplay log --type type_declared' lists the types",
@@ -238,6 +241,13 @@ take_word(struct options *out, enum take take, size_t field, const char *word)
 	case TAKE_COUNT:
 	case TAKE_NUMBER:
 		if (!take_seq(word, &seq) || (take == TAKE_COUNT && seq.value == 0)) {
+			return false;
+		}
+		*(uint64_t *)at = seq.value;
+		return true;
+	case TAKE_WIDTH:
+		if (!take_seq(word, &seq) || seq.value < CHART_WIDTH_MIN ||
+		    seq.value > CHART_WIDTH_MAX) {
 			return false;
 		}
 		*(uint64_t *)at = seq.value;

@@ -24,6 +24,7 @@ enum ask {
 #define OPTION_FIELD_NAME   const char *
 #define OPTION_FIELD_PRIVATE const char *
 #define OPTION_FIELD_COUNT  uint64_t
+#define OPTION_FIELD_WIDTH  uint64_t
 #define OPTION_FIELD_MOMENT struct moment
 #define OPTION_FIELD_SEQ    struct moment
 #define OPTION_FIELD_TYPE   const struct event_description *

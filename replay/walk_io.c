@@ -6,6 +6,13 @@
 #include "replay/index_keys.h"
 
 static bool
+is_of_others(struct walk *walk, const struct event *event, const struct entry *entry)
+{
+	return walk->with_others && filter_admits_anybody(&walk->filter, entry, event) &&
+	       filter_admits_address(&walk->filter, event);
+}
+
+static bool
 visit_event(void *context, const struct event *event, const struct entry *entry)
 {
 	struct walk *walk = context;
@@ -17,7 +24,7 @@ visit_event(void *context, const struct event *event, const struct entry *entry)
 	if (filter_is_past(&walk->filter, entry)) {
 		return false;
 	}
-	if (!filter_admits(&walk->filter, entry, event)) {
+	if (!filter_admits(&walk->filter, entry, event) && !is_of_others(walk, event, entry)) {
 		return ferror(stdout) == 0;
 	}
 	walk->is_before = filter_is_before(&walk->filter, entry);
@@ -120,6 +127,16 @@ index_for(const struct walk *walk)
 		return NULL;
 	}
 	return source_index(walk->source, is_worth_it);
+}
+
+void
+walk_follow(void *walk, const struct id *id)
+{
+	const struct filter *filter = &((struct walk *)walk)->filter;
+
+	if (filter->learnt != NULL) {
+		filter->learnt(filter->context, id);
+	}
 }
 
 static bool

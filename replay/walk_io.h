@@ -14,8 +14,10 @@ struct walk {
 	const struct options *options;
 	struct source *source;
 	struct filter filter;
-	bool with_past; /* the visitor wants what --from leaves out, too */
-	bool is_before; /* the event at hand is such a one: to be learnt from, not shown */
+	bool with_others; /* nor is anybody's name judged: the visitor does that, filter.agent and
+			   * filter.peer are learnt */
+	bool with_past;   /* the visitor wants what --from leaves out, too */
+	bool is_before;   /* the event at hand is such a one: to be learnt from, not shown */
 	log_event_visitor *visit;
 	void *context;
 };
@@ -23,6 +25,10 @@ struct walk {
 /* Gives every event that the options admit, in order; false if the log cannot be read. A visitor
  * that gives false ends it. */
 bool walk_log(struct walk *walk, log_event_visitor *visit, void *context);
+
+/* From the entry at hand on, what that id stands in is visited too: for walks with_others, which by
+ * the index see what concerns those asked for, and nobody else. */
+void walk_follow(void *walk, const struct id *id);
 
 /* The same from `from` to `to`, with a filter that the caller keeps: for who comes again. */
 bool walk_part(struct walk *walk, uint64_t from, uint64_t to);

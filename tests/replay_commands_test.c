@@ -21,7 +21,7 @@ run(const char *arguments)
 {
 	char line[FIXTURE_TEXT_MAX + 256];
 
-	snprintf(line, sizeof line, "%s/ifreplay --data-dir %s %s 2>&1", IFSWARM_BIN, copy,
+	snprintf(line, sizeof line, "LC_ALL=C %s/ifreplay --data-dir %s %s 2>&1", IFSWARM_BIN, copy,
 		 fixture_text(arguments));
 	FILE *pipe = popen(line, "r");
 	assert_non_null(pipe);
@@ -122,6 +122,19 @@ static const struct {
 	{ "peers alice --json", 0, "\"agent\":\"bob\",\"meetings\":1", NULL, 2 },
 	{ "peers alice --peer nobody --json", 0, "\"kind\":\"address\"", "bob", 1 },
 	{ "peers nobody", 1, "nothing about 'nobody'", NULL, 1 },
+	{ "timeline", 0, "0.569 s  bob\n", "\xE2", 11 },
+	{ "timeline --width 100 --agent alice", 0, "0.567 s  alice with bob\n", "s  bob\n", 0 },
+	{ "timeline --no-index --agent alice", 0, "19.1 kB  alice, relayed\n", "s  bob\n", 0 },
+	{ "timeline --agent bob --peer alice --limit 2", 0, "alice with bob", "s  bob\n", 9 },
+	{ "timeline --room lobby", 0, "0.572 s  alice\n", "relayed\n", 10 },
+	{ "timeline --to <47> --json", 0, "\"what\":\"connected\"", "relay\"", 3 },
+	{ "timeline --page 1 --csv", 0, "there,alice,,2026-09-21T14:13:20.003000Z,,572000,1,", "bob",
+	  3 },
+	{ "timeline --page 1 --after <44> --json", 0, "\"agent\":\"bob\"", "alice", 2 },
+	{ "timeline --from <60> --type ice_candidate_relayed", 1, "nobody that was asked for", NULL,
+	  1 },
+	{ "timeline --agent nobody", 1, "nobody that was asked for was there", NULL, 1 },
+	{ "timeline --width 39", 2, "give a number from 40 to 500", NULL, 1 },
 	{ "refusals", 0, "REFUSED_FORBIDDEN           5", NULL, 0 },
 	{ "refusals --csv --limit 9", 0, "turn,192.0.2.1:6000,1790003600:alice,REFUSED_FORBIDDEN,5",
 	  NULL, 2 },
