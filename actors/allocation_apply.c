@@ -60,6 +60,7 @@ apply_created(struct allocation_state *state, const struct event *event)
 		.transaction = e->transaction,
 		.relay = e->relay,
 		.transport = e->transport,
+		.client_transport = e->client_transport,
 		.expires_us = e->expires_us,
 		.peer_next_number = 1,
 	};
@@ -168,7 +169,8 @@ apply_ended(struct allocation_state *state, const struct event *event)
 	}
 	/* Expiry and shutdown are commands of the actor's own: their ids say nothing about the
 	 * relay's. An expulsion may be either. */
-	if (e->reason == END_RELEASED || e->reason == END_PORT_LOST) {
+	if (e->reason == END_RELEASED || e->reason == END_PORT_LOST ||
+	    e->reason == END_CLIENT_GONE) {
 		note(state, e->relay, event);
 	}
 	allocation_release(&state->table, row);

@@ -61,7 +61,7 @@ is_readable_allocate(const struct command_allocate *c)
 {
 	return !id_is_none(&c->allocation) && !id_is_none(&c->user) &&
 	       c->client.family != ADDRESS_NONE && c->server.family != ADDRESS_NONE &&
-	       c->relayed.family != ADDRESS_NONE;
+	       c->relayed.family != ADDRESS_NONE && c->client_transport <= CLIENT_DTLS;
 }
 
 /* The handle under which a name is in the log; `fresh` if it is not there yet. */
@@ -108,6 +108,7 @@ emit_created(const struct allocation_state *state, const struct command *command
 		.expires_us = command->now_us + lifetime_s(state, c->lifetime_s) * SECOND_US,
 		.user_name = c->user_name,
 		.client = c->client,
+		.client_transport = c->client_transport,
 	};
 }
 
@@ -121,7 +122,8 @@ decide_allocate(const struct allocation_state *state, const struct command *comm
 	if (!is_readable_allocate(c)) {
 		return REFUSED_MALFORMED;
 	}
-	const uint32_t held = allocation_find_client(table, &c->client, &c->server, command->front);
+	const uint32_t held = allocation_find_client(table, &c->client, &c->server,
+						     c->client_transport, command->front);
 	const bool expired =
 		held != ROW_NONE && !allocation_is_live(&table->rows[held], command->now_us);
 	if (held != ROW_NONE && !expired) {
@@ -219,7 +221,7 @@ decide_end(const struct allocation_state *state, const struct command *command,
 	}
 	/* Expiry and shutdown are the actor's own to say. */
 	if (command->end.reason != END_PORT_LOST && command->end.reason != END_RELEASED &&
-	    command->end.reason != END_EXPELLED) {
+	    command->end.reason != END_EXPELLED && command->end.reason != END_CLIENT_GONE) {
 		return REFUSED_MALFORMED;
 	}
 	emit_end(&state->table.rows[row], (enum end_reason)command->end.reason, command, out);

@@ -7,7 +7,7 @@
 #include "actors/allocation.h"
 
 enum {
-	ROW_ELEMENTS = 15,
+	ROW_ELEMENTS = 15, /* one more unless the client came over UDP */
 	ROW_PERSONAL_ELEMENTS = 3,
 	ROSTER_ELEMENTS = 6,
 	PEER_ELEMENTS = 3,
@@ -66,7 +66,7 @@ static void
 write_row(struct mp_writer *w, const struct allocation_table *table,
 	  const struct allocation *allocation)
 {
-	mp_put_array(w, ROW_ELEMENTS);
+	mp_put_array(w, ROW_ELEMENTS + (allocation->client_transport != CLIENT_UDP));
 	mp_put_id(w, &allocation->id);
 	mp_put_id(w, &allocation->user);
 	mp_put_id(w, &allocation->trace);
@@ -81,6 +81,9 @@ write_row(struct mp_writer *w, const struct allocation_table *table,
 	mp_put_u64(w, allocation->usage.packets_down);
 	mp_put_u64(w, allocation->usage.bytes_down);
 	mp_put_u64(w, allocation->peer_next_number);
+	if (allocation->client_transport != CLIENT_UDP) {
+		mp_put_u64(w, allocation->client_transport);
+	}
 	mp_put_array(w, peers_of(table, allocation));
 	for (uint32_t at = allocation->peer_first; at != PEER_NONE; at = table->peers[at].next) {
 		mp_put_array(w, PEER_ELEMENTS);
@@ -195,7 +198,7 @@ read_row(struct mp_reader *r)
 {
 	struct allocation allocation = { 0 };
 
-	r->bad |= mp_get_array(r, ROW_ELEMENTS) != ROW_ELEMENTS;
+	const size_t elements = mp_get_array(r, ROW_ELEMENTS + 1);
 	allocation.id = mp_get_id(r);
 	allocation.user = mp_get_id(r);
 	allocation.trace = mp_get_id(r);
@@ -211,8 +214,13 @@ read_row(struct mp_reader *r)
 	allocation.usage.bytes_down = mp_get_u64(r);
 	const uint64_t next = mp_get_u64(r);
 	allocation.peer_next_number = (uint32_t)next;
-	r->bad |= next == 0 || next > UINT32_MAX || id_is_none(&allocation.id) ||
-		  id_is_none(&allocation.user);
+	if (elements > ROW_ELEMENTS) {
+		allocation.client_transport = mp_get_u64(r);
+		r->bad |= allocation.client_transport == CLIENT_UDP ||
+			  allocation.client_transport > CLIENT_DTLS;
+	}
+	r->bad |= elements < ROW_ELEMENTS || next == 0 || next > UINT32_MAX ||
+		  id_is_none(&allocation.id) || id_is_none(&allocation.user);
 	return allocation;
 }
 

@@ -16,10 +16,11 @@ ip_of(const struct address *address)
 
 static uint64_t
 hash_client(const struct allocation_table *table, const struct address *client,
-	    const struct address *server, uint64_t relay)
+	    const struct address *server, uint64_t client_transport, uint64_t relay)
 {
-	return chains_hash_address(table->seed, client,
-				   chains_hash_address(table->seed, server, relay));
+	return chains_hash_address(
+		table->seed, client,
+		chains_hash_address(table->seed, server, relay << 8 | client_transport));
 }
 
 static uint64_t
@@ -98,19 +99,22 @@ allocation_find(const struct allocation_table *table, const struct id *id)
 
 static bool
 is_five_tuple(const struct allocation *allocation, const struct address *client,
-	      const struct address *server, uint64_t relay)
+	      const struct address *server, uint64_t client_transport, uint64_t relay)
 {
-	return allocation->relay == relay && address_equal(&allocation->client, client) &&
+	return allocation->relay == relay && allocation->client_transport == client_transport &&
+	       address_equal(&allocation->client, client) &&
 	       address_equal(&allocation->server, server);
 }
 
 uint32_t
 allocation_find_client(const struct allocation_table *table, const struct address *client,
-		       const struct address *server, uint64_t relay)
+		       const struct address *server, uint64_t client_transport, uint64_t relay)
 {
-	uint32_t row = chains_first(&table->by_client, hash_client(table, client, server, relay));
+	uint32_t row = chains_first(&table->by_client,
+				    hash_client(table, client, server, client_transport, relay));
 
-	while (row != ROW_NONE && !is_five_tuple(&table->rows[row], client, server, relay)) {
+	while (row != ROW_NONE &&
+	       !is_five_tuple(&table->rows[row], client, server, client_transport, relay)) {
 		row = chains_next(&table->by_client, row);
 	}
 	return row;
@@ -238,7 +242,9 @@ allocation_claim(struct allocation_table *table, const struct allocation *alloca
 	chains_link(&table->by_relayed, chains_hash_address(table->seed, &taken->relayed, 0), row);
 	if (taken->client.family != ADDRESS_NONE) {
 		chains_link(&table->by_client,
-			    hash_client(table, &taken->client, &taken->server, taken->relay), row);
+			    hash_client(table, &taken->client, &taken->server,
+					taken->client_transport, taken->relay),
+			    row);
 	}
 	return row;
 }
@@ -277,7 +283,7 @@ allocation_release(struct allocation_table *table, uint32_t row)
 	if (allocation->client.family != ADDRESS_NONE) {
 		chains_unlink(&table->by_client,
 			      hash_client(table, &allocation->client, &allocation->server,
-					  allocation->relay),
+					  allocation->client_transport, allocation->relay),
 			      row);
 	}
 	memset(allocation, 0, sizeof *allocation);

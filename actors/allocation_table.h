@@ -47,6 +47,7 @@ struct allocation {
 	struct transaction transaction; /* of the Allocate request */
 	uint64_t relay;
 	uint64_t transport;
+	uint64_t client_transport; /* enum client_transport */
 	uint64_t expires_us;
 	struct usage usage; /* as reported */
 	uint32_t peer_first;
@@ -68,7 +69,7 @@ struct allocation_table {
 	uint32_t row_free;
 	uint32_t peer_free;
 	struct chains by_id;
-	struct chains by_client;  /* client address, server address, relay */
+	struct chains by_client;  /* client address, server address and transport, relay */
 	struct chains by_relayed; /* relayed address */
 	struct chains by_user;    /* user's handle: several rows each */
 	struct chains by_peer;    /* row, channel or not, address */
@@ -84,7 +85,8 @@ void allocation_table_clear(struct allocation_table *table);
 /* All return ROW_NONE if there is none. An expired allocation is still found. */
 uint32_t allocation_find(const struct allocation_table *table, const struct id *id);
 uint32_t allocation_find_client(const struct allocation_table *table, const struct address *client,
-				const struct address *server, uint64_t relay);
+				const struct address *server, uint64_t client_transport,
+				uint64_t relay);
 uint32_t allocation_find_relayed(const struct allocation_table *table,
 				 const struct address *relayed);
 /* How many of that user's allocations are alive. */

@@ -140,6 +140,7 @@ add_created(struct bundle *bundle, const struct allocation *allocation)
 		.expires_us = allocation->expires_us,
 		.user_name = allocation->user_name,
 		.client = allocation->client,
+		.client_transport = allocation->client_transport,
 	};
 	bundle_add(bundle, &event);
 }

@@ -35,8 +35,10 @@ enum {
 struct relay_config {
 	uint64_t number; /* this relay's, from 1 */
 	uint32_t listener_count;
-	struct address
-		listeners[RELAY_LISTENERS_MAX]; /* the local address of each listening socket */
+	/* Where clients are heard: a local address, and how they speak there. One socket may be
+	 * several of these. */
+	struct address listeners[RELAY_LISTENERS_MAX];
+	enum client_transport transports[RELAY_LISTENERS_MAX];
 	bool serves_ipv4; /* there is an IP for relayed sockets of that family */
 	bool serves_ipv6;
 	uint64_t usage_interval_s;
@@ -120,6 +122,12 @@ void relay_free(struct relay *relay);
 struct relay_answer relay_handle_client(struct relay *relay, uint32_t listener,
 					const struct address *source, struct span datagram,
 					uint64_t now_us);
+/* The connection of a client of that listener (TCP, TLS or DTLS) has closed: its allocation ends.
+ */
+void relay_client_gone(struct relay *relay, uint32_t listener, const struct address *client);
+/* True while that client holds an allocation. */
+bool relay_client_holds(const struct relay *relay, uint32_t listener, const struct address *client,
+			uint64_t now_us);
 /* What RELAY_BIND asked for, before any other call. Of two families one may be missing, whichever
  * it is; of a pair none. */
 void relay_bound(struct relay *relay, uint32_t pending, const struct relay_ports *ports,

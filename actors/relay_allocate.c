@@ -192,9 +192,9 @@ static void
 report_expired(struct relay *relay, const struct reply_to *reply)
 {
 	const struct allocation_table *table = &relay->view->table;
-	const uint32_t row = allocation_find_client(table, &reply->client,
-						    &relay->config.listeners[reply->listener],
-						    relay->config.number);
+	const uint32_t row = allocation_find_client(
+		table, &reply->client, &relay->config.listeners[reply->listener],
+		relay->config.transports[reply->listener], relay->config.number);
 
 	if (row != ROW_NONE) {
 		relay_report_row(relay, row, UINT64_MAX);
@@ -235,7 +235,8 @@ allocate_command(struct relay *relay, const struct pending *pending)
 			      .relayed = pending->relayed,
 			      .transaction = reply->transaction,
 			      .transport = TURN_TRANSPORT_UDP,
-			      .lifetime_s = pending->lifetime_s },
+			      .lifetime_s = pending->lifetime_s,
+			      .client_transport = relay->config.transports[reply->listener] },
 	};
 }
 

@@ -21,7 +21,8 @@ struct reply_to {
 
 struct pending {
 	bool used;
-	bool asked; /* command is set, and in by_command */
+	bool asked;       /* command is set, and in by_command */
+	bool client_gone; /* its connection closed meanwhile */
 	struct id command;
 	struct reply_to reply;
 	struct id allocation; /* which the request is about */

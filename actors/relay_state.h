@@ -16,6 +16,7 @@ struct relay_row {
 	uint32_t listener;  /* where its client comes in; LISTENER_NONE: no longer listened at */
 	bool releasing;     /* a release is asked: nothing is relayed any more */
 	bool ending;        /* its END is asked: so it stays, over a new greeting too */
+	bool gone;          /* its client's connection closed: it is no client's any more */
 	bool dirty;         /* something is counted and not reported */
 	uint64_t report_us; /* when it is due, if dirty */
 };
@@ -38,6 +39,7 @@ struct relay {
 
 	struct name expelled; /* between the two EXPEL notices of an agent; empty otherwise */
 	struct id expel_owed; /* the EXPELLED that could not be sent yet; none otherwise */
+	bool owes_gone;       /* an END of a client that is gone could not be asked yet */
 	struct pending_table pending;
 	bool forbidding;   /* the policy has changed: peers that it forbids may be left */
 	uint32_t deciding; /* the pending request whose DECIDED is being applied, or PENDING_NONE */
@@ -120,6 +122,12 @@ bool relay_is_forbidden(const struct relay *relay, const struct address *peer);
 /* A permission or channel for that peer has come into the view. */
 void relay_enforce_installed(struct relay *relay, const struct address *peer);
 void relay_enforce_tick(struct relay *relay, uint64_t now_us);
+
+/* --- relay_gone.c --- */
+/* That row's client has no connection: nothing flows over it, and its END is asked, now or in a
+ * tick. */
+void relay_end_gone(struct relay *relay, uint32_t row);
+void relay_gone_tick(struct relay *relay);
 
 /* --- relay_usage.c --- */
 /* Reports what is counted for a row: of the peers that ended at `ended_us` or before, or with

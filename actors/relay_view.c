@@ -11,10 +11,14 @@ relay_find_row(const struct relay *relay, uint32_t listener, const struct addres
 	       uint64_t now_us)
 {
 	const struct allocation_table *table = &relay->view->table;
-	const uint32_t row = allocation_find_client(
-		table, client, &relay->config.listeners[listener], relay->config.number);
+	const uint32_t row =
+		allocation_find_client(table, client, &relay->config.listeners[listener],
+				       relay->config.transports[listener], relay->config.number);
 
-	return row != ROW_NONE && allocation_is_live(&table->rows[row], now_us) ? row : ROW_NONE;
+	return row != ROW_NONE && allocation_is_live(&table->rows[row], now_us) &&
+			       !relay->rows[row].gone
+		       ? row
+		       : ROW_NONE;
 }
 
 void
@@ -24,10 +28,11 @@ relay_row_releasing(struct relay *relay, uint32_t row, bool releasing)
 }
 
 static uint32_t
-listener_of(const struct relay *relay, const struct address *server)
+listener_of(const struct relay *relay, const struct allocation *allocation)
 {
 	for (uint32_t i = 0; i < relay->config.listener_count; i++) {
-		if (address_equal(&relay->config.listeners[i], server)) {
+		if (relay->config.transports[i] == allocation->client_transport &&
+		    address_equal(&relay->config.listeners[i], &allocation->server)) {
 			return i;
 		}
 	}
@@ -70,7 +75,7 @@ row_begin(struct relay *relay, uint32_t row, uint32_t socket)
 {
 	relay->rows[row] = (struct relay_row){
 		.socket = socket,
-		.listener = listener_of(relay, &relay->view->table.rows[row].server),
+		.listener = listener_of(relay, &relay->view->table.rows[row]),
 	};
 	if (socket != SOCKET_NONE) {
 		assert(socket < RELAY_SOCKETS_MAX);
@@ -200,7 +205,8 @@ move_sockets(struct relay *relay, const struct allocation_state *old,
 		} else {
 			row_begin(relay, now, old_rows[row].socket);
 			relay->rows[now].ending = old_rows[row].ending;
-			relay->rows[now].releasing = old_rows[row].ending;
+			relay->rows[now].gone = old_rows[row].gone;
+			relay->rows[now].releasing = old_rows[row].ending || old_rows[row].gone;
 		}
 	}
 }
@@ -211,6 +217,11 @@ open_socket(struct relay *relay, uint32_t row)
 	const struct allocation *allocation = &relay->view->table.rows[row];
 	uint32_t socket = socket_asked(relay, &allocation->relayed);
 
+	if (socket == SOCKET_NONE && allocation->client_transport != CLIENT_UDP) {
+		row_begin(relay, row, SOCKET_NONE);
+		relay_end_gone(relay, row); /* its connection closed with the relay before this */
+		return;
+	}
 	if (socket == SOCKET_NONE) {
 		socket = relay->sink->open(relay->sink->context, &allocation->relayed);
 	}
@@ -350,7 +361,10 @@ handle_decided(struct relay *relay, const struct notice *notice, uint64_t now_us
 	const uint32_t row = allocation_find(&relay->view->table, &pending->allocation);
 	if (row != ROW_NONE && is_release(pending)) {
 		/* Refused, or the row would be gone. */
-		relay->rows[row].releasing = relay->rows[row].ending;
+		relay->rows[row].releasing = relay->rows[row].ending || relay->rows[row].gone;
+	}
+	if (row != ROW_NONE && pending->client_gone && !relay->rows[row].gone) {
+		relay_end_gone(relay, row);
 	}
 	const struct relay_answer answer = answer_pending(relay, pending, verdict, now_us);
 	if (pending->socket != SOCKET_NONE && relay->socket_rows[pending->socket] == ROW_NONE) {
@@ -359,8 +373,11 @@ handle_decided(struct relay *relay, const struct notice *notice, uint64_t now_us
 	if (pending->reserves && row == ROW_NONE) {
 		relay_unreserve(relay, &pending->allocation);
 	}
+	const bool is_heard = !pending->client_gone;
 	pending_release(&relay->pending, at);
-	relay->sink->reply(relay->sink->context, answer.from, &answer.to, answer.bytes);
+	if (is_heard) {
+		relay->sink->reply(relay->sink->context, answer.from, &answer.to, answer.bytes);
+	}
 }
 
 void

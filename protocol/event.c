@@ -70,9 +70,10 @@ stream_name(uint64_t stream)
 const char *
 leave_reason_name(uint64_t reason)
 {
-	static const char *const names[] = { "unknown",  "closed",   "gateway lost",   "too slow",
-					     "too fast", "shutdown", "gateway stopped",
-					     "expelled" };
+	static const char *const names[] = {
+		"unknown",  "closed",   "gateway lost",    "too slow",
+		"too fast", "shutdown", "gateway stopped", "expelled"
+	};
 
 	return names[reason < sizeof names / sizeof names[0] ? reason : 0];
 }
@@ -80,10 +81,18 @@ leave_reason_name(uint64_t reason)
 const char *
 end_reason_name(uint64_t reason)
 {
-	static const char *const names[] = { "unknown", "released", "expired", "port lost",
-					     "shutdown", "expelled" };
+	static const char *const names[] = { "unknown",  "released", "expired",    "port lost",
+					     "shutdown", "expelled", "client gone" };
 
 	return names[reason < sizeof names / sizeof names[0] ? reason : 0];
+}
+
+const char *
+client_transport_name(uint64_t transport)
+{
+	static const char *const names[] = { "udp", "tcp", "tls", "dtls" };
+
+	return transport < sizeof names / sizeof names[0] ? names[transport] : "unknown";
 }
 
 /* All members of the union start where it starts. */
@@ -201,7 +210,11 @@ event_from_wire(const struct event_wire *wire, struct event *out)
 	out->occurred_us = wire->occurred_us;
 	out->command_id = wire->command_id;
 	out->trace_id = wire->trace_id;
-	record_read_clear(&r, wire->description->shape, event_fields(out));
+	if (wire->is_older) {
+		record_read_older(&r, wire->description->shape, event_fields(out));
+	} else {
+		record_read_clear(&r, wire->description->shape, event_fields(out));
+	}
 	for (unsigned part = 0; part < wire->parts; part++) {
 		struct mp_reader personal = mp_reader_of(wire->part[part]);
 		if (wire->part[part].count > 0) {

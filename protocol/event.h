@@ -54,11 +54,16 @@ enum end_reason {
 	END_EXPIRED = 2,
 	END_PORT_LOST = 3, /* a restarted relay could not bind the relayed address again */
 	END_SHUTDOWN = 4,
-	END_EXPELLED = 5, /* an operator ended its agent */
+	END_EXPELLED = 5,    /* an operator ended its agent */
+	END_CLIENT_GONE = 6, /* its connection closed, or its relay was restarted under it */
 };
+
+/* How a TURN client reached its relay. */
+enum client_transport { CLIENT_UDP, CLIENT_TCP, CLIENT_TLS, CLIENT_DTLS };
 
 const char *leave_reason_name(uint64_t reason);
 const char *end_reason_name(uint64_t reason);
+const char *client_transport_name(uint64_t transport); /* "udp"; "unknown" */
 
 struct event {
 	enum event_type type;
@@ -112,6 +117,7 @@ struct event_wire {
 	struct id command_id;
 	struct id trace_id;
 	uint32_t cause_back;
+	bool is_older; /* of an earlier version: it may lack the fields that were added since */
 	struct span fields;
 	uint32_t parts;
 	struct span part[SEALED_PARTS_MAX];

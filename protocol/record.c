@@ -204,6 +204,17 @@ record_write_part(struct mp_writer *w, struct record_shape shape, unsigned part,
 	}
 }
 
+static void
+read_first_clear(struct mp_reader *r, struct record_shape shape, size_t count, void *record)
+{
+	for (size_t i = 0; i < shape.count && count > 0; i++) {
+		if (is_clear(&shape.fields[i])) {
+			read_field(r, &shape.fields[i], record);
+			count--;
+		}
+	}
+}
+
 void
 record_read_clear(struct mp_reader *r, struct record_shape shape, void *record)
 {
@@ -212,11 +223,16 @@ record_read_clear(struct mp_reader *r, struct record_shape shape, void *record)
 	if (mp_get_array(r, count) != count) {
 		r->bad = true;
 	}
-	for (size_t i = 0; i < shape.count; i++) {
-		if (is_clear(&shape.fields[i])) {
-			read_field(r, &shape.fields[i], record);
-		}
-	}
+	read_first_clear(r, shape, count, record);
+}
+
+void
+record_read_older(struct mp_reader *r, struct record_shape shape, void *record)
+{
+	const size_t count = mp_get_array(r, count_where(shape, true, 0));
+
+	r->bad |= count == 0;
+	read_first_clear(r, shape, count, record);
 }
 
 void

@@ -57,6 +57,9 @@ void record_write_part(struct mp_writer *w, struct record_shape shape, unsigned 
 		       const void *record);
 /* Reads into `record` (which the caller zeroed); sets r->bad on any fault. */
 void record_read_clear(struct mp_reader *r, struct record_shape shape, void *record);
+/* The same of an older version of the record: fields are only ever added at the end, so it has the
+ * first of them, and the others stay zero. */
+void record_read_older(struct mp_reader *r, struct record_shape shape, void *record);
 void record_read_part(struct mp_reader *r, struct record_shape shape, unsigned part, void *record);
 /* Number of sealed parts, 0 to 2. */
 unsigned record_parts(struct record_shape shape);

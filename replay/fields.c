@@ -24,6 +24,9 @@ fields_word(enum event_type type, const struct field *field, uint64_t number)
 		return type == EVENT_AGENT_DISCONNECTED ? leave_reason_name(number)
 							: end_reason_name(number);
 	}
+	if (strcmp(field->name, "client_transport") == 0) {
+		return client_transport_name(number);
+	}
 	return strcmp(field->name, "stream") == 0 ? stream_name(number) : NULL;
 }
 

@@ -50,6 +50,9 @@ word_of(const struct telling *t, const struct field *field)
 		return t->event->type == EVENT_AGENT_DISCONNECTED ? leave_reason_name(number)
 								  : end_reason_name(number);
 	}
+	if (strcmp(field->name, "client_transport") == 0) {
+		return client_transport_name(number);
+	}
 	return strcmp(field->name, "stream") == 0 ? stream_name(number) : NULL;
 }
 

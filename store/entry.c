@@ -120,7 +120,7 @@ entry_to_event(const struct entry *entry, const struct span *plain, struct event
 {
 	const struct event_description *description = event_describe(entry->type);
 
-	if (description == NULL || description->version != entry->type_version) {
+	if (description == NULL || description->version < entry->type_version) {
 		return ENTRY_FOREIGN;
 	}
 	if (entry->parts != record_parts(description->shape)) {
@@ -129,6 +129,7 @@ entry_to_event(const struct entry *entry, const struct span *plain, struct event
 	const uint64_t back = entry->has_cause ? entry->seq - entry->cause : 0;
 	struct event_wire wire = {
 		.description = description,
+		.is_older = entry->type_version < description->version,
 		.occurred_us = entry->occurred_us,
 		.command_id = entry->command_id,
 		.trace_id = entry->trace_id,

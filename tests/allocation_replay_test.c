@@ -115,6 +115,7 @@ random_command(uint64_t *seed, uint64_t *allocations)
 		*allocations == 0 ? 1
 				  : *allocations - pick / 7 % (*allocations < 9 ? *allocations : 9);
 	char client[32], peer[32];
+	struct command command;
 
 	snprintf(client, sizeof client, "203.0.113.%u:7", (unsigned)(pick / 11 % 9 + 1));
 	snprintf(peer, sizeof peer, "198.51.100.%u:%u", (unsigned)(pick / 13 % 5 + 1),
@@ -123,9 +124,10 @@ random_command(uint64_t *seed, uint64_t *allocations)
 	case 0:
 	case 1:
 		++*allocations;
-		return by_relay(allocate_of(*allocations, users[pick / 19 % 4], client,
-					    (uint16_t)(50000 + pick / 23 % 8), (uint8_t)pick),
-				pick / 29 % 2 + 1);
+		command = allocate_of(*allocations, users[pick / 19 % 4], client,
+				      (uint16_t)(50000 + pick / 23 % 8), (uint8_t)pick);
+		command.allocate.client_transport = pick / 37 % 4;
+		return by_relay(command, pick / 29 % 2 + 1);
 	case 2:
 		return by_relay(refresh_of(which, pick / 31 % 4 * 500), pick / 29 % 2 + 1);
 	case 3:

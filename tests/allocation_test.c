@@ -119,6 +119,7 @@ every_command_has_its_answer(void **unused)
 		{ "the port is lost", 0, end_of(1, END_PORT_LOST), ACCEPTED, 1 },
 		{ "a relay cannot say that it expired", 0, end_of(1, END_EXPIRED),
 		  REFUSED_MALFORMED, 0 },
+		{ "its client is gone", 0, end_of(1, END_CLIENT_GONE), ACCEPTED, 1 },
 		{ "its agent is expelled", 0, end_of(1, END_EXPELLED), ACCEPTED, 1 },
 		{ "a relay has done its part", 0, by_relay(own(COMMAND_EXPELLED), 1), ACCEPTED, 0 },
 		{ "an expulsion that is announced changes nothing", 0, expel_of("ann", false),

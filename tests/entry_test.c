@@ -152,6 +152,36 @@ test_an_entry_gives_its_event_back(void **state)
 	assert_int_equal(entry_to_event(&entry, NULL, &out), ENTRY_FOREIGN);
 }
 
+/* turn_allocation_created had no client_transport in version 1: it was UDP. */
+static void
+test_an_older_version_lacks_the_last_fields(void **state)
+{
+	const struct event event = {
+		.type = EVENT_TURN_ALLOCATION_CREATED,
+		.turn_allocation_created = { .relay = 3, .expires_us = 9, .client_transport = 1 },
+	};
+	const struct event_description *now = event_describe(EVENT_TURN_ALLOCATION_CREATED);
+	const struct record_shape before = { now->shape.fields, now->shape.count - 1 };
+	struct entry entry = { .seq = 1, .type = EVENT_TURN_ALLOCATION_CREATED, .parts = 1 };
+	uint8_t memory[256];
+	struct event out;
+
+	(void)state;
+	for (uint64_t version = 1; version <= 2; version++) {
+		struct mp_writer w = mp_writer_of(memory, sizeof memory);
+		record_write_clear(&w, version == 1 ? before : now->shape,
+				   event_fields_const(&event));
+		entry.fields = mp_written(&w);
+		entry.type_version = version;
+		assert_int_equal(entry_to_event(&entry, NULL, &out), ENTRY_KNOWN);
+		assert_int_equal(out.turn_allocation_created.expires_us, 9);
+		assert_int_equal(out.turn_allocation_created.client_transport, version - 1);
+		entry.type_version = 3 - version;
+		assert_int_equal(entry_to_event(&entry, NULL, &out),
+				 version == 1 ? ENTRY_BROKEN : ENTRY_KNOWN);
+	}
+}
+
 int
 main(void)
 {
@@ -161,6 +191,7 @@ main(void)
 		cmocka_unit_test(test_threat_G8_an_edited_entry_has_another_hash),
 		cmocka_unit_test(test_elements_stand_where_the_vectors_say),
 		cmocka_unit_test(test_an_entry_gives_its_event_back),
+		cmocka_unit_test(test_an_older_version_lacks_the_last_fields),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

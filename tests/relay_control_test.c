@@ -57,8 +57,8 @@ static uint32_t
 live_peers(struct world *world)
 {
 	const struct address ann = address_of(ANN);
-	const uint32_t row =
-		allocation_find_client(&world->actor->table, &ann, &world->config.listeners[0], 1);
+	const uint32_t row = allocation_find_client(&world->actor->table, &ann,
+						    &world->config.listeners[0], CLIENT_UDP, 1);
 
 	assert_int_not_equal(row, ROW_NONE);
 	return peer_count(&world->actor->table, row, false, world->now_us) +

@@ -16,7 +16,7 @@
 #include "actors/relay.h"
 #include "protocol/turn.h"
 
-enum { QUEUE_MAX = 4096, LISTENER = 0, LISTENER_V6 = 1, DATAGRAM_MAX = 4096 };
+enum { QUEUE_MAX = 4096, LISTENER = 0, LISTENER_V6 = 1, LISTENER_TCP = 2, DATAGRAM_MAX = 4096 };
 static const uint64_t START_US = (uint64_t)1800000000 * 1000 * 1000;
 static const char REALM[] = "ifswarm";
 
@@ -36,6 +36,7 @@ struct world {
 	uint16_t next_port;
 	bool port_is_gone;
 	bool line_is_full; /* nothing can be asked of the actor */
+	bool over_tcp;     /* IPv4 clients come over TCP */
 	uint32_t sockets_open;
 	uint32_t next_socket;
 	size_t replies;
@@ -145,9 +146,11 @@ world_new(bool open)
 
 	integrity_open(&world->integrity);
 	config->number = 1;
-	config->listener_count = 2;
+	config->listener_count = 3;
 	config->listeners[0] = address_of("192.0.2.1:3478");
 	config->listeners[1] = address_of("[2001:db8::1]:3478");
+	config->listeners[2] = config->listeners[0];
+	config->transports[2] = CLIENT_TCP;
 	config->serves_ipv4 = true;
 	config->usage_interval_s = 60;
 	config->unauthenticated_rate = 200;
@@ -310,9 +313,11 @@ static inline struct relay_answer
 client_sends(struct world *world, const char *client, struct span datagram)
 {
 	const struct address source = address_of(client);
-	struct relay_answer answer = relay_handle_client(
-		world->relay, source.family == ADDRESS_IPV6 ? LISTENER_V6 : LISTENER, &source,
-		datagram, world->now_us);
+	const uint32_t listener = world->over_tcp                 ? LISTENER_TCP
+				  : source.family == ADDRESS_IPV6 ? LISTENER_V6
+								  : LISTENER;
+	struct relay_answer answer =
+		relay_handle_client(world->relay, listener, &source, datagram, world->now_us);
 
 	if (answer.action == RELAY_BIND) {
 		answer = bind_ports(world, &answer);

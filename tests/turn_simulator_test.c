@@ -8,6 +8,7 @@
  *   - once quiet, each relay's view is what the actor holds, with a socket for each allocation;
  *   - no relay lets anything through to a peer that its policy, which is reloaded now and then,
  *     forbids, and none is permitted for long;
+ *   - a client whose connection closed (every other one comes over TCP) holds nothing any more;
  *   - unless a relay died, the sums in the log are what was relayed, also of who was expelled;
  *   - who was expelled holds nothing, and is gone from the state. */
 #include <assert.h>
@@ -19,6 +20,7 @@
 #include "protocol/turn.h"
 
 enum { RELAYS = 2, CLIENTS = 6, STEPS = 6000, SEEDS = 30, DATAGRAM = 1500 };
+enum { LISTENER_UDP, LISTENER_TCP };
 
 struct sim_relay {
 	struct relay *relay;
@@ -158,8 +160,10 @@ start_relay(size_t r)
 	relay_free(relay->relay);
 	*relay = (struct sim_relay){ .number = r, .next_port = port == 0 ? 50000 : port };
 	config->number = r + 1;
-	config->listener_count = 1;
-	config->listeners[0] = address_v4(192, (uint8_t)r, 3478);
+	config->listener_count = 2;
+	config->listeners[LISTENER_UDP] = address_v4(192, (uint8_t)r, 3478);
+	config->listeners[LISTENER_TCP] = config->listeners[LISTENER_UDP];
+	config->transports[LISTENER_TCP] = CLIENT_TCP;
 	config->serves_ipv4 = true;
 	config->usage_interval_s = 5;
 	config->unauthenticated_rate = 0;
@@ -278,9 +282,29 @@ client_address(size_t r, size_t client)
 }
 
 static uint32_t
+listener_of(size_t client)
+{
+	return client % 2 == 0 ? LISTENER_UDP : LISTENER_TCP;
+}
+
+/* It may come again from the same address at once. */
+static void
+close_connection(size_t r)
+{
+	const size_t client = draw(CLIENTS / 2) * 2 + 1;
+	const struct address source = client_address(r, client);
+	struct relay *relay = world.relays[r].relay;
+
+	relay_client_gone(relay, LISTENER_TCP, &source);
+	if (relay_client_holds(relay, LISTENER_TCP, &source, sim.now_us)) {
+		SIM_FAIL("a client whose connection closed holds something");
+	}
+}
+
+static uint32_t
 bind_port(struct sim_relay *relay, struct address *relayed)
 {
-	*relayed = relay->config.listeners[0];
+	*relayed = relay->config.listeners[LISTENER_UDP];
 	relayed->port = relay->next_port++;
 	if (relay->next_port < 50000) {
 		relay->next_port = 50000;
@@ -306,8 +330,8 @@ send_datagram(size_t r, size_t client, struct span datagram)
 {
 	struct sim_relay *relay = &world.relays[r];
 	const struct address source = client_address(r, client);
-	struct relay_answer answer =
-		relay_handle_client(relay->relay, 0, &source, datagram, sim.now_us);
+	struct relay_answer answer = relay_handle_client(relay->relay, listener_of(client), &source,
+							 datagram, sim.now_us);
 
 	switch (answer.action) {
 	case RELAY_DROP:
@@ -430,6 +454,8 @@ step(bool busy)
 		start_relay(r);
 	} else if (busy && choice < 998) {
 		change_policy(r);
+	} else if (busy) {
+		close_connection(r);
 	}
 }
 

@@ -1,0 +1,86 @@
+/* Clients whose connection closed (TCP, TLS, DTLS): what they held ends, once, and is accounted
+ * for. */
+#include <assert.h>
+
+#include "actors/relay_state.h"
+
+/* Nothing flows over the row any more; false if its END could not be asked yet. */
+static bool
+end_row(struct relay *relay, uint32_t row)
+{
+	const struct allocation *allocation = &relay->view->table.rows[row];
+	struct relay_row *own = &relay->rows[row];
+	struct command command = {
+		.type = COMMAND_END,
+		.trace_id = allocation->trace,
+		.end = { .allocation = allocation->id, .reason = END_CLIENT_GONE },
+	};
+
+	own->gone = true;
+	own->releasing = true;
+	if (own->ending) {
+		return true;
+	}
+	relay_report_row(relay, row, UINT64_MAX);
+	own->ending = !own->dirty && relay->sink->ask(relay->sink->context, &command);
+	return own->ending;
+}
+
+void
+relay_end_gone(struct relay *relay, uint32_t row)
+{
+	relay->owes_gone |= !end_row(relay, row);
+}
+
+void
+relay_gone_tick(struct relay *relay)
+{
+	if (!relay->owes_gone) {
+		return;
+	}
+	relay->owes_gone = false;
+	for (uint32_t row = 0; row < relay->view->table.rows_fresh; row++) {
+		if (relay->rows[row].gone && !id_is_none(&relay->view->table.rows[row].id)) {
+			relay_end_gone(relay, row);
+		}
+	}
+}
+
+/* What it has asked and not heard of yet: an allocation that comes of it ends at once. */
+static void
+mark_pending(struct relay *relay, uint32_t listener, const struct address *client)
+{
+	uint32_t left = relay->pending.max - relay->pending.free_count;
+
+	for (uint32_t i = 0; left > 0; i++) {
+		struct pending *pending = &relay->pending.items[i];
+
+		left -= pending->used;
+		if (pending->used && pending->reply.listener == listener &&
+		    address_equal(&pending->reply.client, client)) {
+			pending->client_gone = true;
+		}
+	}
+}
+
+void
+relay_client_gone(struct relay *relay, uint32_t listener, const struct address *client)
+{
+	assert(listener < relay->config.listener_count);
+	assert(relay->config.transports[listener] != CLIENT_UDP);
+	const uint32_t row = allocation_find_client(
+		&relay->view->table, client, &relay->config.listeners[listener],
+		relay->config.transports[listener], relay->config.number);
+
+	mark_pending(relay, listener, client);
+	if (row != ROW_NONE && !relay->rows[row].gone) {
+		relay_end_gone(relay, row);
+	}
+}
+
+bool
+relay_client_holds(const struct relay *relay, uint32_t listener, const struct address *client,
+		   uint64_t now_us)
+{
+	return relay_find_row(relay, listener, client, now_us) != ROW_NONE;
+}
