@@ -228,6 +228,157 @@ large_trees_read_few_tiles(void **state)
 		proof_check_inclusion(&leaves[LEAVES - 2], LEAVES - 2, LEAVES - 1, &root, &got));
 }
 
+/* --- the vectors that implementations share --- */
+
+/* Decimal digits: an index may be 2^64 - 1, which no JSON number of jansson holds. */
+static uint64_t
+shared_number(const json_t *row, const char *key)
+{
+	return strtoull(vector_text(row, key), NULL, 10);
+}
+
+/* False for what is no hash at all: no checker of ours is even asked then, because no reader lets
+ * it through. Some rows have other words in the place of roots, of which only matters whether they
+ * are equal: their own hashes stand for them. */
+static bool
+shared_hash(const char *hex, struct digest *out)
+{
+	const struct vector_bytes bytes = vector_hex_text(hex);
+	const bool is_hash = bytes.span.count == sizeof out->bytes;
+
+	if (is_hash) {
+		memcpy(out->bytes, bytes.span.at, sizeof out->bytes);
+	} else {
+		merkle_leaf_hash(bytes.span, out);
+	}
+	free(bytes.memory);
+	return bytes.span.count > 0;
+}
+
+static bool
+shared_proof(const json_t *row, struct proof *out)
+{
+	const json_t *hashes = json_object_get(row, "proof");
+
+	out->count = (uint32_t)json_array_size(hashes);
+	assert_true(out->count <= PROOF_HASHES_MAX);
+	for (uint32_t i = 0; i < out->count; i++) {
+		if (!shared_hash(json_string_value(json_array_get(hashes, i)), &out->hashes[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+shared_inclusion_holds(const json_t *row)
+{
+	static struct proof proof;
+	struct digest leaf, root;
+
+	return shared_hash(vector_text(row, "leaf"), &leaf) &&
+	       shared_hash(vector_text(row, "root"), &root) && shared_proof(row, &proof) &&
+	       proof_check_inclusion(&leaf, shared_number(row, "index"), shared_number(row, "size"),
+				     &root, &proof);
+}
+
+static bool
+shared_consistency_holds(const json_t *row)
+{
+	static struct proof proof;
+	struct digest old, root;
+
+	return shared_hash(vector_text(row, "old_root"), &old) &&
+	       shared_hash(vector_text(row, "root"), &root) && shared_proof(row, &proof) &&
+	       proof_check_consistency(shared_number(row, "old"), &old, shared_number(row, "size"),
+				       &root, &proof);
+}
+
+static void
+check_shared(const char *kind, bool (*holds)(const json_t *row), size_t least)
+{
+	json_t *vectors = vectors_load("proofs");
+	const json_t *rows = json_object_get(vectors, kind);
+	size_t held = 0, refused = 0;
+
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		const bool is_refused = json_is_true(json_object_get(row, "refused"));
+
+		if (holds(row) == is_refused) {
+			fail_msg("%s %s: %s", kind, vector_text(row, "name"),
+				 is_refused ? "passes" : "is refused");
+		}
+		refused += is_refused;
+		held += !is_refused;
+	}
+	assert_true(held >= 6 && refused >= least);
+	json_decref(vectors);
+}
+
+static void
+shared_vectors_pass_and_are_refused(void **state)
+{
+	(void)state;
+	check_shared("inclusion", shared_inclusion_holds, 92);
+	check_shared("consistency", shared_consistency_holds, 92);
+}
+
+/* The hashes of the eight leaves that Certificate Transparency's own tests use, and all proofs in
+ * their tree: what is made here is what everybody's checker takes. */
+static void
+shared_proofs_are_the_ones_made(void **state)
+{
+	static struct proof shared, made;
+	static struct digest kept[8];
+	json_t *tree = vectors_load("merkle");
+	json_t *vectors = vectors_load("proofs");
+	const json_t *words = json_object_get(tree, "reference_leaves");
+	const json_t *rows = json_object_get(vectors, "inclusion");
+	const json_t *row = NULL;
+	size_t i = 0, compared = 0;
+
+	(void)state;
+	memcpy(kept, leaves, sizeof kept);
+	for (i = 0; i < 8; i++) {
+		const struct vector_bytes bytes =
+			vector_hex_text(json_string_value(json_array_get(words, i)));
+		merkle_leaf_hash(bytes.span, &leaves[i]);
+		free(bytes.memory);
+	}
+	json_array_foreach(rows, i, row)
+	{
+		if (json_is_false(json_object_get(row, "refused")) && shared_proof(row, &shared)) {
+			const uint64_t at = shared_number(row, "index");
+			struct digest leaf;
+			shared_hash(vector_text(row, "leaf"), &leaf);
+			if (!digest_equal(&leaf, &leaves[at])) {
+				continue; /* a tree of other leaves */
+			}
+			assert_true(proof_inclusion(fetch, NULL, shared_number(row, "size"), at,
+						    &made));
+			assert_true(same(&made, &shared));
+			compared++;
+		}
+	}
+	assert_true(compared >= 5);
+	rows = json_object_get(vectors, "consistency");
+	json_array_foreach(rows, i, row)
+	{
+		if (json_is_false(json_object_get(row, "refused")) && shared_proof(row, &shared) &&
+		    shared.count > 0) {
+			assert_true(proof_consistency(fetch, NULL, shared_number(row, "old"),
+						      shared_number(row, "size"), &made));
+			assert_true(same(&made, &shared));
+			compared++;
+		}
+	}
+	assert_true(compared >= 9);
+	memcpy(leaves, kept, sizeof kept);
+	json_decref(tree);
+	json_decref(vectors);
+}
+
 static const char proof_text[] = "c2sp.org/tlog-proof@v1\n"
 				 "index 7\n"
 				 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
@@ -295,6 +446,8 @@ main(void)
 		cmocka_unit_test(ranges_are_complete),
 		cmocka_unit_test(nothing_else_passes),
 		cmocka_unit_test(large_trees_read_few_tiles),
+		cmocka_unit_test(shared_vectors_pass_and_are_refused),
+		cmocka_unit_test(shared_proofs_are_the_ones_made),
 		cmocka_unit_test(texts_are_read_strictly),
 	};
 
