@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { Bundle, Log, makeEntry, sha256, signer, tar, tarMember, tilePath } from './lib/bundle.mjs';
 import { join, offer } from './lib/agent.mjs';
 import { bin, run, source, start, temporary, until } from './lib/cluster.mjs';
+import { TurnClient, echoPeer } from './lib/turn.mjs';
 
 const thief = signer('ifswarm.local/node1/export', 66);
 // Made in before(): exports of a live cluster, and the scope of one of them by hand, over a log that its key never signed.
@@ -16,9 +17,13 @@ let whole; // a short range in full, with its entry bundles
 let other;
 let exporter; // the export key itself: what somebody who has it could do
 let logKey;
+let relay; // what carol was given: { address, port, peer }
 let shown; // seqs: what `honest` discloses, and what it withholds
 let withheld;
 
+const OFFERS = 3; // each disclosed event is a proof more, in every run of every checker
+const ECHOES = 5;
+const PACKET = 200;
 const verifiers = path.join(source, 'replay/verifier');
 const folder = temporary('bundle');
 const go = path.join(folder, 'gocheck');
@@ -194,19 +199,40 @@ async function unpacked(file) {
 	return to;
 }
 
-// Alice and bob fill a tile; carol comes, makes ten offers among theirs, and goes: her events are what is asked for.
+// Somebody is given a relay, sends packets over it until ECHOES came back, and gives it back.
+async function relayFor(name) {
+	const { username, credential } = await cluster.credential(name);
+	const client = new TurnClient({ port: cluster.ports.turn, username, password: credential });
+	const peer = await echoPeer();
+	let echoes = 0;
+	client.on('data', () => { echoes++; });
+	await client.ready;
+	const relayed = await client.allocate();
+	await client.bindChannel(0x4000, peer);
+	await until('packets come back over the relay', async () => {
+		await client.sendChannel(0x4000, Buffer.alloc(PACKET, 7));
+		return echoes >= ECHOES;
+	});
+	await client.refresh(0);
+	await Promise.all([client.close(), peer.close()]);
+	return { ...relayed, peer: peer.port };
+}
+
+// Alice and bob fill a tile; carol comes, makes some offers among theirs, has a relay, and goes: her events are what is
+// asked for.
 async function live() {
-	cluster = await start('bundle');
+	cluster = await start('bundle', { 'allowed-peer-ip': '127.0.0.1' });
 	const [alice, bob] = await Promise.all(['alice', 'bob'].map((name) => join(cluster.url, name)));
 	for (let n = 0; n < 260; n++) alice.send(offer('alice', 'bob', `sdp ${n}`));
 	for (let n = 0; n < 260; n++) await bob.next('offer');
 	const before = await exported('before.tar', '--from', '0', '--to', '20', '--profile', 'none');
 	const carol = await join(cluster.url, 'carol');
-	for (let n = 0; n < 10; n++) {
+	for (let n = 0; n < OFFERS; n++) {
 		carol.send(offer('carol', 'bob', `sdp ${n}`));
 		alice.send(offer('alice', 'bob', `sdp ${n}`));
 	}
-	for (let n = 0; n < 20; n++) await bob.next('offer');
+	for (let n = 0; n < 2 * OFFERS; n++) await bob.next('offer');
+	relay = await relayFor('carol');
 	await carol.close();
 	const seqs = await until('carol has left', async () => {
 		const { out } = await cluster.ifreplay('log', '--agent', 'carol', '--json');
@@ -261,23 +287,54 @@ describe('bundle', () => {
 	});
 
 	it('is what was asked for', () => {
-		assert.ok(shown.length >= 12 && withheld.length > 12, `${shown.length} shown, ${withheld.length} withheld`);
+		assert.ok(shown.length >= 10 && withheld.length > 12, `${shown.length} shown, ${withheld.length} withheld`);
 		const rows = honest.files.get(EVENTS).toString().split('\n').filter(Boolean).map((line) => JSON.parse(line));
-		assert.equal(rows.filter(({ event }) => event === 'sdp_offer_relayed').length, 10);
+		assert.equal(rows.filter(({ event }) => event === 'sdp_offer_relayed').length, OFFERS);
 		assert.equal(rows.find(({ event }) => event === 'agent_registered').fields.agent_name, 'carol');
 		assert.equal(honest.manifest.purpose, 'a test');
 		assert.equal(honest.manifest.requester, 'An Auditor');
 	});
 
+	it('has the relay: what it was, what went over it, how it ended', () => {
+		const rows = honest.files.get(EVENTS).toString().split('\n').filter(Boolean).map((line) => JSON.parse(line));
+		const of = (name) => rows.filter(({ event }) => event === name).map(({ fields }) => fields);
+		const [created, ...more] = of('turn_allocation_created');
+		assert.equal(more.length, 0);
+		assert.equal(created.user_name, 'carol');
+		assert.equal(created.relayed, `${relay.address}:${relay.port}`);
+		const concerns = ({ allocation }) => allocation === created.allocation;
+		assert.equal(of('turn_channel_bound').find(concerns).peer, `127.0.0.1:${relay.peer}`);
+		const usage = of('turn_relay_usage').filter(concerns);
+		const sum = (key) => usage.reduce((all, each) => all + each[key], 0);
+		assert.ok(sum('packets_up') >= ECHOES && sum('packets_down') >= ECHOES, JSON.stringify(usage));
+		assert.equal(sum('bytes_up'), PACKET * sum('packets_up'));
+		const [ended] = of('turn_allocation_ended').filter(concerns);
+		for (const key of ['packets_up', 'bytes_up', 'packets_down', 'bytes_down']) assert.equal(ended[key], sum(key), key);
+		assert.equal(ended.never_used, 0);
+	});
+
+	it('tells a SIEM of the relay as OCSF Tunnel Activity', () => {
+		const lines = honest.files.get('data/ocsf.jsonl').toString().split('\n').filter(Boolean).map((line) => JSON.parse(line));
+		const tunnels = lines.filter(({ class_uid: uid }) => uid === 4014);
+		const [open] = tunnels.filter(({ activity_id: id }) => id === 1);
+		assert.equal(open.type_uid, 401401);
+		assert.deepEqual(open.dst_endpoint, { ip: relay.address, port: relay.port });
+		assert.equal(open.user.name, 'carol');
+		const of = tunnels.filter(({ session }) => session.uid === open.session.uid);
+		assert.equal(of.length, tunnels.length, 'one allocation, one session');
+		const [close] = of.filter(({ activity_id: id }) => id === 2);
+		assert.ok(close.traffic.bytes_out >= ECHOES * PACKET && close.traffic.bytes_in >= ECHOES * PACKET, JSON.stringify(close));
+		assert.equal(new Set(lines.map(({ metadata }) => metadata.sequence)).size, shown.length);
+	});
+
 	describe('holds for every checker', () => {
-		for (const [what, make] of [
-			['one agent of a range, as a folder', () => place(honest)], ['one agent of a range, as a tar', () => ({ tar: honestTar })],
-			['a range in full, with its entry bundles', () => place(whole)],
+		const given = () => ['--log-key', logKey, '--export-key', exporter.vkey];
+		for (const [what, make, keys] of [
+			['one agent of a range, as a folder', () => place(honest), given], ['one agent of a range, as a tar', () => ({ tar: honestTar }), given],
+			['a range in full, with its entry bundles', () => place(whole), () => []],
 		]) {
 			it(what, async () => {
-				for (const keys of [[], ['--log-key', logKey, '--export-key', exporter.vkey]]) {
-					for (const [name, { code, text }] of await verdicts(make(), keys)) assert.equal(code, 0, `${name}\n${text}`);
-				}
+				for (const [name, { code, text }] of await verdicts(make(), keys())) assert.equal(code, 0, `${name}\n${text}`);
 			});
 		}
 
