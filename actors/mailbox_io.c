@@ -7,6 +7,7 @@
 #include <nng/supplemental/util/platform.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -333,6 +334,11 @@ count_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
 	client->pipes += event == NNG_PIPE_EV_ADD_PRE ? 1 : -1;
 }
 
+/* Closing a dialer waits for its callbacks, which need a thread of nng, and we are in one: were all
+ * threads to wait so at once, none would be left to end it. So one client at a time dials anew, and
+ * the others try again later. */
+static atomic_flag redialing = ATOMIC_FLAG_INIT;
+
 /* A server that dies between our connect and our first bytes answers with EPIPE, which nng 1.5.2
  * (and 1.12 still) takes for "closed by ourselves": its dialer never tries again (posix_debug.c
  * maps it to NNG_ECLOSED, dialer_connect_cb gives up). So whoever is without a connection for a
@@ -345,10 +351,11 @@ redial(void *argument)
 	if (nng_aio_result(client->redial) != 0) {
 		return;
 	}
-	if (client->pipes == 0) {
+	if (client->pipes == 0 && !atomic_flag_test_and_set(&redialing)) {
 		nng_dialer_close(client->dialer);
 		nng_must(nng_dial(client->socket, client->url, &client->dialer, NNG_FLAG_NONBLOCK),
 			 "another try to connect");
+		atomic_flag_clear(&redialing);
 	}
 	nng_sleep_aio(REDIAL_MS, client->redial);
 }
