@@ -161,9 +161,9 @@ witness_cosign_step(struct witness_cosign *cosign)
 	if (!evidence_foreign_before(cosign->evidence, &cosign->read_to, STEP_ROWS, recall,
 				     cosign)) {
 		cosign->failed = true;
-		log_error("the log cannot be read back: no log is witnessed until the next start: "
-			  "run "
-			  "ifreplay verify");
+		log_error("the log before seq %" PRIu64 " cannot be read back or was pruned: a log "
+			  "of witness-logs that was not cosigned since is not witnessed",
+			  cosign->read_to);
 		return false;
 	}
 	if (cosign->read_to == 0) {

@@ -126,6 +126,25 @@ visit_entry(struct span bytes, evidence_foreign_visitor *visit, void *context)
 	return true;
 }
 
+/* Where rows are gone, as after a pruning, nobody can tell what was cosigned: that is no beginning.
+ */
+static bool
+has_all_rows(struct evidence *e, uint64_t from, uint64_t end)
+{
+	sqlite3_stmt *statement =
+		db_prepare(e->log.db, "SELECT count(*) FROM event WHERE seq >= ? AND seq < ?");
+	bool has_all = false;
+
+	if (statement != NULL) {
+		db_bind_u64(statement, 1, from);
+		db_bind_u64(statement, 2, end);
+		has_all = sqlite3_step(statement) == SQLITE_ROW &&
+			  (uint64_t)sqlite3_column_int64(statement, 0) == end - from;
+	}
+	sqlite3_finalize(statement);
+	return has_all;
+}
+
 bool
 evidence_foreign_before(struct evidence *e, uint64_t *before, uint64_t rows,
 			evidence_foreign_visitor *visit, void *context)
@@ -145,7 +164,7 @@ evidence_foreign_before(struct evidence *e, uint64_t *before, uint64_t rows,
 	while (ok && (code = sqlite3_step(statement)) == SQLITE_ROW) {
 		ok = visit_entry(db_span(statement, 0), visit, context);
 	}
-	ok = ok && code == SQLITE_DONE;
+	ok = ok && code == SQLITE_DONE && has_all_rows(e, from, *before);
 	sqlite3_finalize(statement);
 	*before = ok ? from : *before;
 	return ok;

@@ -33,7 +33,7 @@ enum file_result evidence_put_timestamp(struct evidence *evidence, uint64_t size
 
 /* Looks back through at most `rows` rows that stand before seq *before, newest first, for
  * foreign_checkpoint_cosigned; *before becomes the seq up to which nothing is left out, 0 at the
- * log's beginning. False if they cannot be read. */
+ * log's beginning. False if they cannot be read, or some are gone. */
 typedef void evidence_foreign_visitor(void *context,
 				      const struct event_foreign_checkpoint_cosigned *event);
 bool evidence_foreign_before(struct evidence *evidence, uint64_t *before, uint64_t rows,

@@ -1,12 +1,11 @@
 // Anchors: clusters that witness each other (C2SP tlog-witness), hostile witnesses, and timestamps (RFC 3161).
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { freePorts, kill, prepare, sleep, temporary, until } from './lib/cluster.mjs';
+import { freePorts, kill, prepare, sleep, until } from './lib/cluster.mjs';
 
 const freePort = async () => (await freePorts()).ws;
 const file = (cluster, name) => path.join(cluster.data, name);
@@ -14,15 +13,14 @@ const read = (cluster, name) => fs.readFileSync(file(cluster, name), 'utf8');
 const size = (note) => Number(note.split('\n')[1]);
 const lines = (note) => note.split('\n\n').pop().split('\n').filter(Boolean);
 
-// Something happens: a claim is one event.
-async function grow(cluster, count = 1) {
-	for (let n = 0; n < count; n++) {
-		const answer = await fetch(`http://127.0.0.1:${cluster.options['claims-port']}/events`, {
-			method: 'POST', headers: { 'content-type': 'application/json' },
-			body: JSON.stringify({ event: 'grow', agent_id: 'alice', timestamp: '2026-11-23T09:00:00Z' }),
-		});
-		assert.equal(answer.status, 201);
-	}
+// Something happens: a claim is one event. Resolves with the size of the log that holds it.
+async function grow(cluster) {
+	const answer = await fetch(`http://127.0.0.1:${cluster.options['claims-port']}/events`, {
+		method: 'POST', headers: { 'content-type': 'application/json' },
+		body: JSON.stringify({ event: 'grow', agent_id: 'alice', timestamp: '2026-11-23T09:00:00Z' }),
+	});
+	assert.equal(answer.status, 201);
+	return (await answer.json()).seq + 1;
 }
 
 // A cluster that has run once, so that it has keys.
@@ -98,10 +96,8 @@ describe('two clusters that witness each other', () => {
 	it('go on together after any of them was killed', async () => {
 		for (const [cluster, name] of [[b, 'witness'], [a, 'anchor'], [b, 'cosigner'], [a, 'witness']]) {
 			await grow(a);
-			const least = (await a.status()).log.size;
 			await restart(cluster, name);
-			await grow(a);
-			await cosigned(a, least);
+			await cosigned(a, await grow(a));
 		}
 		const seen = (await b.log('foreign_checkpoint_cosigned')).filter((row) => row.fields.origin === 'ifswarm.local/a');
 		const sizes = seen.map((row) => row.fields.size);
@@ -165,5 +161,93 @@ describe('two clusters that witness each other', () => {
 			const { code, text } = await cluster.ifreplay('verify');
 			assert.equal(code, 0, text);
 		}
+	});
+});
+
+// An HTTP server of the test; `answer(request's body, response)`.
+async function serve(answer) {
+	const server = http.createServer((request, response) => {
+		const parts = [];
+		request.on('data', (part) => parts.push(part));
+		request.on('end', () => answer(Buffer.concat(parts), response));
+		request.on('error', () => {});
+	});
+	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+	return {
+		url: `http://127.0.0.1:${server.address().port}`,
+		close: () => { server.closeAllConnections(); server.close(); },
+	};
+}
+
+// What a witness signs: C2SP signed-note's key, and tlog-cosignature's line.
+function cosigner(name) {
+	const { privateKey, publicKey } = crypto.generateKeyPairSync('ed25519');
+	const raw = Buffer.concat([Buffer.from([4]), publicKey.export({ type: 'spki', format: 'der' }).subarray(-32)]);
+	const id = crypto.createHash('sha256').update(`${name}\n`).update(raw).digest().subarray(0, 4);
+	return {
+		vkey: `${name}+${id.toString('hex')}+${raw.toString('base64')}`,
+		line(text) {
+			const seconds = Math.floor(Date.now() / 1000);
+			const time = Buffer.alloc(8);
+			time.writeBigUInt64BE(BigInt(seconds));
+			const signature = crypto.sign(null, Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`), privateKey);
+			return `— ${name} ${Buffer.concat([id, time, signature]).toString('base64')}\n`;
+		},
+	};
+}
+const text = (body) => body.toString().split('\n\n').slice(1).join('\n\n').split('\n\n')[0] + '\n';
+
+describe('witnesses that are hostile, broken or slow', () => {
+	// Each has a key of policy.txt; only what it answers is wrong.
+	const answers = {
+		good: (me, body, response) => response.end(me.line(text(body))),
+		'wrong-key': (me, body, response) => response.end(cosigner('wrong-key.example').line(text(body))),
+		'wrong-origin': (me, body, response) => response.end(me.line(text(body).replace('local/', 'local/not-'))),
+		'wrong-size': (me, body, response) => response.end(me.line(text(body).replace(/\n\d+\n/, '\n1\n'))),
+		truncated: (me, body, response) => response.end(me.line(text(body)).slice(0, -9)),
+		huge: (me, body, response) => response.end(Buffer.alloc(1 << 20, 'x')),
+		'far-ahead': (me, body, response) => { response.statusCode = 409; response.end('999999999\n'); },
+		'never-content': (me, body, response) => { response.statusCode = 409; response.end('1\n'); },
+		silent: () => {},
+	};
+	let cluster;
+	let servers = [];
+
+	before(async () => {
+		cluster = await keyed('anchor-liars', 'liars');
+		const policy = await Promise.all(Object.entries(answers).map(async ([name, answer]) => {
+			const me = cosigner(`${name}.example`);
+			const server = await serve((body, response) => answer(me, body, response));
+			servers.push(server);
+			return `witness ${name} ${me.vkey} ${server.url}\n`;
+		}));
+		fs.writeFileSync(file(cluster, 'policy.txt'), `${policy.join('')}quorum good\n`);
+		await cluster.up();
+	});
+	after(async () => {
+		for (const server of servers) server.close();
+		await cluster?.close();
+	});
+
+	it('keep nobody from the one that is honest (threat_H3)', async () => {
+		for (const round of [1, 2]) {
+			const note = await cosigned(cluster, await grow(cluster));
+			assert.equal(lines(note).length, 2, `round ${round}: the log's own line and one cosignature`);
+			assert.match(lines(note)[1], /^— good\.example /);
+		}
+	});
+
+	for (const [name, what] of [['wrong-key', 'no cosignature'], ['wrong-origin', 'no cosignature'], ['wrong-size', 'no cosignature'],
+		['truncated', 'no cosignature'], ['huge', 'larger than 65536'], ['far-ahead', 'has seen 999999999'], ['never-content', '409 again and again']]) {
+		it(`${name} is named with what is wrong`, async () => {
+			const said = await until(`a line about ${name}`, () => cluster.err.split('\n').find((line) => line.includes(`witness ${name}: `)));
+			assert.match(said, new RegExp(what));
+		});
+	}
+
+	it('leave no event', async () => {
+		const rows = await cluster.log('checkpoint_cosigned');
+		assert.ok(rows.length > 0);
+		for (const row of rows) assert.equal(row.fields.witness, 'good.example');
 	});
 });
