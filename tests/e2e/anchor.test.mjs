@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { freePorts, kill, prepare, sleep, until } from './lib/cluster.mjs';
+import { freePorts, kill, prepare, run, sleep, temporary, until } from './lib/cluster.mjs';
 
 const freePort = async () => (await freePorts()).ws;
 const file = (cluster, name) => path.join(cluster.data, name);
@@ -249,5 +249,69 @@ describe('witnesses that are hostile, broken or slow', () => {
 		const rows = await cluster.log('checkpoint_cosigned');
 		assert.ok(rows.length > 0);
 		for (const row of rows) assert.equal(row.fields.witness, 'good.example');
+	});
+});
+
+// A timestamping authority: `openssl ts` behind HTTP. Resolves with its folder and its answer to a query.
+async function authority() {
+	const folder = temporary('tsa');
+	const at = (name) => path.join(folder, name);
+	const openssl = async (...args) => {
+		const { code, text: said } = await run('openssl', args, { cwd: folder });
+		assert.equal(code, 0, said);
+	};
+	fs.writeFileSync(at('ts.cnf'), ['[tsa]', 'default_tsa = t', '[t]', 'serial = serial', 'signer_digest = sha256',
+		'default_policy = 1.2.3.4', 'digests = sha256', 'ordering = yes', 'ess_cert_id_chain = no', ''].join('\n'));
+	fs.writeFileSync(at('serial'), '01\n');
+	await openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'key.pem', '-out', 'tsa.pem', '-days', '30',
+		'-subj', '/CN=tsa.example', '-addext', 'extendedKeyUsage=critical,timeStamping');
+	return {
+		folder, at,
+		async reply(query) {
+			fs.writeFileSync(at('query'), query);
+			await openssl('ts', '-reply', '-config', 'ts.cnf', '-section', 't', '-queryfile', 'query', '-inkey', 'key.pem',
+				'-signer', 'tsa.pem', '-out', 'reply');
+			return fs.readFileSync(at('reply'));
+		},
+	};
+}
+
+describe('timestamps by an authority', () => {
+	let cluster;
+	let tsa;
+	let server;
+	let lied = false; // once
+
+	before(async () => {
+		tsa = await authority();
+		server = await serve(async (query, response) => {
+			if (lied) return response.end(await tsa.reply(query));
+			lied = true;
+			// The token is sound, but answers another query.
+			const other = Buffer.from(query);
+			other[other.length - 5] ^= 1;
+			return response.end(await tsa.reply(other));
+		});
+		cluster = await keyed('anchor-tsa', 'stamped');
+		Object.assign(cluster.options, { 'tsa-url': `${server.url}/tsa`, 'tsa-ca-file': tsa.at('tsa.pem') });
+		await cluster.up();
+	});
+	after(async () => {
+		server?.close();
+		await cluster?.close();
+		fs.rmSync(tsa.folder, { recursive: true, force: true });
+	});
+
+	it('are refused for another query, asked for again, logged, and checked by openssl (threat_H3)', async () => {
+		const [row] = await until('a timestamp', async () => {
+			const rows = await cluster.log('checkpoint_timestamped');
+			return rows.length > 0 && rows;
+		}, 30_000);
+		assert.match(cluster.err, /timestamps by http:\/\/127\.0\.0\.1:\d+\/tsa: /);
+		const stamp = file(cluster, `pub/timestamp/${row.fields.size}`);
+		assert.equal(crypto.createHash('sha256').update(fs.readFileSync(`${stamp}.tsr`)).digest('hex'), row.fields.token);
+		const { code, text: said } = await run('openssl', ['ts', '-verify', '-data', `${stamp}.checkpoint`, '-in', `${stamp}.tsr`,
+			'-CAfile', tsa.at('tsa.pem')]);
+		assert.equal(code, 0, said);
 	});
 });
