@@ -28,7 +28,7 @@ static struct setting_faults faults;
 
 /* "turn:192.0.2.1:3478?transport=udp" */
 static void
-print_url(char out[URL_MAX], const char *ip, uint64_t port)
+print_url(char out[URL_MAX], const char *ip, uint64_t port, const char *transport)
 {
 	struct address address = { 0 };
 	char text[ADDRESS_PRINT_MAX];
@@ -36,7 +36,7 @@ print_url(char out[URL_MAX], const char *ip, uint64_t port)
 	address_parse(&address, ip);
 	address.port = (uint16_t)port;
 	address_print(text, sizeof text, &address);
-	snprintf(out, URL_MAX, "turn:%s?transport=udp", text);
+	snprintf(out, URL_MAX, "turn:%s?transport=%s", text, transport);
 }
 
 /* What clients reach: the public address where there is one (PUBLIC/PRIVATE is cut at the slash),
@@ -65,7 +65,11 @@ print_json(const struct setting_list *ips, const struct credential_pair *pair, u
 	char url[URL_MAX];
 
 	for (size_t i = 0; i < ips->count; i++) {
-		print_url(url, ips->items[i].bytes, settings.listening_port);
+		print_url(url, ips->items[i].bytes, settings.listening_port, "udp");
+		json_array_append_new(urls, json_string(url));
+	}
+	for (size_t i = 0; settings.turn_tcp && i < ips->count; i++) {
+		print_url(url, ips->items[i].bytes, settings.listening_port, "tcp");
 		json_array_append_new(urls, json_string(url));
 	}
 	json_t *all = json_pack("{s:o, s:s, s:s, s:I}", "urls", urls, "username", pair->username,
@@ -82,7 +86,11 @@ print_text(const struct setting_list *ips, const struct credential_pair *pair, u
 	char url[URL_MAX];
 
 	for (size_t i = 0; i < ips->count; i++) {
-		print_url(url, ips->items[i].bytes, settings.listening_port);
+		print_url(url, ips->items[i].bytes, settings.listening_port, "udp");
+		printf("url         %s\n", url);
+	}
+	for (size_t i = 0; settings.turn_tcp && i < ips->count; i++) {
+		print_url(url, ips->items[i].bytes, settings.listening_port, "tcp");
 		printf("url         %s\n", url);
 	}
 	printf("username    %s\ncredential  %s\nexpires     %" PRIu64 "\n", pair->username,
@@ -106,7 +114,8 @@ make_pair(struct credential_pair *out, const char *agent, uint64_t expires_s)
 	return made;
 }
 
-/* A cluster that runs was perhaps started with other options than are given here: what it listens on counts. */
+/* A cluster that runs was perhaps started with other options than are given here: what it listens
+ * on counts. */
 static void
 take_running(void)
 {

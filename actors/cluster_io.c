@@ -255,6 +255,10 @@ plan_relay(struct child_plan *plan, struct plan_texts *texts, const struct clust
 		plan_fd(plan, texts, "--udp-fd",
 			sockets->udp[(number - 1) * sockets->udp_each + i]);
 	}
+	for (size_t i = 0; sockets->turn_tcp != NULL && i < sockets->udp_each; i++) {
+		plan_fd(plan, texts, "--listen-fd",
+			sockets->turn_tcp[(number - 1) * sockets->udp_each + i]);
+	}
 	plan_fd(plan, texts, "--nonce-key-fd", cluster->nonce_key_fd);
 }
 

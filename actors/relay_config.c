@@ -99,14 +99,17 @@ add_own_port(struct peer_policy *policy, const char *ip, uint64_t port)
 
 static const char *
 read_policy(struct peer_policy *policy, const struct settings *settings,
-	    const struct relay_ips *ips, const struct address *listeners, size_t listener_count)
+	    const struct relay_ips *ips, const struct address *listeners,
+	    const enum client_transport *transports, size_t listener_count)
 {
 	enum { WITNESS_HTTP_PORT = 9000 };
 	const char *fault;
 
 	peer_policy_init(policy, ips->port_min, ips->port_max);
 	for (size_t i = 0; i < listener_count; i++) {
-		if (!peer_policy_add_listener(policy, &listeners[i])) {
+		/* TCP listens where UDP does. */
+		if (transports[i] == CLIENT_UDP &&
+		    !peer_policy_add_listener(policy, &listeners[i])) {
 			return "listening-ip: too many addresses";
 		}
 	}
@@ -156,7 +159,8 @@ read_credentials(struct credentials *out, const struct settings *settings,
 
 const char *
 relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct settings *settings,
-		  uint64_t number, const struct address *listeners, size_t listener_count,
+		  uint64_t number, const struct address *listeners,
+		  const enum client_transport *transports, size_t listener_count,
 		  const struct nonce_key *nonce_key, const uint8_t seed[RELAY_SEED_BYTES])
 {
 	memset(out, 0, sizeof *out);
@@ -165,7 +169,8 @@ relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct 
 	}
 	const char *fault = read_ips(ips, settings);
 	if (fault == NULL) {
-		fault = read_policy(&out->policy, settings, ips, listeners, listener_count);
+		fault = read_policy(&out->policy, settings, ips, listeners, transports,
+				    listener_count);
 	}
 	if (fault == NULL) {
 		fault = read_credentials(&out->credentials, settings, nonce_key);
@@ -177,6 +182,7 @@ relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct 
 	out->number = number;
 	out->listener_count = (uint32_t)listener_count;
 	memcpy(out->listeners, listeners, listener_count * sizeof *listeners);
+	memcpy(out->transports, transports, listener_count * sizeof *transports);
 	out->usage_interval_s = settings->usage_interval;
 	out->unauthenticated_rate = settings->unauthenticated_rate;
 	out->limits = allocation_limits_of(0, 0, settings->max_allocate_lifetime, 0);
@@ -192,8 +198,10 @@ relay_config_fault(const struct settings *settings)
 	static struct relay_ips ips;
 	const struct nonce_key key = { { 0 } };
 	const struct address listener = { .family = ADDRESS_IPV4, .bytes = { 127, 0, 0, 1 } };
+	const enum client_transport transport = CLIENT_UDP;
 	const uint8_t seed[RELAY_SEED_BYTES] = { 0 };
-	const char *fault = relay_config_read(&config, &ips, settings, 1, &listener, 1, &key, seed);
+	const char *fault =
+		relay_config_read(&config, &ips, settings, 1, &listener, &transport, 1, &key, seed);
 
 	explicit_bzero(&config, sizeof config);
 	return fault;

@@ -23,11 +23,12 @@ struct relay_ips {
 };
 
 /* Fills both from settings that settings_check has passed. `listeners` are the local addresses of
- * the listening sockets in the order of their numbers. NULL, or what is wrong and with which key;
- * no secret is in it. */
+ * the listening sockets in the order of their numbers, `transports` what is spoken there. NULL, or
+ * what is wrong and with which key; no secret is in it. */
 const char *relay_config_read(struct relay_config *out, struct relay_ips *ips,
 			      const struct settings *settings, uint64_t number,
-			      const struct address *listeners, size_t listener_count,
+			      const struct address *listeners,
+			      const enum client_transport *transports, size_t listener_count,
 			      const struct nonce_key *nonce_key,
 			      const uint8_t seed[RELAY_SEED_BYTES]);
 

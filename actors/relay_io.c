@@ -40,11 +40,21 @@ make_room(struct relay_process *process)
 	}
 }
 
+static bool
+is_stream(const struct relay_process *process, uint32_t listener)
+{
+	return process->config.transports[listener] != CLIENT_UDP;
+}
+
 static void
 sink_reply(void *context, uint32_t listener, const struct address *to, struct span bytes)
 {
 	struct relay_process *process = context;
 
+	if (is_stream(process, listener)) {
+		streams_send(process->streams, listener, to, bytes, false);
+		return;
+	}
 	make_room(process);
 	batch_add_copy(process->out, process->listeners[listener], to, bytes);
 }
@@ -115,6 +125,11 @@ act(struct relay_process *process, const struct relay_answer *answer)
 			  answer->bytes);
 		break;
 	case RELAY_TO_CLIENT:
+		if (is_stream(process, answer->from)) {
+			streams_send(process->streams, answer->from, &answer->to, answer->bytes,
+				     true);
+			break;
+		}
 		make_room(process);
 		batch_add(process->out, process->listeners[answer->from], &answer->to,
 			  answer->bytes);
@@ -165,6 +180,65 @@ read_relayed(struct relay_process *process, uint32_t socket, uint32_t used)
 	return used + count;
 }
 
+/* --- what connections ask --- */
+
+static void
+on_message(void *context, uint32_t listener, const struct address *client, struct span message)
+{
+	struct relay_process *process = context;
+	const struct relay_answer answer =
+		relay_handle_client(process->relay, listener, client, message, process->now_us);
+
+	act(process, &answer);
+}
+
+static void
+on_flush(void *context)
+{
+	struct relay_process *process = context;
+
+	batch_send(process->out);
+}
+
+static bool
+on_holds(void *context, uint32_t listener, const struct address *client)
+{
+	const struct relay_process *process = context;
+
+	return relay_client_holds(process->relay, listener, client, process->now_us);
+}
+
+static void
+on_gone(void *context, uint32_t listener, const struct address *client)
+{
+	struct relay_process *process = context;
+
+	relay_client_gone(process->relay, listener, client);
+}
+
+bool
+relay_process_open_streams(struct relay_process *process)
+{
+	const struct streams_owner owner = { process, on_message, on_flush, on_holds, on_gone };
+	bool wanted = false;
+	uint64_t seed;
+
+	for (uint32_t i = 0; i < process->config.listener_count; i++) {
+		wanted |= is_stream(process, i);
+	}
+	if (!wanted) {
+		return true;
+	}
+	memcpy(&seed, process->config.seed, sizeof seed);
+	process->streams = streams_open(&owner, seed);
+	if (process->streams == NULL ||
+	    !relay_process_watch(process, streams_fd(process->streams), WATCH_STREAMS, 0)) {
+		log_error("no memory or descriptors for TCP connections");
+		return false;
+	}
+	return true;
+}
+
 static void
 run_link(struct relay_process *process)
 {
@@ -212,6 +286,9 @@ static void
 watch_drops(struct relay_process *process)
 {
 	for (uint32_t i = 0; i < process->config.listener_count; i++) {
+		if (is_stream(process, i)) {
+			continue;
+		}
 		const uint32_t drops = relay_listener_drops(process->listeners[i]);
 		if (drops != process->drops[i]) {
 			log_warning("the kernel dropped %u datagrams for a full buffer: raise "
@@ -230,6 +307,9 @@ pass_time(struct relay_process *process)
 		process->ticked_us = process->now_us;
 		relay_tick(process->relay, process->now_us);
 		watch_drops(process);
+		if (process->streams != NULL) {
+			streams_tick(process->streams, process->now_us);
+		}
 	}
 	if (process->asked || process->now_us - process->linked_us >= LINK_US ||
 	    process->now_us < process->linked_us) {
@@ -248,7 +328,9 @@ serve_when_ready(struct relay_process *process)
 	}
 	process->serving = true;
 	for (uint32_t i = 0; i < process->config.listener_count; i++) {
-		if (!relay_process_watch(process, process->listeners[i], WATCH_LISTENER, i)) {
+		const int fd = process->listeners[i];
+		if (is_stream(process, i) ? !streams_listen(process->streams, fd, i)
+					  : !relay_process_watch(process, fd, WATCH_LISTENER, i)) {
 			log_error("cannot watch listening socket %u: it is not served", i);
 		}
 	}
@@ -290,6 +372,9 @@ turn(struct relay_process *process)
 		if (events[i].data.u64 >> 32 == WATCH_LISTENER) {
 			read_listener(process, (uint32_t)events[i].data.u64);
 		}
+	}
+	if (process->streams != NULL) {
+		streams_run(process->streams, process->now_us);
 	}
 	if (linked) {
 		run_link(process);

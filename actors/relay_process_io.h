@@ -8,6 +8,7 @@
 #include "actors/relay_batch_io.h"
 #include "actors/relay_sockets_io.h"
 #include "actors/start_io.h"
+#include "actors/streams_io.h"
 
 struct relay_process {
 	const struct start *start;
@@ -20,6 +21,7 @@ struct relay_process {
 	struct relay_sink sink;
 	struct link_io *link;
 	struct mailbox_server *mailbox;
+	struct streams_io *streams; /* NULL if no listener is TCP */
 	struct batch_in *in;
 	struct batch_out *out;
 	int epoll;
@@ -33,6 +35,8 @@ struct relay_process {
 
 /* Opens everything but the listeners' watches; the sink is filled. False: it was logged. */
 bool relay_process_open(struct relay_process *process, const struct start *start);
+/* The connections that TCP listeners accept, if there are any; true if so, or none are wanted. */
+bool relay_process_open_streams(struct relay_process *process);
 /* The RELOAD of that request; false if it cannot be used (logged). */
 bool relay_process_reload(struct relay_process *process, struct span request);
 /* Also what was opened in part. Frees it. */

@@ -40,7 +40,7 @@ raise_fd_limit(void)
 	}
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-	    limit.rlim_max < RELAY_SOCKETS_MAX + FDS_BESIDE) {
+	    limit.rlim_max < RELAY_SOCKETS_MAX + STREAMS_MAX + FDS_BESIDE) {
 		log_info("at most %llu open files: so many allocations fit; raise LimitNOFILE for "
 			 "more",
 			 (unsigned long long)limit.rlim_max);
@@ -311,14 +311,18 @@ relay_listener_drops(int fd)
 }
 
 bool
-relay_listener_address(int fd, struct address *out)
+relay_listener_address(int fd, struct address *out, enum client_transport *transport)
 {
+	int type = 0;
+	socklen_t type_length = sizeof type;
 	struct sockaddr_storage where = { 0 };
 	socklen_t length = sizeof where;
 
-	if (getsockname(fd, (struct sockaddr *)&where, &length) != 0) {
+	if (getsockname(fd, (struct sockaddr *)&where, &length) != 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_length) != 0) {
 		return false;
 	}
+	*transport = type == SOCK_STREAM ? CLIENT_TCP : CLIENT_UDP;
 	*out = address_from_sockaddr(&where);
 	return out->family != ADDRESS_NONE;
 }

@@ -14,7 +14,7 @@ struct relay_sockets {
 };
 
 /* What epoll hands back: a relayed socket's number, or one of these kinds with a number. */
-enum { WATCH_RELAYED, WATCH_LISTENER, WATCH_LINK, WATCH_MAILBOX };
+enum { WATCH_RELAYED, WATCH_LISTENER, WATCH_LINK, WATCH_MAILBOX, WATCH_STREAMS };
 uint64_t watch_pack(uint32_t kind, uint32_t number);
 
 bool relay_sockets_open(struct relay_sockets *sockets, const struct relay_ips *ips, int epoll);
@@ -35,7 +35,7 @@ void relay_sockets_release(struct relay_sockets *sockets, uint32_t number);
 void relay_listener_prepare(int fd, const struct address *local);
 /* Datagrams the kernel dropped on it because we were too slow. */
 uint32_t relay_listener_drops(int fd);
-/* The address a listening socket is bound to. */
-bool relay_listener_address(int fd, struct address *out);
+/* The address a listening socket is bound to, and whether it is UDP's or TCP's. */
+bool relay_listener_address(int fd, struct address *out, enum client_transport *transport);
 
 #endif

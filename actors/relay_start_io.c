@@ -11,6 +11,7 @@
 #include "actors/reload_io.h"
 #include "actors/sandbox_io.h"
 #include "actors/signals_io.h"
+#include "protocol/address.h"
 #include "protocol/log_line_io.h"
 #include "protocol/time_io.h"
 
@@ -28,6 +29,7 @@ static bool
 read_config(struct relay_process *process, const struct start *start)
 {
 	struct address listeners[RELAY_LISTENERS_MAX];
+	enum client_transport transports[RELAY_LISTENERS_MAX];
 	struct nonce_key nonce_key;
 	uint8_t seed[RELAY_SEED_BYTES];
 
@@ -40,14 +42,14 @@ read_config(struct relay_process *process, const struct start *start)
 	}
 	for (size_t i = 0; i < start->socket_count; i++) {
 		process->listeners[i] = start->sockets[i];
-		if (!relay_listener_address(start->sockets[i], &listeners[i])) {
-			log_error("file descriptor %d is no bound UDP socket", start->sockets[i]);
+		if (!relay_listener_address(start->sockets[i], &listeners[i], &transports[i])) {
+			log_error("file descriptor %d is no bound socket", start->sockets[i]);
 			return false;
 		}
 	}
 	const char *fault =
 		relay_config_read(&process->config, &process->ips, start->settings, start->number,
-				  listeners, start->socket_count, &nonce_key, seed);
+				  listeners, transports, start->socket_count, &nonce_key, seed);
 	explicit_bzero(&nonce_key, sizeof nonce_key);
 	if (fault != NULL) {
 		log_error("the settings cannot be used: %s", fault);
@@ -67,7 +69,7 @@ relay_process_reload(struct relay_process *process, struct span request)
 		return false;
 	}
 	const char *fault = relay_config_read(&next, &ips, process->start->settings, now->number,
-					      now->listeners, now->listener_count,
+					      now->listeners, now->transports, now->listener_count,
 					      &now->credentials.nonce_key, now->seed);
 	if (fault == NULL) {
 		process->config = next;
@@ -100,6 +102,21 @@ open_actors(struct relay_process *process, const struct start *start)
 	       relay_process_watch(process, mailbox_server_fd(process->mailbox), WATCH_MAILBOX, 0);
 }
 
+static void
+prepare_listener(struct relay_process *process, uint32_t i)
+{
+	const struct address *local = &process->config.listeners[i];
+	char text[ADDRESS_PRINT_MAX];
+
+	if (process->config.transports[i] == CLIENT_UDP) {
+		relay_listener_prepare(process->listeners[i], local);
+		process->drops[i] = relay_listener_drops(process->listeners[i]);
+		return;
+	}
+	address_print(text, sizeof text, local);
+	log_info("listening on tcp %s", text);
+}
+
 bool
 relay_process_open(struct relay_process *process, const struct start *start)
 {
@@ -121,17 +138,19 @@ relay_process_open(struct relay_process *process, const struct start *start)
 		return false;
 	}
 	for (uint32_t i = 0; i < process->config.listener_count; i++) {
-		relay_listener_prepare(process->listeners[i], &process->config.listeners[i]);
-		process->drops[i] = relay_listener_drops(process->listeners[i]);
+		prepare_listener(process, i);
 	}
 	process->started_us = time_monotonic_us();
 	process->relay = relay_new(&process->config, &process->sink);
-	return true;
+	return relay_process_open_streams(process);
 }
 
 void
 relay_process_close(struct relay_process *process)
 {
+	if (process->streams != NULL) {
+		streams_close(process->streams);
+	}
 	if (process->relay != NULL) {
 		relay_free(process->relay);
 	}

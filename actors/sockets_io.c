@@ -146,6 +146,60 @@ open_udp(struct sockets *out, const struct settings *settings)
 	return true;
 }
 
+/* With SO_REUSEADDR alone another program's listener is in the way, with SO_REUSEPORT it is not. */
+static bool
+probe_tcp(const struct address *address)
+{
+	const int fd = open_bound(address, SOCK_STREAM, SO_REUSEADDR);
+	const bool is_free = fd >= 0 && listen(fd, 1) == 0;
+
+	if (!is_free) {
+		log_busy("listening-port", address, "tcp", errno);
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	return is_free;
+}
+
+static bool
+listen_for_relays(int *out, const struct address *address, size_t relays, size_t each)
+{
+	if (!probe_tcp(address)) {
+		return false;
+	}
+	for (size_t r = 0; r < relays; r++) {
+		int *fd = &out[r * each];
+		*fd = open_bound(address, SOCK_STREAM, SO_REUSEPORT);
+		if (*fd < 0 || listen(*fd, ACCEPT_BACKLOG) != 0) {
+			log_busy("listening-port", address, "tcp", errno);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+open_turn_tcp(struct sockets *out, const struct settings *settings)
+{
+	const size_t each = settings->listening_ip.count;
+
+	out->turn_tcp = NULL;
+	if (!settings->turn_tcp) {
+		return true;
+	}
+	out->turn_tcp = calloc(settings->relays * each, sizeof out->turn_tcp[0]);
+	assert(out->turn_tcp != NULL);
+	for (size_t i = 0; i < each; i++) {
+		const struct address address =
+			address_at(settings->listening_ip.items[i].bytes, settings->listening_port);
+		if (!listen_for_relays(out->turn_tcp + i, &address, settings->relays, each)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool
 open_tcp(int *out, const char *key, const struct address *address)
 {
@@ -177,5 +231,5 @@ bool
 sockets_open(struct sockets *out, struct settings *settings, bool listening_is_preset)
 {
 	return probe_all(settings, listening_is_preset) && open_udp(out, settings) &&
-	       open_listeners(out, settings);
+	       open_turn_tcp(out, settings) && open_listeners(out, settings);
 }

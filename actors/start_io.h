@@ -9,7 +9,7 @@
 #include "protocol/settings.h"
 
 enum {
-	START_FDS_MAX = 64,
+	START_FDS_MAX = 128,
 	RUN_DIR_BYTES_MAX = 92, /* "/allocation.ipc" behind it, a Unix socket's path has 107 */
 };
 

@@ -144,12 +144,26 @@ written(json_t *object)
 }
 
 static json_t *
-json_urls(const struct ice *ice, const char *format)
+json_stun(const struct ice *ice)
 {
 	json_t *urls = json_array();
 
 	for (size_t i = 0; i < ice->count; i++) {
-		json_array_append_new(urls, json_sprintf(format, ice->hosts[i]));
+		json_array_append_new(urls, json_sprintf("stun:%s", ice->hosts[i]));
+	}
+	return urls;
+}
+
+static json_t *
+json_turn(const struct ice *ice)
+{
+	json_t *urls = json_array();
+
+	for (size_t i = 0; i < ice->count; i++) {
+		json_array_append_new(urls, json_sprintf("turn:%s?transport=udp", ice->hosts[i]));
+	}
+	for (size_t i = 0; ice->over_tcp && i < ice->count; i++) {
+		json_array_append_new(urls, json_sprintf("turn:%s?transport=tcp", ice->hosts[i]));
 	}
 	return urls;
 }
@@ -159,12 +173,11 @@ json_ice(const struct ice *ice)
 {
 	json_t *servers = json_array();
 
-	json_array_append_new(servers, json_pack("{s:o}", "urls", json_urls(ice, "stun:%s")));
+	json_array_append_new(servers, json_pack("{s:o}", "urls", json_stun(ice)));
 	if (ice->username[0] != '\0') {
-		json_array_append_new(servers,
-				      json_pack("{s:o, s:s, s:s}", "urls",
-						json_urls(ice, "turn:%s?transport=udp"), "username",
-						ice->username, "credential", ice->credential));
+		json_array_append_new(servers, json_pack("{s:o, s:s, s:s}", "urls", json_turn(ice),
+							 "username", ice->username, "credential",
+							 ice->credential));
 	}
 	return servers;
 }

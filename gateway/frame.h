@@ -27,6 +27,7 @@ enum verdict frame_parse(struct span text, struct frame *out);
 struct ice {
 	size_t count; /* each is a STUN url, and a TURN url if there is a credential */
 	char hosts[ICE_URLS_MAX][ICE_URL_BYTES_MAX]; /* "192.0.2.1:3478" */
+	bool over_tcp; /* TURN is served there over TCP, too */
 	const char *username;
 	const char *credential;
 };

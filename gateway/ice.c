@@ -47,6 +47,7 @@ ice_hosts(struct ice *out, const struct settings *settings, const struct address
 		settings->external_ip.count > 0 ? &settings->external_ip : &settings->listening_ip;
 
 	out->count = 0;
+	out->over_tcp = settings->turn_tcp;
 	for (size_t i = 0; i < list->count; i++) {
 		char text[SETTING_BYTES_MAX];
 		struct address address = { 0 };

@@ -45,6 +45,11 @@ enum {
 	RESERVATION_S		   = 30, /* how long the odd port of a pair is kept */
 	RESERVATIONS_MAX	   = 256, /* of one relay */
 	RESERVATIONS_PER_USER_MAX  = 16,
+	STREAM_MESSAGE_BYTES_MAX   = 65532, /* of a client's TCP stream, with padding */
+	STREAMS_MAX		   = 4096, /* TCP connections of one relay */
+	STREAMS_IDLE_MAX	   = 2048, /* those without an allocation */
+	STREAMS_IDLE_PER_SOURCE_MAX = 64, /* from one IP */
+	STREAM_IDLE_S		   = 30, /* after which one without an allocation is closed */
 	EXPIRY_GRACE_S		   = 5, /* the relay stops at expiry, then reports; only then it is swept */
 	CHANNEL_NUMBER_MIN	   = 0x4000,
 	CHANNEL_NUMBER_MAX	   = 0x4FFF,
@@ -74,6 +79,8 @@ _Static_assert(CHANNEL_LIFETIME_S >= PERMISSION_LIFETIME_S, "a channel outlives 
 _Static_assert(SESSION_NAMES_MAX <= KNOWN_NAMES_MAX, "a directory holds them");
 _Static_assert(PERMIT_PEERS_MAX <= EVENTS_PER_COMMAND_MAX, "one event for each peer");
 _Static_assert(RESERVATIONS_PER_USER_MAX < RESERVATIONS_MAX, "one user cannot take all of them");
+_Static_assert(STREAMS_IDLE_MAX < STREAMS_MAX, "strangers leave room for who holds something");
+_Static_assert(STREAM_MESSAGE_BYTES_MAX % 4 == 0 && STREAM_MESSAGE_BYTES_MAX < DATAGRAM_BYTES_MAX, "a message is a datagram");
 _Static_assert(ALLOCATION_LIFETIME_S <= ALLOCATION_LIFETIME_MAX_S, "the default is allowed");
 _Static_assert(EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX, "a command fits one append");
 _Static_assert(NAME_BYTES_MAX + 11 <= CREDENTIAL_USERNAME_BYTES, "a name without escapes fits a USERNAME");

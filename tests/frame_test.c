@@ -190,6 +190,16 @@ frames_are_written(void **unused)
 		"\"room\":\"den\",\"ice_servers\":[{\"urls\":[\"stun:192.0.2.1:3478\"]},"
 		"{\"urls\":[\"turn:192.0.2.1:3478?transport=udp\"],\"username\":\"1:A\","
 		"\"credential\":\"secret\"}]}");
+	at = 0;
+	ice.over_tcp = true;
+	assert_text(
+		frame_write_registered(&a, &room, (struct frame_roster){ next_other, &at }, &ice),
+		"{\"type\":\"registered\",\"agent_id\":\"A\",\"connected_agents\":[\"B\","
+		"\"\\\"\\\\\"],"
+		"\"room\":\"den\",\"ice_servers\":[{\"urls\":[\"stun:192.0.2.1:3478\"]},"
+		"{\"urls\":[\"turn:192.0.2.1:3478?transport=udp\","
+		"\"turn:192.0.2.1:3478?transport=tcp\"],\"username\":\"1:A\","
+		"\"credential\":\"secret\"}]}");
 	ice.username = "";
 	assert_text(
 		frame_write_registered(&a, &room, (struct frame_roster){ next_other, &at }, &ice),

@@ -6,7 +6,7 @@ import os from 'node:os';
 import { after, before, describe, it } from 'node:test';
 import { spawn } from 'node:child_process';
 import { run, kill, sleep, start, until } from './lib/cluster.mjs';
-import { ATTRIBUTE, CLASS, METHOD, TurnClient, echoPeer, encode } from './lib/turn.mjs';
+import { ATTRIBUTE, CLASS, METHOD, TcpTurnClient, TurnClient, echoPeer, encode } from './lib/turn.mjs';
 
 const hasIpv6 = Object.values(os.networkInterfaces()).flat().some((each) => each.address === '::1');
 
@@ -258,6 +258,80 @@ describe('turnutils_uclient loses nothing', { concurrency: 2 }, () => {
 		assertNothingLost(await uclient(cluster, { host: '::1', peer: peers.six, flags: ['-x'] })));
 	it('from client to client over IPv6', { skip: !hasIpv6 && 'no ::1 here' }, async () =>
 		assertNothingLost(await uclient(cluster, { host: '::1', flags: ['-x', '-y'] })));
+});
+
+describe('TURN over TCP', { concurrency: 2 }, () => {
+	let cluster;
+	let peer;
+	before(async () => {
+		cluster = await start('tcp', { 'turn-tcp': 'yes', 'allowed-peer-ip': ['127.0.0.1', '::1'], 'legacy-channels': 'yes' },
+			{ relayed: 3000 });
+		peer = echoTool('127.0.0.1', cluster.ports.turn + 2);
+		await sleep(300);
+	});
+	after(async () => {
+		peer?.stop();
+		await cluster?.close();
+	});
+
+	async function tcpClient(name, more = {}) {
+		const { username, credential: password } = await cluster.credential(name);
+		const made = new TcpTurnClient({ port: cluster.ports.turn, username, password, ...more });
+		await made.ready;
+		return made;
+	}
+
+	it('is told to clients', async () => {
+		const { urls } = await cluster.credential('told');
+		assert.ok(urls.some((url) => url.endsWith(`:${cluster.ports.turn}?transport=tcp`)), String(urls));
+	});
+
+	it('loses nothing of turnutils_uclient over channels', async () =>
+		assertNothingLost(await uclient(cluster, { peer, flags: ['-t'] })));
+	it('loses nothing of turnutils_uclient over Send and Data', async () =>
+		assertNothingLost(await uclient(cluster, { peer, flags: ['-t', '-s'] })));
+	it('loses nothing of turnutils_uclient from client to client', async () =>
+		assertNothingLost(await uclient(cluster, { flags: ['-t', '-y'] })));
+
+	it('takes one byte at a time, and several messages at once (threat_F13)', async () => {
+		const made = await tcpClient('slow', { cut: 1 });
+		const echo = await echoPeer();
+		const heard = [];
+		made.on('data', (payload) => heard.push(payload.toString()));
+		await made.allocate();
+		await made.bindChannel(0x4000, echo);
+		made.cut = 0;
+		const data = (text) => Buffer.concat([Buffer.from([0x40, 0, 0, text.length]), Buffer.from(text.padEnd(8, '\0'))]);
+		await made.write(Buffer.concat([data('one__'), data('two___'), data('three__'), data('four____').subarray(0, 7)]));
+		await until('three echoes', () => heard.length === 3);
+		await made.write(data('four____').subarray(7));
+		await until('the fourth', () => heard.length === 4);
+		assert.deepEqual(heard.sort(), ['four____', 'one__', 'three__', 'two___']);
+		await Promise.all([made.close(), echo.close()]);
+	});
+
+	it('closes a stream that is none of ours, and nobody else (threat_A3, threat_A4, threat_A17, threat_G2)', async () => {
+		const held = await tcpClient('held');
+		await held.allocate();
+		for (const bytes of ['GET / HTTP/1.1\r\n\r\n', '\r\n\r\n', Buffer.from('160301020001', 'hex'), Buffer.from('00030002', 'hex'),
+			Buffer.from('0003ffec2112a442', 'hex'), Buffer.from('0003ffff', 'hex'), Buffer.from('80', 'hex'), Buffer.from('4000ffff', 'hex')]) {
+			const made = await tcpClient('stranger');
+			await made.write(bytes);
+			await made.closed;
+		}
+		assert.equal(await held.refresh(600), 600);
+		await held.close();
+	});
+
+	it('ends the allocation with the connection, and says so in the log (threat_D12)', async () => {
+		const made = await tcpClient('leaver');
+		await made.allocate();
+		await made.close();
+		const said = async () => (await cluster.ifreplay('agent', 'leaver')).out;
+		await until('the end in the log', async () => /client gone/.test(await said()));
+		const transports = (await cluster.log('turn_allocation_created')).map(({ fields }) => fields.client_transport);
+		assert.ok(transports.length > 0 && transports.every((each) => each === 1), String(transports));
+	});
 });
 
 describe('TURN without an allowed range', () => {

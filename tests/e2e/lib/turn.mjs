@@ -2,6 +2,7 @@
 // CreatePermission, ChannelBind, ChannelData, Send and Data. It checks every reply's MESSAGE-INTEGRITY.
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import dgram from 'node:dgram';
+import net from 'node:net';
 import { EventEmitter } from 'node:events';
 import { patience } from './cluster.mjs';
 
@@ -262,6 +263,50 @@ export class TurnClient extends EventEmitter {
 	}
 
 	close() { return new Promise((resolve) => this.socket.close(resolve)); }
+}
+
+// The same over TCP: `cut` bytes at a time, all at once if it is 0.
+export class TcpTurnClient extends TurnClient {
+	constructor({ host = '127.0.0.1', port, cut = 0, ...rest }) {
+		super({ host, port, ...rest });
+		const unused = this.socket;
+		this.ready.then(() => unused.close());
+		this.cut = cut;
+		this.got = Buffer.alloc(0);
+		this.socket = net.connect({ host, port, noDelay: true });
+		this.socket.on('data', (bytes) => this.gather(bytes));
+		this.socket.on('error', () => {});
+		this.socket.unref();
+		this.closed = new Promise((resolve) => this.socket.once('close', resolve));
+		this.ready = new Promise((resolve) => this.socket.once('connect', resolve));
+	}
+
+	gather(bytes) {
+		this.got = Buffer.concat([this.got, bytes]);
+		for (;;) {
+			if (this.got.length < 4) return;
+			const isChannel = (this.got[0] & 0xc0) === 0x40;
+			const size = (isChannel ? 4 : 20) + Math.ceil(this.got.readUInt16BE(2) / 4) * 4;
+			if (this.got.length < size) return;
+			this.receive(this.got.subarray(0, size));
+			this.got = this.got.subarray(size);
+		}
+	}
+
+	write(bytes) { return new Promise((resolve) => this.socket.write(bytes, resolve)); }
+
+	async send(packet) {
+		const padded = Buffer.concat([packet, Buffer.alloc((4 - packet.length % 4) % 4)]);
+		const step = this.cut || padded.length;
+		for (let at = 0; at < padded.length; at += step) {
+			await this.write(padded.subarray(at, at + step));
+		}
+	}
+
+	close() {
+		this.socket.destroy();
+		return this.closed;
+	}
 }
 
 // A peer that sends everything back. { address, port, received, close }
