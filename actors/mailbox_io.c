@@ -7,7 +7,6 @@
 #include <nng/supplemental/util/platform.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -334,28 +333,34 @@ count_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
 	client->pipes += event == NNG_PIPE_EV_ADD_PRE ? 1 : -1;
 }
 
-/* Closing a dialer waits for its callbacks, which need a thread of nng, and we are in one: were all
- * threads to wait so at once, none would be left to end it. So one client at a time dials anew, and
- * the others try again later. */
-static atomic_flag redialing = ATOMIC_FLAG_INIT;
-
 /* A server that dies between our connect and our first bytes answers with EPIPE, which nng 1.5.2
  * (and 1.12 still) takes for "closed by ourselves": its dialer never tries again (posix_debug.c
  * maps it to NNG_ECLOSED, dialer_connect_cb gives up). So whoever is without a connection for a
- * while dials anew. Runs in a thread of nng. */
+ * while dials anew: in the thread of its owner, for closing a dialer in one of nng's few threads
+ * while others wait for it can hang them all. Here the owner is only woken. Runs in a thread of
+ * nng. */
 static void
-redial(void *argument)
+watch_connection(void *argument)
 {
 	struct mailbox_client *client = argument;
 
 	if (nng_aio_result(client->redial) != 0) {
 		return;
 	}
-	if (client->pipes == 0 && !atomic_flag_test_and_set(&redialing)) {
+	if (client->pipes == 0) {
+		handover_put(&client->handover, (uint32_t)client->count);
+		return;
+	}
+	nng_sleep_aio(REDIAL_MS, client->redial);
+}
+
+static void
+redial(struct mailbox_client *client)
+{
+	if (client->pipes == 0) {
 		nng_dialer_close(client->dialer);
 		nng_must(nng_dial(client->socket, client->url, &client->dialer, NNG_FLAG_NONBLOCK),
 			 "another try to connect");
-		atomic_flag_clear(&redialing);
 	}
 	nng_sleep_aio(REDIAL_MS, client->redial);
 }
@@ -383,7 +388,7 @@ mailbox_dial(const char *url, size_t lanes, char *fault, size_t fault_size)
 		free(client);
 		return NULL;
 	}
-	handover_open(&client->handover, lanes);
+	handover_open(&client->handover, lanes + 1); /* and the mark to dial anew */
 	client->lanes = must_allocate(lanes, sizeof client->lanes[0]);
 	client->count = lanes;
 	for (uint32_t i = 0; i < lanes; i++) {
@@ -394,7 +399,7 @@ mailbox_dial(const char *url, size_t lanes, char *fault, size_t fault_size)
 		nng_must(nng_aio_alloc(&lane->aio, lane_event, lane), "an operation");
 	}
 	snprintf(client->url, sizeof client->url, "%s", url);
-	nng_must(nng_aio_alloc(&client->redial, redial, client), "an operation");
+	nng_must(nng_aio_alloc(&client->redial, watch_connection, client), "an operation");
 	nng_sleep_aio(REDIAL_MS, client->redial);
 	return client;
 }
@@ -410,6 +415,14 @@ mailbox_lane_is_free(const struct mailbox_client *client, size_t lane)
 {
 	assert(lane < client->count);
 	return client->lanes[lane].state == LANE_FREE;
+}
+
+void
+mailbox_lane_resend(struct mailbox_client *client, size_t lane, int after_ms)
+{
+	assert(lane < client->count);
+	nng_must(nng_ctx_set_ms(client->lanes[lane].context, NNG_OPT_REQ_RESENDTIME, after_ms),
+		 "resend time");
 }
 
 void
@@ -451,9 +464,14 @@ mailbox_reply(struct mailbox_client *client, size_t *index, struct span *bytes)
 {
 	uint32_t at = 0;
 
-	if (!handover_take(&client->handover, &at)) {
-		return false;
-	}
+	do {
+		if (!handover_take(&client->handover, &at)) {
+			return false;
+		}
+		if (at == client->count) {
+			redial(client);
+		}
+	} while (at == client->count);
 	struct lane *lane = &client->lanes[at];
 	assert(lane->state == LANE_ANSWERED);
 	lane->state = LANE_FREE;
@@ -493,8 +511,16 @@ mailbox_ask(const char *url, struct span request, void *out, size_t size, int ti
 	}
 	mailbox_request(client, 0, request);
 	struct pollfd waits = { .fd = mailbox_client_fd(client), .events = POLLIN };
-	if (poll(&waits, 1, timeout_ms) > 0 && mailbox_reply(client, &lane, &reply) &&
-	    reply.count <= size) {
+	const uint64_t until_ms = nng_clock() + (uint64_t)timeout_ms;
+	bool has_reply = false;
+
+	/* It also wakes to dial anew. */
+	for (uint64_t now_ms = nng_clock();
+	     !has_reply && now_ms <= until_ms && poll(&waits, 1, (int)(until_ms - now_ms)) > 0;
+	     now_ms = nng_clock()) {
+		has_reply = mailbox_reply(client, &lane, &reply);
+	}
+	if (has_reply && reply.count <= size) {
 		memcpy(out, reply.at, reply.count);
 	} else {
 		reply.count = 0;

@@ -38,6 +38,9 @@ int mailbox_client_fd(const struct mailbox_client *client);
 /* The lane is free (never used, or its reply was taken). The bytes are copied. */
 void mailbox_request(struct mailbox_client *client, size_t lane, struct span bytes);
 bool mailbox_lane_is_free(const struct mailbox_client *client, size_t lane);
+/* What that lane asks is sent again after that many milliseconds without an answer (nng's default
+ * is a minute). Only for requests that may be answered twice. */
+void mailbox_lane_resend(struct mailbox_client *client, size_t lane, int after_ms);
 /* Gives the lane's request up: its reply will not be seen. */
 void mailbox_cancel(struct mailbox_client *client, size_t lane);
 /* The next reply, if one waits. `bytes` stays until the lane's next request. */

@@ -24,7 +24,8 @@ enum {
 	SLOTS = 8,
 	TURN_MS = 50, /* of the loop while something changes */
 	STATUS_BYTES_MAX = 8192,
-	LANE_PING = 0, /* the other is the reload's */
+	RESEND_MS = 3000, /* a ping lost with a connection is sent again */
+	LANE_PING = 0,    /* the other is the reload's */
 	FD_SIGNALS = 0,
 	FD_REQUESTS = 1,
 	FD_LOG = 2,
@@ -300,6 +301,9 @@ open_own_ends(struct running *r)
 	if (r->requests == NULL) {
 		log_error("%s", fault);
 		return false;
+	}
+	for (size_t i = 0; i < r->cluster.supervisor.count; i++) {
+		mailbox_lane_resend(r->cluster.actors[i].mailbox, LANE_PING, RESEND_MS);
 	}
 	r->log = operator_log_open(r->cluster.run_dir);
 	return r->log != NULL;
