@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "store/read_io.h"
+#define FIXTURE_SECOND "bernard"
 #include "tests/replay_fixture.h"
 
 enum { OUTPUT_MAX = 1 << 16, LINE_MAX_BYTES = 8192 };
@@ -73,7 +74,7 @@ is_there(const char *name)
  * -----------------------------------------------------------------
  */
 
-/* bob says of himself that he met alice, and talks of her in what nobody can read through. */
+/* bernard says of himself that he met alice, and talks of her in what nobody can read through. */
 static void
 claim(struct fixture *f)
 {
@@ -83,7 +84,7 @@ claim(struct fixture *f)
 	event.claim_reported = (struct event_claim_reported){
 		.reporter = fixture_id(0xA0, 2),
 		.event_name = fixture_name("peer_connected"),
-		.agent_name = fixture_name("bob"),
+		.agent_name = fixture_name("bernard"),
 		.peer_name = fixture_name("alice"),
 		.client = fixture_address(2, 5000),
 	};
@@ -298,29 +299,29 @@ static const struct {
 } disclosures[] = {
 	{ "everything",
 	  "--profile none",
-	  { "alice", "bob", "lobby", "192.0.2.1:5000", "alice in metadata", "\"salt\":" },
+	  { "alice", "bernard", "lobby", "192.0.2.1:5000", "alice in metadata", "\"salt\":" },
 	  { "agent-" } },
 	{ "pseudonyms, by default",
 	  "",
 	  { "agent-", "room-" },
-	  { "alice", "bob", "lobby", "192.0.2.1:", "192.0.2.77", "in metadata", "\"salt\":" } },
+	  { "alice", "bernard", "lobby", "192.0.2.1:", "192.0.2.77", "in metadata", "\"salt\":" } },
 	{ "entries alone",
 	  "--profile envelope --to 200",
 	  { "agent_registered" },
-	  { "alice", "bob", "lobby", "192.0.2.1:", "\"salt\":", "agent-", "room-" } },
-	{ "who was asked for, under a pseudonym", "--agent bob", { "agent-" }, { "bob" } },
+	  { "alice", "bernard", "lobby", "192.0.2.1:", "\"salt\":", "agent-", "room-" } },
+	{ "who was asked for, under a pseudonym", "--agent bernard", { "agent-" }, { "bernard" } },
 	{ "a room that was asked for", "--room lobby --to 200", { "room-" }, { "lobby" } },
 	{ "who was asked for, in an envelope",
-	  "--profile envelope --agent bob --to 200",
+	  "--profile envelope --agent bernard --to 200",
 	  { "agent_registered" },
-	  { "bob" } },
+	  { "bernard" } },
 	{ "a subject's access",
 	  "--subject alice",
 	  { "alice", "192.0.2.1:5000", "agent-", "room-", "operator-", "\"salt\":" },
-	  { "bob", "lobby", "192.0.2.2:", "192.0.2.77", "in metadata" } },
+	  { "bernard", "lobby", "192.0.2.2:", "192.0.2.77", "in metadata" } },
 	{ "that of the other one",
-	  "--subject bob",
-	  { "bob", "192.0.2.2:5000", "peer_connected" },
+	  "--subject bernard",
+	  { "bernard", "192.0.2.2:5000", "peer_connected" },
 	  { "alice", "lobby", "192.0.2.1:", "192.0.2.77", "in metadata" } },
 };
 
@@ -357,7 +358,7 @@ a_name_has_one_pseudonym_in_all_exports(void **state)
 	(void)state;
 	holds(export("one.tar", "--type agent_registered"));
 	holds(export("two.tar", "--type agent_disconnected"));
-	/* alice and bob were registered; bob left. */
+	/* alice and bernard were registered; bernard left. */
 	holds(shell("for n in one two; do tar xOf $n.tar data/events.jsonl | grep -o "
 		    "'agent-[0-9a-f]\\{12\\}' | sort -u >$n.names; done; "
 		    "test $(wc -l <one.names) = 2 && test $(wc -l <two.names) = 1 && "
