@@ -1,5 +1,6 @@
 #include "store/retain.h"
 
+/* For struct tm and timegm alone: arithmetic of the calendar, no clock is read. */
 #include <time.h>
 
 #include "store/seal.h"

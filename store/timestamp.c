@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+/* For struct tm and timegm alone: no clock is read. */
 #include <time.h>
 
 #include "store/sha256.h"
