@@ -9,8 +9,13 @@ function client() {
 		let pc;
 		const send = (message) => socket.send(JSON.stringify({ from: me, to: other, ...message }));
 		const pair = async () => {
-			const stats = [...(await pc.getStats()).values()];
-			const chosen = stats.find((each) => each.type === 'candidate-pair' && each.nominated && each.state === 'succeeded');
+			let stats;
+			let chosen;
+			// The side that is controlled may hear of the nomination after the first messages.
+			while (!chosen) {
+				stats = [...(await pc.getStats()).values()];
+				chosen = stats.find((each) => each.type === 'candidate-pair' && each.nominated && each.state === 'succeeded');
+			}
 			const type = (id) => stats.find((each) => each.id === id)?.candidateType;
 			return [type(chosen.localCandidateId), type(chosen.remoteCandidateId)];
 		};
