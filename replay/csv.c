@@ -60,14 +60,21 @@ static void
 add_quoted(struct paper *out, const char *shown, bool is_guarded)
 {
 	if (!is_guarded && strpbrk(shown, "\", ;'") == NULL) {
-		paper_add(out, "%s", shown);
+		paper_put(out, shown, strlen(shown));
 		return;
 	}
-	paper_add(out, is_guarded ? "\"'" : "\"");
-	for (const char *c = shown; *c != '\0'; c++) {
-		paper_add(out, *c == '"' ? "\"\"" : "%c", *c);
+	paper_put(out, "\"'", is_guarded ? 2 : 1);
+	while (*shown != '\0') {
+		const size_t run = strcspn(shown, "\"");
+
+		paper_put(out, shown, run);
+		shown += run;
+		if (*shown == '"') {
+			paper_put(out, "\"\"", 2);
+			shown++;
+		}
 	}
-	paper_add(out, "\"");
+	paper_put(out, "\"", 1);
 }
 
 void

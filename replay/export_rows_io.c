@@ -28,6 +28,7 @@ struct rows {
 	struct digest hashes[TILE_HASHES];
 	uint64_t next; /* the seq that must come */
 	struct paper paper;
+	struct json_line line;
 };
 
 static bool
@@ -58,12 +59,12 @@ is_in_tree(struct rows *r, uint64_t seq, const struct digest *leaf)
 /* --- one disclosed event, for each of its readers
  * ------------------------------------------------- */
 
-static json_t *
-known_names(struct rows *r, const struct event *event)
+static void
+add_names(struct rows *r, const struct event *event)
 {
 	const struct record_shape shape = event_describe(event->type)->shape;
-	json_t *known = json_object();
 
+	json_line_open(&r->line, "names", '{');
 	for (size_t i = 0; i < shape.count; i++) {
 		const struct field *field = &shape.fields[i];
 		const void *value = (const uint8_t *)event_fields_const(event) + field->offset;
@@ -71,131 +72,128 @@ known_names(struct rows *r, const struct event *event)
 						  ? NULL
 						  : names_find(&r->shown, value);
 		if (name != NULL) {
-			json_object_set_new(known, field->name,
-					    fields_string(name->bytes, name->length));
+			json_line_string(&r->line, field->name, name->bytes, name->length);
 		}
 	}
-	return known;
-}
-
-static json_t *
-sealed_json(const struct disclosed *d)
-{
-	json_t *parts = json_array();
-	char text[BASE64_TEXT_MAX * 2];
-
-	for (uint32_t i = 0; i < d->entry->parts; i++) {
-		json_t *part = json_null();
-
-		if (d->body[i].count > 0) {
-			part = json_object();
-			words_base64(text, d->salt[i].at, d->salt[i].count);
-			json_object_set_new(part, "salt", json_string(text));
-			words_base64(text, d->body[i].at, d->body[i].count);
-			json_object_set_new(part, "body", json_string(text));
-		}
-		json_array_append_new(parts, part);
-	}
-	return parts;
-}
-
-static json_t *
-id_json(const struct id *id)
-{
-	return id_is_none(id) ? json_null() : fields_hex(id->bytes, sizeof id->bytes);
-}
-
-/* Keys in the order that docs/bundle.md fixes. */
-static json_t *
-event_json(struct rows *r, const struct disclosed *d)
-{
-	const struct entry *e = d->entry;
-	json_t *o = json_object();
-	char *base64 = malloc(4 * ((d->bytes.count + 2) / 3) + 1);
-	char when[MOMENT_PRINT_MAX];
-
-	assert(base64 != NULL);
-	words_base64(base64, d->bytes.at, d->bytes.count);
-	json_object_set_new(o, "seq", fields_number(e->seq));
-	json_object_set_new(o, "leaf_hash", fields_hex(d->leaf.bytes, sizeof d->leaf.bytes));
-	json_object_set_new(o, "entry_b64", json_string(base64));
-	json_object_set_new(o, "recorded_us", fields_number(e->recorded_us));
-	json_object_set_new(o, "occurred_us", fields_number(e->occurred_us));
-	json_object_set_new(o, "stream", fields_number(e->stream));
-	json_object_set_new(o, "stream_version", fields_number(e->stream_version));
-	json_object_set_new(o, "epoch", fields_number(e->epoch));
-	json_object_set_new(o, "type", fields_number(e->type));
-	json_object_set_new(o, "type_version", fields_number(e->type_version));
-	json_object_set_new(o, "command_id", id_json(&e->command_id));
-	json_object_set_new(o, "trace_id", id_json(&e->trace_id));
-	json_object_set_new(o, "cause", e->has_cause ? fields_number(e->cause) : json_null());
-	json_object_set_new(o, "recorded",
-			    json_string(moment_print(when, sizeof when, e->recorded_us)));
-	if (d->event != NULL) {
-		json_object_set_new(o, "event", json_string(event_describe(d->event->type)->name));
-		json_object_set_new(o, "fields", fields_json(d->event));
-		json_object_set_new(o, "names", known_names(r, d->event));
-	}
-	if (d->body[0].count > 0 || d->body[1].count > 0) {
-		json_object_set_new(o, "sealed", sealed_json(d));
-	}
-	free(base64);
-	return o;
+	json_line_close(&r->line, '}');
 }
 
 static void
-write_json(struct bundle_member *member, json_t *object)
+add_sealed(struct json_line *line, const struct disclosed *d)
 {
-	char *text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
-
-	assert(text != NULL);
-	bundle_write(member, text, strlen(text));
-	bundle_write(member, "\n", 1);
-	free(text);
+	json_line_open(line, "sealed", '[');
+	for (uint32_t i = 0; i < d->entry->parts; i++) {
+		if (d->body[i].count == 0) {
+			json_line_null(line, NULL);
+			continue;
+		}
+		json_line_open(line, NULL, '{');
+		json_line_base64(line, "salt", d->salt[i].at, d->salt[i].count);
+		json_line_base64(line, "body", d->body[i].at, d->body[i].count);
+		json_line_close(line, '}');
+	}
+	json_line_close(line, ']');
 }
 
-static bool
-put_sql(struct rows *r, const struct disclosed *d, const json_t *object)
+static void
+add_id(struct json_line *line, const char *key, const struct id *id)
 {
-	const json_t *fields = json_object_get(object, "fields");
-	char *text = fields == NULL ? NULL : json_dumps(fields, JSON_COMPACT | JSON_ENSURE_ASCII);
-	const struct evidence_db_row row = {
-		.entry = d->entry,
-		.bytes = d->bytes,
-		.leaf = &d->leaf,
-		.event = d->event == NULL ? NULL : event_describe(d->event->type)->name,
-		.fields = text,
-	};
-	const bool ok = evidence_db_put(r->db, &row);
+	if (id_is_none(id)) {
+		json_line_null(line, key);
+	} else {
+		json_line_hex(line, key, id->bytes, sizeof id->bytes);
+	}
+}
 
-	free(text);
-	return ok || export_fails(r->x, "%s", evidence_db_fault(r->db));
+static void
+add_envelope(struct json_line *line, const struct disclosed *d)
+{
+	const struct entry *e = d->entry;
+	char when[MOMENT_PRINT_MAX];
+
+	json_line_number(line, "seq", e->seq);
+	json_line_hex(line, "leaf_hash", d->leaf.bytes, sizeof d->leaf.bytes);
+	json_line_base64(line, "entry_b64", d->bytes.at, d->bytes.count);
+	json_line_number(line, "recorded_us", e->recorded_us);
+	json_line_number(line, "occurred_us", e->occurred_us);
+	json_line_number(line, "stream", e->stream);
+	json_line_number(line, "stream_version", e->stream_version);
+	json_line_number(line, "epoch", e->epoch);
+	json_line_number(line, "type", e->type);
+	json_line_number(line, "type_version", e->type_version);
+	add_id(line, "command_id", &e->command_id);
+	add_id(line, "trace_id", &e->trace_id);
+	if (e->has_cause) {
+		json_line_number(line, "cause", e->cause);
+	} else {
+		json_line_null(line, "cause");
+	}
+	json_line_word(line, "recorded", moment_print(when, sizeof when, e->recorded_us));
+}
+
+/* Keys in the order that docs/bundle.md fixes. The fields are the database's, too: its row borrows
+ * them from the line. */
+static void
+write_json(struct rows *r, const struct disclosed *d, struct evidence_db_row *row)
+{
+	struct json_line *line = &r->line;
+	size_t start = 0;
+
+	json_line_start(line);
+	json_line_open(line, NULL, '{');
+	add_envelope(line, d);
+	if (d->event != NULL) {
+		row->event = event_describe(d->event->type)->name;
+		json_line_word(line, "event", row->event);
+		start = line->count + strlen(",\"fields\":");
+		fields_json(line, "fields", d->event);
+		row->fields = (struct span){ NULL, line->count - start };
+		add_names(r, d->event);
+	}
+	if (d->body[0].count > 0 || d->body[1].count > 0) {
+		add_sealed(line, d);
+	}
+	json_line_close(line, '}');
+	row->fields.at = (const uint8_t *)line->text + start;
+	bundle_write(r->events, line->text, line->count);
+	bundle_write(r->events, "\n", 1);
+}
+
+static void
+write_ocsf(struct rows *r, const struct disclosed *d)
+{
+	ocsf_line(&r->line, d, r->x->words.origin);
+	bundle_write(r->ocsf, r->line.text, r->line.count);
+	bundle_write(r->ocsf, "\n", 1);
 }
 
 static bool
 disclose(struct rows *r, const struct disclosed *d)
 {
 	struct export_words *words = &r->x->words;
+	struct evidence_db_row row = {
+		.entry = d->entry,
+		.bytes = d->bytes,
+		.leaf = &d->leaf,
+	};
 
 	if (d->event != NULL) {
 		names_learn(&r->shown, d->event);
 	}
 	report_feed(r->x->report, d);
-	json_t *object = event_json(r, d);
-	write_json(r->events, object);
+	write_json(r, d, &row);
+	if (!evidence_db_put(r->db, &row)) {
+		return export_fails(r->x, "%s", evidence_db_fault(r->db));
+	}
+	write_ocsf(r, d);
 	paper_clear(&r->paper);
 	csv_row(&r->paper, d);
 	bundle_write(r->csv, r->paper.text, r->paper.count);
-	paper_clear(&r->paper);
-	ocsf_line(&r->paper, d, words->origin);
-	bundle_write(r->ocsf, r->paper.text, r->paper.count);
-	const bool ok = put_sql(r, d, object);
-	json_decref(object);
 	if (words->disclosed < EXPORT_PROOFS_MAX) {
 		r->x->proof[words->disclosed] = d->entry->seq;
 	}
 	words->disclosed++;
-	return ok;
+	return true;
 }
 
 static bool
@@ -396,6 +394,7 @@ export_rows(struct export *x)
 	}
 	ok = close_readers(r, ok && x->fault[0] == '\0');
 	names_free(&r->shown);
+	json_line_free(&r->line);
 	filter_free(&r->filter);
 	free(r);
 	return ok;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "replay/discloser.h"
-#include "replay/fields.h"
+#include "replay/words.h"
 
 enum { README_MAX = 8192 };
 
@@ -22,9 +22,25 @@ base64_json(const struct digest *digest)
 }
 
 static json_t *
+hex_json(const struct digest *digest)
+{
+	char text[2 * sizeof digest->bytes + 1];
+
+	hex_write(text, digest->bytes, sizeof digest->bytes);
+	return json_string(text);
+}
+
+static json_t *
 words_or_null(const char *text)
 {
-	return text == NULL || *text == '\0' ? json_null() : fields_string(text, strlen(text));
+	char shown[4 * JSON_BYTES_MAX + 1];
+
+	if (text == NULL || *text == '\0') {
+		return json_null();
+	}
+	json_t *exact = json_string(text);
+	return exact != NULL ? exact
+			     : json_string(words_escape(shown, sizeof shown, text, strlen(text)));
 }
 
 /* jansson's text and a newline; takes the object over. */
@@ -51,14 +67,15 @@ export_manifest(const struct export_words *w)
 	json_object_set_new(m, "origin", json_string(w->origin));
 	json_object_set_new(m, "log_key", json_string(w->log_key));
 	json_object_set_new(m, "export_key", json_string(w->export_key));
-	json_object_set_new(m, "size", fields_number(w->checkpoint.size));
+	json_object_set_new(m, "size", json_integer((json_int_t)w->checkpoint.size));
 	json_object_set_new(m, "root", base64_json(&w->checkpoint.root));
-	json_object_set_new(m, "from", fields_number(w->from));
-	json_object_set_new(m, "end", fields_number(w->end));
-	json_object_set_new(m, "disclosed", fields_number(w->disclosed));
-	json_object_set_new(m, "omitted", fields_number(w->omitted));
+	json_object_set_new(m, "from", json_integer((json_int_t)w->from));
+	json_object_set_new(m, "end", json_integer((json_int_t)w->end));
+	json_object_set_new(m, "disclosed", json_integer((json_int_t)w->disclosed));
+	json_object_set_new(m, "omitted", json_integer((json_int_t)w->omitted));
 	json_object_set_new(m, "previous_size",
-			    w->previous.size == 0 ? json_null() : fields_number(w->previous.size));
+			    w->previous.size == 0 ? json_null()
+						  : json_integer((json_int_t)w->previous.size));
 	json_object_set_new(m, "previous_root",
 			    w->previous.size == 0 ? json_null() : base64_json(&w->previous.root));
 	json_object_set_new(m, "profile", json_string(profile_name(w->profile)));
@@ -66,7 +83,7 @@ export_manifest(const struct export_words *w)
 	json_object_set_new(m, "requester", words_or_null(w->requester));
 	json_object_set_new(m, "purpose", words_or_null(w->purpose));
 	json_object_set_new(m, "program", json_string("ifreplay " IFSWARM_VERSION));
-	json_object_set_new(m, "sha256sums", fields_hex(w->sums.bytes, sizeof w->sums.bytes));
+	json_object_set_new(m, "sha256sums", hex_json(&w->sums));
 	return dump(m, JSON_INDENT(1) | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 }
 
@@ -78,8 +95,7 @@ export_custody(const struct export_words *w, const struct digest *manifest)
 	json_object_set_new(line, "by", json_string("ifreplay " IFSWARM_VERSION));
 	json_object_set_new(line, "act", json_string("made"));
 	json_object_set_new(line, "to", words_or_null(w->requester));
-	json_object_set_new(line, "manifest_sha256",
-			    fields_hex(manifest->bytes, sizeof manifest->bytes));
+	json_object_set_new(line, "manifest_sha256", hex_json(manifest));
 	return dump(line, JSON_COMPACT | JSON_ENSURE_ASCII);
 }
 

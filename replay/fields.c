@@ -30,48 +30,37 @@ fields_word(enum event_type type, const struct field *field, uint64_t number)
 	return strcmp(field->name, "stream") == 0 ? stream_name(number) : NULL;
 }
 
-json_t *
-fields_string(const char *bytes, size_t count)
+static void
+string_or_null(struct json_line *line, const char *key, const char *bytes, size_t count)
 {
-	char shown[VALUE_MAX];
-	json_t *exact = json_stringn(bytes, count);
-
-	return exact != NULL ? exact : json_string(words_escape(shown, sizeof shown, bytes, count));
+	if (count == 0) {
+		json_line_null(line, key);
+	} else {
+		json_line_string(line, key, bytes, count);
+	}
 }
 
-json_t *
-fields_number(uint64_t number)
-{
-	return number > INT64_MAX ? json_string("out of range") : json_integer((json_int_t)number);
-}
-
-json_t *
-fields_hex(const void *bytes, size_t count)
-{
-	char shown[2 * sizeof(struct digest) + 1];
-
-	assert(count <= sizeof(struct digest));
-	hex_write(shown, bytes, count);
-	return json_string(shown);
-}
-
-static json_t *
-string_or_null(const char *bytes, size_t count)
-{
-	return count == 0 ? json_null() : fields_string(bytes, count);
-}
-
-static json_t *
-address_json(const struct address *address)
+static void
+address_json(struct json_line *line, const char *key, const struct address *address)
 {
 	char shown[ADDRESS_PRINT_MAX];
 
 	address_print(shown, sizeof shown, address);
-	return string_or_null(shown, strlen(shown));
+	string_or_null(line, key, shown, strlen(shown));
 }
 
-static json_t *
-value_json(const struct field *field, const void *value)
+static void
+id_json(struct json_line *line, const char *key, const struct id *id)
+{
+	if (id_is_none(id)) {
+		json_line_null(line, key);
+	} else {
+		json_line_hex(line, key, id->bytes, sizeof id->bytes);
+	}
+}
+
+static void
+value_json(struct json_line *line, const struct field *field, const void *value)
 {
 	const struct name *name = value;
 	const struct text *text = value;
@@ -79,37 +68,44 @@ value_json(const struct field *field, const void *value)
 
 	switch (field->kind) {
 	case FIELD_U64:
-		return fields_number(*(const uint64_t *)value);
+		json_line_number(line, field->name, *(const uint64_t *)value);
+		break;
 	case FIELD_ID:
-		return id_is_none(value) ? json_null() : fields_hex(value, sizeof(struct id));
+		id_json(line, field->name, value);
+		break;
 	case FIELD_DIGEST:
-		return fields_hex(value, sizeof(struct digest));
+		json_line_hex(line, field->name, value, sizeof(struct digest));
+		break;
 	case FIELD_TRANSACTION:
-		return fields_hex(value, sizeof(struct transaction));
+		json_line_hex(line, field->name, value, sizeof(struct transaction));
+		break;
 	case FIELD_NAME:
-		return string_or_null(name->bytes, name->length);
+		string_or_null(line, field->name, name->bytes, name->length);
+		break;
 	case FIELD_TEXT:
-		return fields_string(text->bytes, text->length);
+		json_line_string(line, field->name, text->bytes, text->length);
+		break;
 	case FIELD_JSON:
-		return string_or_null(json->bytes, json->length);
+		string_or_null(line, field->name, json->bytes, json->length);
+		break;
 	case FIELD_ADDRESS:
-		return address_json(value);
+		address_json(line, field->name, value);
+		break;
 	}
-	return json_null();
 }
 
-json_t *
-fields_json(const struct event *event)
+void
+fields_json(struct json_line *line, const char *key, const struct event *event)
 {
 	const struct record_shape shape = event_describe(event->type)->shape;
 	const uint8_t *record = event_fields_const(event);
-	json_t *out = json_object();
 
+	json_line_open(line, key, '{');
 	for (size_t i = 0; i < shape.count; i++) {
 		const struct field *field = &shape.fields[i];
-		json_object_set_new(out, field->name, value_json(field, record + field->offset));
+		value_json(line, field, record + field->offset);
 	}
-	return out;
+	json_line_close(line, '}');
 }
 
 static const char *

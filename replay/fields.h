@@ -4,13 +4,12 @@
 #ifndef IFSWARM_REPLAY_FIELDS_H
 #define IFSWARM_REPLAY_FIELDS_H
 
-#include <jansson.h>
-
 #include "protocol/event.h"
+#include "replay/json_line.h"
 
-/* Owned by the caller. Numbers as numbers, ids and digests in hex, names, texts and addresses as
+/* An object of all fields. Numbers as numbers, ids and digests in hex, names, texts and addresses as
  * strings (with escapes if they are not UTF-8); null for what is none or not shown. */
-json_t *fields_json(const struct event *event);
+void fields_json(struct json_line *line, const char *key, const struct event *event);
 
 /* "agent=… agent_name=alice reason=closed": what is empty is left out, what comes from outside is
  * escaped (words.h), numbers that stand for a word are that word. Cut with "..." at `size`, which
@@ -19,11 +18,5 @@ size_t fields_text(char *out, size_t size, const struct event *event);
 
 /* The word that a number stands for (verdict, reason, stream); NULL if it is just a number. */
 const char *fields_word(enum event_type type, const struct field *field, uint64_t number);
-
-/* A JSON string: as it is if it is UTF-8, with its escapes if it is not. */
-json_t *fields_string(const char *bytes, size_t count);
-/* jansson's integers are signed: a string for what no honest log holds. */
-json_t *fields_number(uint64_t number);
-json_t *fields_hex(const void *bytes, size_t count);
 
 #endif

@@ -2,9 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "protocol/verdict.h"
@@ -76,12 +74,23 @@ static const struct {
 	{ CLASS_TUNNEL, "Tunnel Activity", "Network Activity" },
 };
 
+/* What a line says twice: where, and, at its end, that it can be looked for. */
+struct observable {
+	char name[32]; /* the attribute: "user.uid" */
+	int type_id;
+	const struct id *uid;    /* one of these three */
+	const struct name *text; /* borrowed from the event */
+	char ip[ADDRESS_PRINT_MAX];
+};
+enum { OBSERVABLES_MAX = 8 };
+
 /* One line in the making. */
 struct line {
-	json_t *json;
-	json_t *observables;
+	struct json_line *json;
 	const struct disclosed *d;
 	const struct kind *kind;
+	struct observable observables[OBSERVABLES_MAX];
+	size_t observed;
 };
 
 static const struct kind *
@@ -150,122 +159,146 @@ address_of(const struct line *line, const char *field)
 	return address != NULL && address->family != ADDRESS_NONE ? address : NULL;
 }
 
-static void
-observe(struct line *line, const char *name, int type_id, json_t *value)
+static struct observable *
+observe(struct line *line, const char *where, const char *attribute, int type_id)
 {
-	json_array_append_new(line->observables, json_pack("{s:s, s:i, s:O}", "name", name,
-							   "type_id", type_id, "value", value));
+	assert(line->observed < OBSERVABLES_MAX);
+	struct observable *one = &line->observables[line->observed++];
+
+	*one = (struct observable){ .type_id = type_id };
+	snprintf(one->name, sizeof one->name, "%s.%s", where, attribute);
+	return one;
+}
+
+static void
+say_uid(struct json_line *json, const char *key, const struct id *id)
+{
+	json_line_hex(json, key, id->bytes, sizeof id->bytes);
+}
+
+static void
+say_name(struct json_line *json, const char *key, const struct name *name)
+{
+	json_line_string(json, key, name->bytes, name->length);
 }
 
 /* --- Objects -----------------------------------------------------------------------------------
  */
 
-/* `where` is "user" or "actor.user": what observables point to. A user has a name or a uid (OCSF
- * asks for one of them), though both be unknown. */
-static json_t *
-user_json(struct line *line, const char *where, const char *const *names, const char *const *ids,
-	  int type_id)
+/* `where` is "user" or "actor.user": what observables point to; `key` its last word. A user has a
+ * name or a uid (OCSF asks for one of them), though both be unknown. */
+static void
+say_user(struct line *line, const char *where, const char *const *names, const char *const *ids,
+	 int type_id)
 {
 	const struct name *name = name_of(line, names);
 	const struct id *id = id_of(line, ids);
-	json_t *user =
-		json_pack("{s:i}", "type_id", name == NULL && id == NULL ? USER_UNKNOWN : type_id);
-	char pointer[32];
+	const char *dot = strrchr(where, '.');
 
+	json_line_open(line->json, dot == NULL ? where : dot + 1, '{');
+	json_line_number(line->json, "type_id",
+			 (uint64_t)(name == NULL && id == NULL ? USER_UNKNOWN : type_id));
 	if (id != NULL) {
-		json_object_set_new(user, "uid", fields_hex(id->bytes, sizeof id->bytes));
-		snprintf(pointer, sizeof pointer, "%s.uid", where);
-		observe(line, pointer, OBSERVABLE_RESOURCE_UID, json_object_get(user, "uid"));
+		say_uid(line->json, "uid", id);
+		observe(line, where, "uid", OBSERVABLE_RESOURCE_UID)->uid = id;
 	}
 	if (name != NULL) {
-		json_object_set_new(user, "name", fields_string(name->bytes, name->length));
-		snprintf(pointer, sizeof pointer, "%s.name", where);
-		observe(line, pointer, OBSERVABLE_USERNAME, json_object_get(user, "name"));
+		say_name(line->json, "name", name);
+		observe(line, where, "name", OBSERVABLE_USERNAME)->text = name;
 	}
 	if (name == NULL && id == NULL) {
-		json_object_set_new(user, "name", json_string("unknown"));
+		json_line_word(line->json, "name", "unknown");
 	}
-	return user;
+	json_line_close(line->json, '}');
 }
 
-static json_t *
-endpoint_json(struct line *line, const char *where, const struct address *address)
+static void
+say_address(struct line *line, const char *where, const struct address *address)
 {
+	struct observable *seen = observe(line, where, "ip", OBSERVABLE_IP);
 	struct address bare = *address;
-	json_t *endpoint = json_object();
-	char shown[ADDRESS_PRINT_MAX], pointer[32];
+	char shown[ADDRESS_PRINT_MAX];
 
 	/* "192.0.2.1:0" or "[2001:db8::1]:0": the port has its own attribute. */
 	bare.port = 0;
 	address_print(shown, sizeof shown, &bare);
 	*strrchr(shown, ':') = '\0';
 	shown[strcspn(shown, "]")] = '\0';
-	json_object_set_new(endpoint, "ip", json_string(shown + (shown[0] == '[')));
+	memcpy(seen->ip, shown + (shown[0] == '['), strlen(shown + (shown[0] == '[')) + 1);
+	json_line_word(line->json, "ip", seen->ip);
 	if (address->port > 0) {
-		json_object_set_new(endpoint, "port", json_integer(address->port));
+		json_line_number(line->json, "port", address->port);
 	}
-	snprintf(pointer, sizeof pointer, "%s.ip", where);
-	observe(line, pointer, OBSERVABLE_IP, json_object_get(endpoint, "ip"));
-	return endpoint;
 }
 
 /* Where an address is not shown, an endpoint is named by its handle, or as a service of ours. */
-static json_t *
-endpoint_or(struct line *line, const char *where, const struct address *address,
-	    const char *const *ids, const char *service)
+static void
+say_endpoint(struct line *line, const char *where, const struct address *address,
+	     const char *const *ids, const char *service)
 {
 	const struct id *id = id_of(line, ids);
 
+	json_line_open(line->json, where, '{');
 	if (address != NULL) {
-		return endpoint_json(line, where, address);
+		say_address(line, where, address);
+	} else if (id != NULL) {
+		say_uid(line->json, "uid", id);
+	} else {
+		json_line_word(line->json, "svc_name", service);
 	}
-	if (id != NULL) {
-		json_t *endpoint = json_object();
-		json_object_set_new(endpoint, "uid", fields_hex(id->bytes, sizeof id->bytes));
-		return endpoint;
-	}
-	return json_pack("{s:s}", "svc_name", service);
+	json_line_close(line->json, '}');
 }
 
-static json_t *
-traffic_json(const struct line *line)
+static void
+say_traffic(struct line *line)
 {
 	const uint64_t *up = number_of(line, "bytes_up"), *down = number_of(line, "bytes_down");
 	const uint64_t *sent = number_of(line, "packets_up");
 	const uint64_t *received = number_of(line, "packets_down");
 	const uint64_t *bytes = number_of(line, "bytes");
-	json_t *traffic = json_object();
 
-	if (bytes != NULL) {
-		json_object_set_new(traffic, "bytes", fields_number(*bytes));
-	}
+	json_line_open(line->json, "traffic", '{');
 	if (up != NULL && down != NULL && sent != NULL && received != NULL) {
-		json_object_set_new(traffic, "bytes", fields_number(*up + *down));
-		json_object_set_new(traffic, "bytes_out", fields_number(*up));
-		json_object_set_new(traffic, "bytes_in", fields_number(*down));
-		json_object_set_new(traffic, "packets", fields_number(*sent + *received));
-		json_object_set_new(traffic, "packets_out", fields_number(*sent));
-		json_object_set_new(traffic, "packets_in", fields_number(*received));
+		json_line_number(line->json, "bytes", *up + *down);
+		json_line_number(line->json, "bytes_out", *up);
+		json_line_number(line->json, "bytes_in", *down);
+		json_line_number(line->json, "packets", *sent + *received);
+		json_line_number(line->json, "packets_out", *sent);
+		json_line_number(line->json, "packets_in", *received);
+	} else if (bytes != NULL) {
+		json_line_number(line->json, "bytes", *bytes);
 	}
-	return traffic;
+	json_line_close(line->json, '}');
 }
 
-static json_t *
-connection_json(const struct line *line, int direction_id)
+static void
+say_connection(struct line *line, int direction_id)
 {
 	const uint64_t *transport = number_of(line, "transport");
 	const struct id *id = id_of(line, (const char *const[]){ "allocation", "room", NULL });
-	json_t *connection = json_pack("{s:i}", "direction_id", direction_id);
 
+	json_line_open(line->json, "connection_info", '{');
+	json_line_number(line->json, "direction_id", (uint64_t)direction_id);
 	if (transport != NULL && (*transport == PROTOCOL_UDP || *transport == PROTOCOL_TCP)) {
-		json_object_set_new(connection, "protocol_num", fields_number(*transport));
-		json_object_set_new(connection, "protocol_name",
-				    json_string(*transport == PROTOCOL_UDP ? "udp" : "tcp"));
+		json_line_number(line->json, "protocol_num", *transport);
+		json_line_word(line->json, "protocol_name",
+			       *transport == PROTOCOL_UDP ? "udp" : "tcp");
 	}
 	if (id != NULL) {
-		json_object_set_new(connection, "uid", fields_hex(id->bytes, sizeof id->bytes));
+		say_uid(line->json, "uid", id);
 	}
-	return connection;
+	json_line_close(line->json, '}');
+}
+
+/* An object that holds one handle, or nothing. */
+static void
+say_session(struct line *line, const struct id *id)
+{
+	json_line_open(line->json, "session", '{');
+	if (id != NULL) {
+		say_uid(line->json, "uid", id);
+	}
+	json_line_close(line->json, '}');
 }
 
 /* --- Classes -----------------------------------------------------------------------------------
@@ -284,19 +317,16 @@ fill_authentication(struct line *line)
 	const struct id *room = id_of(line, (const char *const[]){ "room", NULL });
 
 	source = source == NULL ? address_of(line, "source") : source;
-	json_object_set_new(line->json, "user",
-			    user_json(line, "user", user_names, user_ids, USER_USER));
-	json_object_set_new(line->json, "service",
-			    json_pack("{s:s}", "name", is_turn ? "TURN" : "signaling"));
-	json_object_set_new(line->json, "is_remote", json_true());
+	say_user(line, "user", user_names, user_ids, USER_USER);
+	json_line_open(line->json, "service", '{');
+	json_line_word(line->json, "name", is_turn ? "TURN" : "signaling");
+	json_line_close(line->json, '}');
+	json_line_true(line->json, "is_remote");
 	if (source != NULL) {
-		json_object_set_new(line->json, "src_endpoint",
-				    endpoint_json(line, "src_endpoint", source));
+		say_endpoint(line, "src_endpoint", source, nobody, "");
 	}
 	if (room != NULL) {
-		json_t *session = json_object();
-		json_object_set_new(session, "uid", fields_hex(room->bytes, sizeof room->bytes));
-		json_object_set_new(line->json, "session", session);
+		say_session(line, room);
 	}
 }
 
@@ -307,15 +337,12 @@ fill_network(struct line *line)
 	static const char *const from[] = { "from", "user", NULL };
 	static const char *const to[] = { "to", "allocation", NULL };
 
-	json_object_set_new(line->json, "src_endpoint",
-			    endpoint_or(line, "src_endpoint", NULL, from, "agent"));
-	json_object_set_new(line->json, "dst_endpoint",
-			    endpoint_or(line, "dst_endpoint", address_of(line, "peer"), to,
-					is_relay ? "peer" : "agent"));
-	json_object_set_new(line->json, "traffic", traffic_json(line));
-	json_object_set_new(line->json, "connection_info",
-			    connection_json(line, DIRECTION_LATERAL));
-	json_object_set_new(line->json, "app_name", json_string(is_relay ? "TURN" : "signaling"));
+	say_endpoint(line, "src_endpoint", NULL, from, "agent");
+	say_endpoint(line, "dst_endpoint", address_of(line, "peer"), to,
+		     is_relay ? "peer" : "agent");
+	say_traffic(line);
+	say_connection(line, DIRECTION_LATERAL);
+	json_line_word(line->json, "app_name", is_relay ? "TURN" : "signaling");
 }
 
 /* The relay is the tunnel: from the client's address to the relayed one, or to a peer. */
@@ -323,29 +350,18 @@ static void
 fill_tunnel(struct line *line)
 {
 	const struct address *peer = address_of(line, "peer");
-	const struct id *id = id_of(line, (const char *const[]){ "allocation", NULL });
-	json_t *session = json_object();
 
-	if (id != NULL) {
-		json_object_set_new(session, "uid", fields_hex(id->bytes, sizeof id->bytes));
-	}
-	json_object_set_new(line->json, "session", session);
-	json_object_set_new(line->json, "tunnel_type_id", json_integer(TUNNEL_OTHER));
-	json_object_set_new(line->json, "tunnel_type", json_string("TURN relay"));
-	json_object_set_new(line->json, "protocol_name", json_string("TURN"));
-	json_object_set_new(line->json, "src_endpoint",
-			    endpoint_or(line, "src_endpoint", address_of(line, "client"), user_ids,
-					"TURN client"));
-	json_object_set_new(line->json, "dst_endpoint",
-			    endpoint_or(line, "dst_endpoint",
-					peer != NULL ? peer : address_of(line, "relayed"), nobody,
-					"TURN relay"));
-	json_object_set_new(line->json, "connection_info",
-			    connection_json(line, DIRECTION_INBOUND));
-	json_object_set_new(line->json, "traffic", traffic_json(line));
+	say_session(line, id_of(line, (const char *const[]){ "allocation", NULL }));
+	json_line_number(line->json, "tunnel_type_id", TUNNEL_OTHER);
+	json_line_word(line->json, "tunnel_type", "TURN relay");
+	json_line_word(line->json, "protocol_name", "TURN");
+	say_endpoint(line, "src_endpoint", address_of(line, "client"), user_ids, "TURN client");
+	say_endpoint(line, "dst_endpoint", peer != NULL ? peer : address_of(line, "relayed"),
+		     nobody, "TURN relay");
+	say_connection(line, DIRECTION_INBOUND);
+	say_traffic(line);
 	if (name_of(line, user_names) != NULL || id_of(line, user_ids) != NULL) {
-		json_object_set_new(line->json, "user",
-				    user_json(line, "user", user_names, user_ids, USER_USER));
+		say_user(line, "user", user_names, user_ids, USER_USER);
 	}
 }
 
@@ -359,20 +375,21 @@ fill_entity(struct line *line)
 	static const char *const comments[] = { "reason", "purpose", NULL };
 	const struct id *id = id_of(line, ids);
 	const struct name *comment = name_of(line, comments);
-	json_t *entity =
-		json_pack("{s:s, s:s}", "type", line->kind->entity, "name", line->kind->entity);
 
+	json_line_open(line->json, "entity", '{');
+	json_line_word(line->json, "type", line->kind->entity);
+	json_line_word(line->json, "name", line->kind->entity);
 	if (id != NULL) {
-		json_object_set_new(entity, "uid", fields_hex(id->bytes, sizeof id->bytes));
+		say_uid(line->json, "uid", id);
 	}
-	json_object_set_new(line->json, "entity", entity);
+	json_line_close(line->json, '}');
 	if (name_of(line, operators) != NULL || id_of(line, operator_ids) != NULL) {
-		json_t *user = user_json(line, "actor.user", operators, operator_ids, USER_ADMIN);
-		json_object_set_new(line->json, "actor", json_pack("{s:o}", "user", user));
+		json_line_open(line->json, "actor", '{');
+		say_user(line, "actor.user", operators, operator_ids, USER_ADMIN);
+		json_line_close(line->json, '}');
 	}
 	if (comment != NULL) {
-		json_object_set_new(line->json, "comment",
-				    fields_string(comment->bytes, comment->length));
+		say_name(line->json, "comment", comment);
 	}
 }
 
@@ -383,21 +400,19 @@ static void
 fill_classification(struct line *line)
 {
 	const struct kind *kind = line->kind;
-	const int class_uid = (int)kind->class_uid;
+	const uint64_t class_uid = kind->class_uid;
 
-	json_object_set_new(line->json, "class_uid", json_integer(class_uid));
-	json_object_set_new(line->json, "category_uid", json_integer(class_uid / 1000));
-	json_object_set_new(line->json, "activity_id", json_integer(kind->activity_id));
-	json_object_set_new(line->json, "activity_name", json_string(kind->activity_name));
-	json_object_set_new(line->json, "type_uid",
-			    json_integer(class_uid * 100 + kind->activity_id));
-	json_object_set_new(line->json, "severity_id", json_integer(kind->severity_id));
-	json_object_set_new(line->json, "status_id", json_integer(kind->status_id));
+	json_line_number(line->json, "class_uid", class_uid);
+	json_line_number(line->json, "category_uid", class_uid / 1000);
+	json_line_number(line->json, "activity_id", (uint64_t)kind->activity_id);
+	json_line_word(line->json, "activity_name", kind->activity_name);
+	json_line_number(line->json, "type_uid", class_uid * 100 + (uint64_t)kind->activity_id);
+	json_line_number(line->json, "severity_id", (uint64_t)kind->severity_id);
+	json_line_number(line->json, "status_id", (uint64_t)kind->status_id);
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
 		if (classes[i].class_uid == kind->class_uid) {
-			json_object_set_new(line->json, "class_name", json_string(classes[i].name));
-			json_object_set_new(line->json, "category_name",
-					    json_string(classes[i].category));
+			json_line_word(line->json, "class_name", classes[i].name);
+			json_line_word(line->json, "category_name", classes[i].category);
 		}
 	}
 }
@@ -409,12 +424,22 @@ fill_status(struct line *line)
 	enum verdict known = ACCEPTED;
 
 	if (verdict != NULL && verdict_from_number(*verdict, &known)) {
-		json_object_set_new(line->json, "status_code", json_string(verdict_code(known)));
-		json_object_set_new(line->json, "status_detail", json_string(verdict_text(known)));
+		json_line_word(line->json, "status_code", verdict_code(known));
+		json_line_word(line->json, "status_detail", verdict_text(known));
 	}
 	if (count != NULL) {
-		json_object_set_new(line->json, "count", fields_number(*count));
+		json_line_number(line->json, "count", *count);
 	}
+}
+
+static void
+say_product(struct json_line *json)
+{
+	json_line_open(json, "product", '{');
+	json_line_word(json, "name", "ifswarm");
+	json_line_word(json, "vendor_name", "ifswarm");
+	json_line_word(json, "version", IFSWARM_VERSION);
+	json_line_close(json, '}');
 }
 
 static void
@@ -422,92 +447,109 @@ fill_metadata(struct line *line, const char *origin)
 {
 	const struct entry *entry = line->d->entry;
 	const struct event *event = line->d->event;
-	char uid[2 * sizeof line->d->leaf.bytes + 1], when[MOMENT_PRINT_MAX];
-	json_t *metadata =
-		json_pack("{s:s, s:{s:s, s:s, s:s}, s:s, s:s}", "version", OCSF_VERSION, "product",
-			  "name", "ifswarm", "vendor_name", "ifswarm", "version", IFSWARM_VERSION,
-			  "log_name", origin, "log_provider", "ifswarm-witness");
+	struct json_line *json = line->json;
+	char when[MOMENT_PRINT_MAX];
 
-	hex_write(uid, line->d->leaf.bytes, sizeof line->d->leaf.bytes);
-	json_object_set_new(metadata, "uid", json_string(uid));
-	json_object_set_new(metadata, "original_time",
-			    json_string(moment_print(when, sizeof when, entry->occurred_us)));
-	json_object_set_new(metadata, "logged_time", fields_number(entry->recorded_us / 1000));
-	json_object_set_new(metadata, "sequence", fields_number(entry->seq));
+	json_line_open(json, "metadata", '{');
+	json_line_word(json, "version", OCSF_VERSION);
+	say_product(json);
+	json_line_word(json, "log_name", origin);
+	json_line_word(json, "log_provider", "ifswarm-witness");
+	json_line_hex(json, "uid", line->d->leaf.bytes, sizeof line->d->leaf.bytes);
+	json_line_word(json, "original_time", moment_print(when, sizeof when, entry->occurred_us));
+	json_line_number(json, "logged_time", entry->recorded_us / 1000);
+	json_line_number(json, "sequence", entry->seq);
 	if (event != NULL) {
-		json_object_set_new(metadata, "event_code",
-				    json_string(event_describe(event->type)->name));
+		json_line_word(json, "event_code", event_describe(event->type)->name);
 	}
 	if (!id_is_none(&entry->trace_id)) {
-		json_object_set_new(
-			metadata, "correlation_uid",
-			fields_hex(entry->trace_id.bytes, sizeof entry->trace_id.bytes));
+		say_uid(json, "correlation_uid", &entry->trace_id);
 	}
-	json_object_set_new(line->json, "metadata", metadata);
-	json_object_set_new(line->json, "time", fields_number(entry->occurred_us / 1000));
+	json_line_close(json, '}');
+	json_line_number(json, "time", entry->occurred_us / 1000);
+}
+
+static void
+fill_class(struct line *line)
+{
+	switch (line->kind->class_uid) {
+	case CLASS_AUTHENTICATION:
+		fill_authentication(line);
+		break;
+	case CLASS_ENTITY:
+		fill_entity(line);
+		break;
+	case CLASS_NETWORK:
+		fill_network(line);
+		break;
+	case CLASS_TUNNEL:
+		fill_tunnel(line);
+		break;
+	}
+}
+
+static void
+fill_observables(struct line *line)
+{
+	json_line_open(line->json, "observables", '[');
+	for (size_t i = 0; i < line->observed; i++) {
+		const struct observable *one = &line->observables[i];
+
+		json_line_open(line->json, NULL, '{');
+		json_line_word(line->json, "name", one->name);
+		json_line_number(line->json, "type_id", (uint64_t)one->type_id);
+		if (one->uid != NULL) {
+			say_uid(line->json, "value", one->uid);
+		} else if (one->text != NULL) {
+			say_name(line->json, "value", one->text);
+		} else {
+			json_line_word(line->json, "value", one->ip);
+		}
+		json_line_close(line->json, '}');
+	}
+	json_line_close(line->json, ']');
 }
 
 static void
 fill_unmapped(struct line *line, bool is_cut)
 {
 	const struct disclosed *d = line->d;
-	json_t *unmapped = json_object();
 
-	json_object_set_new(unmapped, "seq", fields_number(d->entry->seq));
-	json_object_set_new(unmapped, "leaf_hash", fields_hex(d->leaf.bytes, sizeof d->leaf.bytes));
-	json_object_set_new(unmapped, "type", fields_number(d->entry->type));
+	json_line_open(line->json, "unmapped", '{');
+	json_line_number(line->json, "seq", d->entry->seq);
+	json_line_hex(line->json, "leaf_hash", d->leaf.bytes, sizeof d->leaf.bytes);
+	json_line_number(line->json, "type", d->entry->type);
 	if (d->event != NULL && !is_cut) {
-		json_object_set_new(unmapped, "fields", fields_json(d->event));
+		fields_json(line->json, "fields", d->event);
 	}
 	if (is_cut) {
-		json_object_set_new(unmapped, "is_cut", json_true());
+		json_line_true(line->json, "is_cut");
 	}
-	json_object_set_new(line->json, "unmapped", unmapped);
+	json_line_close(line->json, '}');
 }
 
-static json_t *
-line_json(const struct disclosed *d, const char *origin, bool is_cut)
+static void
+fill(struct json_line *out, const struct disclosed *d, const char *origin, bool is_cut)
 {
-	struct line line = { json_object(), json_array(), d, kind_of(d->event) };
+	struct line line = { .json = out, .d = d, .kind = kind_of(d->event) };
 
+	json_line_start(out);
+	json_line_open(out, NULL, '{');
 	fill_classification(&line);
 	fill_status(&line);
 	fill_metadata(&line, origin);
-	switch (line.kind->class_uid) {
-	case CLASS_AUTHENTICATION:
-		fill_authentication(&line);
-		break;
-	case CLASS_ENTITY:
-		fill_entity(&line);
-		break;
-	case CLASS_NETWORK:
-		fill_network(&line);
-		break;
-	case CLASS_TUNNEL:
-		fill_tunnel(&line);
-		break;
-	}
-	json_object_set_new(line.json, "observables", line.observables);
+	fill_class(&line);
+	fill_observables(&line);
 	fill_unmapped(&line, is_cut);
-	return line.json;
+	json_line_close(out, '}');
 }
 
 void
-ocsf_line(struct paper *out, const struct disclosed *d, const char *origin)
+ocsf_line(struct json_line *out, const struct disclosed *d, const char *origin)
 {
-	bool is_done = false;
-
-	for (int attempt = 0; attempt < 2 && !is_done; attempt++) {
-		json_t *json = line_json(d, origin, attempt > 0);
-		char *text = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
-
-		assert(text != NULL);
-		is_done = strlen(text) + 2 < PAPER_MAX - out->count;
-		if (is_done) {
-			paper_add(out, "%s\n", text);
-		}
-		free(text);
-		json_decref(json);
+	fill(out, d, origin, false);
+	if (out->count >= OCSF_LINE_MAX) {
+		fill(out, d, origin, true);
 	}
-	assert(is_done);
+	assert(out->count < OCSF_LINE_MAX);
 }

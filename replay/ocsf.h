@@ -13,12 +13,15 @@
 #define IFSWARM_REPLAY_OCSF_H
 
 #include "replay/disclosed.h"
-#include "replay/paper.h"
+#include "replay/json_line.h"
 
 #define OCSF_VERSION "1.3.0"
 
-/* Ends in a newline; ASCII only. `origin` is the log's. A line fits a sheet: fields that do not are
- * left out, and `unmapped.is_cut` says so. */
-void ocsf_line(struct paper *out, const struct disclosed *disclosed, const char *origin);
+enum { OCSF_LINE_MAX = 16382 };
+
+/* A line without its newline, in place of what `out` held; ASCII only. `origin` is the log's.
+ * Fields that would make it longer than OCSF_LINE_MAX are left out, and `unmapped.is_cut` says so.
+ */
+void ocsf_line(struct json_line *out, const struct disclosed *disclosed, const char *origin);
 
 #endif

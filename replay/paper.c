@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "protocol/limits.h"
 #include "replay/words.h"
@@ -31,6 +32,18 @@ paper_add(struct paper *paper, const char *format, ...)
 		return;
 	}
 	paper->count += (size_t)wanted;
+}
+
+void
+paper_put(struct paper *paper, const char *bytes, size_t count)
+{
+	const size_t left = PAPER_MAX - 1 - paper->count;
+	const size_t taken = count < left ? count : left;
+
+	memcpy(paper->text + paper->count, bytes, taken);
+	paper->count += taken;
+	paper->text[paper->count] = '\0';
+	paper->is_cut = paper->is_cut || taken < count;
 }
 
 void

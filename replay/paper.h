@@ -17,6 +17,8 @@ struct paper {
 
 void paper_clear(struct paper *paper);
 void paper_add(struct paper *paper, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Bytes as they are. */
+void paper_put(struct paper *paper, const char *bytes, size_t count);
 /* Text from outside, escaped (words.h). */
 void paper_add_escaped(struct paper *paper, const char *bytes, size_t count);
 /* Blanks up to that column of the current line; at least one if anything stands there. */

@@ -213,7 +213,11 @@ evidence_db_put(struct evidence_db *db, const struct evidence_db_row *row)
 		bind_number(db->event, place, e->cause);
 	}
 	bind_text(db->event, ++place, row->event);
-	bind_text(db->event, ++place, row->fields);
+	place++;
+	if (row->fields.count > 0) {
+		sqlite3_bind_text(db->event, place, (const char *)row->fields.at,
+				  (int)row->fields.count, SQLITE_TRANSIENT);
+	}
 	return steps(db, db->event);
 }
 

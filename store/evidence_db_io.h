@@ -22,7 +22,7 @@ struct evidence_db_row {
 	struct span bytes; /* the entry as it lies in the log */
 	const struct digest *leaf;
 	const char *event;  /* the type's name, NULL if unknown */
-	const char *fields; /* JSON object, NULL if the type is unknown */
+	struct span fields; /* JSON object; empty if the type is unknown */
 };
 
 /* A new file; one that is there already is refused. False with `fault`. */

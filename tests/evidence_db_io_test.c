@@ -37,18 +37,19 @@ static void
 put(struct evidence_db *db, struct sample *s, uint64_t seq, uint64_t second)
 {
 	sample_wrap(s, seq, (UINT64_C(1790000000) + second) * 1000000);
-	json_t *object = fields_json(&s->event);
-	char *fields = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
+	struct json_line fields = { 0 };
+
+	json_line_start(&fields);
+	fields_json(&fields, NULL, &s->event);
 	const struct evidence_db_row row = {
 		.entry = &s->entry,
 		.bytes = s->disclosed.bytes,
 		.leaf = &s->disclosed.leaf,
 		.event = event_describe(s->event.type)->name,
-		.fields = fields,
+		.fields = { (const uint8_t *)fields.text, fields.count },
 	};
 	assert_true(evidence_db_put(db, &row));
-	free(fields);
-	json_decref(object);
+	json_line_free(&fields);
 }
 
 static void
