@@ -434,13 +434,13 @@ running_settings_write(const char *data, const char *text, size_t count)
 }
 
 bool
-running_settings_read(const char *data, struct settings *out)
+last_settings_read(const char *data, struct settings *out)
 {
 	static char text[SETTINGS_TEXT_MAX];
 	static struct setting_faults faults;
 	char path[PATH_BYTES];
 
-	if (data_dir_holder(data) == 0 || !path_of(path, data, "run/settings")) {
+	if (!path_of(path, data, "run/settings")) {
 		return false;
 	}
 	FILE *file = fopen(path, "r");
@@ -454,4 +454,10 @@ running_settings_read(const char *data, struct settings *out)
 	faults.count = 0;
 	settings_read(out, text, path, &faults);
 	return faults.count == 0;
+}
+
+bool
+running_settings_read(const char *data, struct settings *out)
+{
+	return data_dir_holder(data) != 0 && last_settings_read(data, out);
 }

@@ -37,6 +37,8 @@ bool turn_secret_add(struct settings *settings, bool make);
  * reach it: DATA/run/settings. False if it cannot be written (it was logged), or if no cluster runs. */
 bool running_settings_write(const char *data, const char *text, size_t count);
 bool running_settings_read(const char *data, struct settings *out);
+/* The same, of the cluster that ran there last if none runs: for those who audit it afterwards. */
+bool last_settings_read(const char *data, struct settings *out);
 
 /* The relays' shared key of nonces, made if it is missing, in a sealed memfd. -1: it was logged. */
 int nonce_key_open(const char *data);

@@ -579,6 +579,10 @@ check_rest(struct run *run)
 	}
 	check_declared_types(run);
 	check_keys(run);
+	anchors_check(&(struct anchors_place){ run->options->data_dir, run->options->policy,
+					       run->options->tsa_ca, run->options->checkpoint,
+					       run->source->far_reader, run->tiles },
+		      &run->v, &run->summary.anchors);
 }
 
 static void

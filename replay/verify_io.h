@@ -6,6 +6,7 @@
 #include "replay/guard_io.h"
 #include "replay/options.h"
 #include "replay/source_io.h"
+#include "replay/verify_anchors_io.h"
 #include "replay/verify_rows_io.h"
 
 /* What was looked at, beside the findings. */
@@ -26,6 +27,7 @@ struct verify_summary {
 	bool has_keys;
 	bool has_head;
 	bool has_published;
+	struct anchors_summary anchors; /* what others said of it */
 };
 
 /* Checks everything; each break goes to `report` as it is found. */

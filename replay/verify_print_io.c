@@ -25,18 +25,29 @@ report(void *context, const struct finding *finding)
 	print_paper(&paper);
 }
 
+static const char *
+limits(const struct verify_summary *s, char out[VERIFY_LIMITS_MAX])
+{
+	char witnessed[ANCHOR_SENTENCE_MAX];
+
+	anchors_sentence(&s->anchors, witnessed);
+	return verify_limits(out, witnessed);
+}
+
 static void
 print_summary_json(const struct verify_summary *s)
 {
+	char text[VERIFY_LIMITS_MAX];
+
 	print_json(json_pack(
-		"{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:s}", "kind",
+		"{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:o, s:s}", "kind",
 		"summary", "holds", s->findings == 0, "breaks", (json_int_t)s->findings, "entries",
 		(json_int_t)s->size, "full_tiles", (json_int_t)s->full_tiles, "checkpoints",
 		(json_int_t)s->checkpoints, "signed_up_to", (json_int_t)s->signed_size,
 		"sealed_parts", (json_int_t)s->sealed_present, "sealed_opened",
 		(json_int_t)s->sealed_opened, "state_digests", (json_int_t)s->digests, "keys",
-		s->has_keys, "head", s->has_head, "published", s->has_published, "does_not_prove",
-		verify_limits()));
+		s->has_keys, "head", s->has_head, "published", s->has_published, "anchors",
+		anchors_json(&s->anchors), "does_not_prove", limits(s, text)));
 }
 
 static void
@@ -73,6 +84,7 @@ static void
 print_summary(const struct options *options, const struct source *source,
 	      const struct verify_summary *s)
 {
+	char text[VERIFY_LIMITS_MAX];
 	struct paper paper;
 
 	paper_clear(&paper);
@@ -91,6 +103,7 @@ print_summary(const struct options *options, const struct source *source,
 			  s->has_head || s->has_published ? "" : ", ",
 			  s->has_published ? "" : "pub/checkpoint");
 	}
+	anchors_add(&paper, &s->anchors);
 	if (options->checkpoint == NULL) {
 		paper_add(&paper,
 			  "not compared  with a checkpoint from elsewhere (--checkpoint)\n");
@@ -103,7 +116,7 @@ print_summary(const struct options *options, const struct source *source,
 		paper_add(&paper, "result        %" PRIu64 " breaks, named above\n", s->findings);
 	}
 	print_head(&paper);
-	printf("\n%s", verify_limits());
+	printf("\n%s", limits(s, text));
 	print_recipe(source);
 }
 

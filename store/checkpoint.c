@@ -118,8 +118,8 @@ log_verifier_read(const char *text, struct log_verifier *out)
 /* --- writing -----------------------------------------------------------------------------------
  */
 
-static size_t
-write_text(const struct checkpoint *checkpoint, char out[CHECKPOINT_BYTES_MAX])
+size_t
+checkpoint_text(const struct checkpoint *checkpoint, char out[CHECKPOINT_BYTES_MAX])
 {
 	char root[64];
 
@@ -165,7 +165,7 @@ checkpoint_sign(const struct checkpoint *checkpoint, const struct log_signer *si
 		char out[CHECKPOINT_BYTES_MAX])
 {
 	assert(strcmp(checkpoint->origin, signer->verifier.name) == 0);
-	return note_sign(signer, write_text(checkpoint, out), out, CHECKPOINT_BYTES_MAX);
+	return note_sign(signer, checkpoint_text(checkpoint, out), out, CHECKPOINT_BYTES_MAX);
 }
 
 /* --- reading -----------------------------------------------------------------------------------

@@ -75,6 +75,8 @@ bool log_signature_holds(const struct log_verifier *verifier, struct span bytes,
  * length. */
 size_t note_sign(const struct log_signer *signer, size_t count, char *out, size_t size);
 
+/* The three lines that are signed; returns their length. */
+size_t checkpoint_text(const struct checkpoint *checkpoint, char out[CHECKPOINT_BYTES_MAX]);
 /* The signed note, terminated; returns its length. */
 size_t checkpoint_sign(const struct checkpoint *checkpoint, const struct log_signer *signer,
 		       char out[CHECKPOINT_BYTES_MAX]);
