@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "store/merkle.h"
-
 /* "IFSW". Columns beside `entry` are projections of it: `verify` derives them again. There is no
  * second index: an append touches the right edge of two or three trees and nothing else.
  *
@@ -71,6 +69,9 @@ bool
 lookup_open(struct lookup *lookup, sqlite3 *db)
 {
 	lookup->db = db;
+	for (size_t i = 0; i < MERKLE_LEVELS; i++) {
+		lookup->derived[i].count = 0;
+	}
 	lookup->entry = db_prepare(db, "SELECT entry FROM event WHERE seq = ?");
 	lookup->leaves = db_prepare(
 		db, "SELECT seq, entry FROM event WHERE seq >= ? AND seq < ? ORDER BY seq");
@@ -161,6 +162,24 @@ hash_leaves(struct lookup *lookup, uint64_t first, uint32_t count, struct digest
 	return done == count;
 }
 
+static bool
+derive(struct lookup *lookup, unsigned level, uint64_t index, uint32_t count,
+       struct lookup_derived *out)
+{
+	struct digest below[TILE_HASHES];
+	uint32_t done = out->index == index ? out->count : 0;
+
+	out->index = index;
+	for (out->count = done; done < count; out->count = ++done) {
+		if (!lookup_hashes(lookup, level - 1, index * TILE_HASHES + done, TILE_HASHES,
+				   below)) {
+			return false;
+		}
+		merkle_hashes_root(below, TILE_HASHES, &out->hashes[done]);
+	}
+	return true;
+}
+
 bool
 lookup_hashes(void *context, unsigned level, uint64_t index, uint32_t count, struct digest *hashes)
 {
@@ -172,14 +191,9 @@ lookup_hashes(void *context, unsigned level, uint64_t index, uint32_t count, str
 	if (level == 0) {
 		return hash_leaves(lookup, index * TILE_HASHES, count, hashes);
 	}
-	for (uint32_t i = 0; i < count; i++) {
-		struct digest below[TILE_HASHES];
-
-		if (!lookup_hashes(lookup, level - 1, index * TILE_HASHES + i, TILE_HASHES,
-				   below)) {
-			return false;
-		}
-		merkle_hashes_root(below, TILE_HASHES, &hashes[i]);
+	if (!derive(lookup, level, index, count, &lookup->derived[level])) {
+		return false;
 	}
+	memcpy(hashes, lookup->derived[level].hashes, count * sizeof *hashes);
 	return true;
 }

@@ -5,14 +5,24 @@
 
 #include "store/db_io.h"
 #include "store/entry.h"
+#include "store/merkle.h"
 
 extern const struct db_kind log_kind; /* witness.db */
+
+/* The hashes of a tile that is not full yet, computed from the tiles below it: up to 65,280 node
+ * hashes, which the next proof would compute again. What is complete below never changes. */
+struct lookup_derived {
+	uint64_t index;
+	uint32_t count; /* 0: none */
+	struct digest hashes[TILE_HASHES];
+};
 
 struct lookup {
 	sqlite3 *db;
 	sqlite3_stmt *entry;
 	sqlite3_stmt *leaves;
 	sqlite3_stmt *tile;
+	struct lookup_derived derived[MERKLE_LEVELS]; /* the newest of each level; none of level 0 */
 };
 
 /* False if the schema is not ours. */
