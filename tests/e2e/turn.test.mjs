@@ -4,37 +4,11 @@ import { randomBytes } from 'node:crypto';
 import dgram from 'node:dgram';
 import os from 'node:os';
 import { after, before, describe, it } from 'node:test';
-import { spawn } from 'node:child_process';
-import { run, kill, sleep, start, until } from './lib/cluster.mjs';
+import { run, sleep, start, until } from './lib/cluster.mjs';
+import { assertNothingLost, echoTool, uclient } from './lib/coturn.mjs';
 import { ATTRIBUTE, CLASS, METHOD, TcpTurnClient, TurnClient, echoPeer, encode } from './lib/turn.mjs';
 
 const hasIpv6 = Object.values(os.networkInterfaces()).flat().some((each) => each.address === '::1');
-
-// turnutils_peer, coturn's echo; ended by its id.
-function echoTool(address, port) {
-	const child = spawn('turnutils_peer', ['-L', address, '-p', String(port)], { stdio: 'ignore' });
-	child.on('error', () => {});
-	child.unref();
-	return { port, stop: () => kill(child.pid) };
-}
-
-// The tool draws its channel numbers from the range of RFC 5766, so its cluster has legacy-channels. Client to client it
-// goes by twos: one side may meet, on a port it got again, what an earlier run left behind: another user each time.
-let runs = 0;
-async function uclient(cluster, { host = '127.0.0.1', peer, flags = [], pairs = false }) {
-	const credential = await cluster.credential(`tool-${runs++}`);
-	return run('turnutils_uclient', [...(pairs ? [] : ['-c']), '-u', credential.username, '-w', credential.credential,
-		'-p', String(cluster.ports.turn), '-n', '80', '-m', flags.includes('-y') ? '2' : '1', '-l', '200', '-z', '5', '-e', host,
-		...(peer ? ['-r', String(peer.port)] : []), ...flags, host], { timeout: 60_000 });
-}
-
-function assertNothingLost(result) {
-	assert.equal(result.code, 0, result.text.slice(-2000));
-	const [, sent, received] = /: start_mclient: tot_send_msgs=(\d+), tot_recv_msgs=(\d+)/.exec(result.text);
-	assert.ok(Number(sent) >= 80, result.text.slice(-2000));
-	assert.equal(received, sent);
-	assert.match(result.text, /Total lost packets 0 /, result.text.slice(-2000));
-}
 
 async function client(cluster, name, { host, password } = {}) {
 	const credential = await cluster.credential(name);

@@ -1,0 +1,30 @@
+// coturn's own tools: its client, and the peer that sends back what it hears.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { kill, run } from './cluster.mjs';
+
+// turnutils_peer, coturn's echo; ended by its id.
+export function echoTool(address, port) {
+	const child = spawn('turnutils_peer', ['-L', address, '-p', String(port)], { stdio: 'ignore' });
+	child.on('error', () => {});
+	child.unref();
+	return { port, stop: () => kill(child.pid) };
+}
+
+// The tool draws its channel numbers from the range of RFC 5766, so its cluster has legacy-channels. Client to client it
+// goes by twos: one side may meet, on a port it got again, what an earlier run left behind: another user each time.
+let runs = 0;
+export async function uclient(cluster, { host = '127.0.0.1', port = cluster.ports.turn, peer, flags = [], pairs = false }) {
+	const credential = await cluster.credential(`tool-${runs++}`);
+	return run('turnutils_uclient', [...(pairs ? [] : ['-c']), '-u', credential.username, '-w', credential.credential,
+		'-p', String(port), '-n', '80', '-m', flags.includes('-y') ? '2' : '1', '-l', '200', '-z', '5', '-e', host,
+		...(peer ? ['-r', String(peer.port)] : []), ...flags, host], { timeout: 60_000 });
+}
+
+export function assertNothingLost(result) {
+	assert.equal(result.code, 0, result.text.slice(-2000));
+	const [, sent, received] = /: start_mclient: tot_send_msgs=(\d+), tot_recv_msgs=(\d+)/.exec(result.text);
+	assert.ok(Number(sent) >= 80, result.text.slice(-2000));
+	assert.equal(received, sent);
+	assert.match(result.text, /Total lost packets 0 /, result.text.slice(-2000));
+}
