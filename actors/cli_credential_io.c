@@ -10,7 +10,7 @@
 #include "protocol/record.h"
 #include "protocol/time_io.h"
 
-enum { URL_MAX = ADDRESS_PRINT_MAX + 32 };
+enum { URL_MAX = 160 };
 
 static const char help[] =
 	"usage: ifswarm credential AGENT [--json] [--data-dir DIR] [--config FILE]\n"
@@ -26,17 +26,27 @@ static struct cli cli;
 static struct settings settings;
 static struct setting_faults faults;
 
-/* "turn:192.0.2.1:3478?transport=udp" */
+struct urls {
+	size_t count;
+	char items[3 * SETTING_ITEMS_MAX][URL_MAX];
+};
+
+/* "turn:192.0.2.1:3478?transport=udp"; a host that is no address is a name. */
 static void
-print_url(char out[URL_MAX], const char *ip, uint64_t port, const char *transport)
+add_url(struct urls *out, const char *scheme, const char *host, uint64_t port,
+	const char *transport)
 {
 	struct address address = { 0 };
-	char text[ADDRESS_PRINT_MAX];
+	char text[URL_MAX];
 
-	address_parse(&address, ip);
-	address.port = (uint16_t)port;
-	address_print(text, sizeof text, &address);
-	snprintf(out, URL_MAX, "turn:%s?transport=%s", text, transport);
+	if (address_parse(&address, host) == NULL) {
+		address.port = (uint16_t)port;
+		address_print(text, sizeof text, &address);
+	} else {
+		snprintf(text, sizeof text, "%.100s:%" PRIu64, host, port);
+	}
+	snprintf(out->items[out->count++], URL_MAX, "%s:%.120s?transport=%s", scheme, text,
+		 transport);
 }
 
 /* What clients reach: the public address where there is one (PUBLIC/PRIVATE is cut at the slash),
@@ -59,20 +69,34 @@ reachable_addresses(struct settings *s)
 }
 
 static void
-print_json(const struct setting_list *ips, const struct credential_pair *pair, uint64_t expires_s)
+list_urls(struct urls *out, const struct setting_list *ips)
 {
-	json_t *urls = json_array();
-	char url[URL_MAX];
+	const bool is_named = settings.turns_host.bytes[0] != '\0';
 
 	for (size_t i = 0; i < ips->count; i++) {
-		print_url(url, ips->items[i].bytes, settings.listening_port, "udp");
-		json_array_append_new(urls, json_string(url));
+		add_url(out, "turn", ips->items[i].bytes, settings.listening_port, "udp");
 	}
 	for (size_t i = 0; settings.turn_tcp && i < ips->count; i++) {
-		print_url(url, ips->items[i].bytes, settings.listening_port, "tcp");
-		json_array_append_new(urls, json_string(url));
+		add_url(out, "turn", ips->items[i].bytes, settings.listening_port, "tcp");
 	}
-	json_t *all = json_pack("{s:o, s:s, s:s, s:I}", "urls", urls, "username", pair->username,
+	if (!settings_serve_tls(&settings)) {
+		return;
+	}
+	for (size_t i = 0; i < (is_named ? 1 : ips->count); i++) {
+		add_url(out, "turns", is_named ? settings.turns_host.bytes : ips->items[i].bytes,
+			settings.tls_listening_port, "tcp");
+	}
+}
+
+static void
+print_json(const struct urls *urls, const struct credential_pair *pair, uint64_t expires_s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < urls->count; i++) {
+		json_array_append_new(list, json_string(urls->items[i]));
+	}
+	json_t *all = json_pack("{s:o, s:s, s:s, s:I}", "urls", list, "username", pair->username,
 				"credential", pair->password, "expires", (json_int_t)expires_s);
 
 	json_dumpf(all, stdout, JSON_COMPACT);
@@ -81,17 +105,10 @@ print_json(const struct setting_list *ips, const struct credential_pair *pair, u
 }
 
 static void
-print_text(const struct setting_list *ips, const struct credential_pair *pair, uint64_t expires_s)
+print_text(const struct urls *urls, const struct credential_pair *pair, uint64_t expires_s)
 {
-	char url[URL_MAX];
-
-	for (size_t i = 0; i < ips->count; i++) {
-		print_url(url, ips->items[i].bytes, settings.listening_port, "udp");
-		printf("url         %s\n", url);
-	}
-	for (size_t i = 0; settings.turn_tcp && i < ips->count; i++) {
-		print_url(url, ips->items[i].bytes, settings.listening_port, "tcp");
-		printf("url         %s\n", url);
+	for (size_t i = 0; i < urls->count; i++) {
+		printf("url         %s\n", urls->items[i]);
 	}
 	printf("username    %s\ncredential  %s\nexpires     %" PRIu64 "\n", pair->username,
 	       pair->password, expires_s);
@@ -138,12 +155,13 @@ print_credential(const char *agent)
 				"control characters\n");
 		return EXIT_USAGE;
 	}
-	const struct setting_list *ips = reachable_addresses(&settings);
+	static struct urls urls;
 
+	list_urls(&urls, reachable_addresses(&settings));
 	if (cli.json) {
-		print_json(ips, &pair, expires_s);
+		print_json(&urls, &pair, expires_s);
 	} else {
-		print_text(ips, &pair, expires_s);
+		print_text(&urls, &pair, expires_s);
 	}
 	return EXIT_HOLDS;
 }

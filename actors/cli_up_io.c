@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actors/certificate_io.h"
 #include "actors/cli_io.h"
 #include "actors/data_dir_io.h"
 #include "actors/supervisor_io.h"
@@ -25,6 +26,7 @@ static const char up_help[] =
 	"FILE\n"
 	"  --listening-ip IP        of STUN and TURN; several times for several\n"
 	"  --listening-port N       likewise (default 3478)\n"
+	"  --cert FILE, --pkey FILE certificate chain and key of TURN over TLS (PEM)\n"
 	"  --external-ip IP         the public address of a server behind NAT\n"
 	"  --min-port N             first relayed port (default 49152), --max-port N the last\n"
 	"  --allowed-peer-ip RANGE  peers in a private network that may be reached: IP, A-B or "
@@ -102,7 +104,12 @@ cli_config(int argc, char **argv)
 			"ifswarm config: the one thing it can do is `ifswarm config check`\n");
 		return EXIT_USAGE;
 	}
-	const size_t count = cli_settings(&cli, &settings, &faults, &file);
+	size_t count = cli_settings(&cli, &settings, &faults, &file);
+
+	certificate_doubt(&settings, &faults);
+	for (; count < faults.count; count++) {
+		fprintf(stderr, "%s\n", faults.lines[count]);
+	}
 	const char *name =
 		file.bytes[0] == '\0' ? "the configuration (no file, presets)" : file.bytes;
 

@@ -177,7 +177,8 @@ cluster_prepare(struct cluster *cluster, struct settings *settings,
 		return false;
 	}
 	cluster->nonce_key_fd = nonce_key_open(data);
-	return cluster->nonce_key_fd >= 0 && prepare_settings(cluster) && add_actors(cluster);
+	return cluster->nonce_key_fd >= 0 && cluster_prepare_certificate(cluster) &&
+	       prepare_settings(cluster) && add_actors(cluster);
 }
 
 bool
@@ -246,6 +247,16 @@ cluster_settings_text(const struct cluster *cluster, enum actor_kind kind, char 
 }
 
 static void
+plan_streams(struct child_plan *plan, struct plan_texts *texts, const struct sockets *sockets,
+	     const int *listeners, unsigned number)
+{
+	for (size_t i = 0; listeners != NULL && i < sockets->udp_each; i++) {
+		plan_fd(plan, texts, "--listen-fd",
+			listeners[(number - 1) * sockets->udp_each + i]);
+	}
+}
+
+static void
 plan_relay(struct child_plan *plan, struct plan_texts *texts, const struct cluster *cluster,
 	   unsigned number)
 {
@@ -255,9 +266,10 @@ plan_relay(struct child_plan *plan, struct plan_texts *texts, const struct clust
 		plan_fd(plan, texts, "--udp-fd",
 			sockets->udp[(number - 1) * sockets->udp_each + i]);
 	}
-	for (size_t i = 0; sockets->turn_tcp != NULL && i < sockets->udp_each; i++) {
-		plan_fd(plan, texts, "--listen-fd",
-			sockets->turn_tcp[(number - 1) * sockets->udp_each + i]);
+	plan_streams(plan, texts, sockets, sockets->turn_tcp, number);
+	plan_streams(plan, texts, sockets, sockets->turn_tls, number);
+	if (cluster->certificate_fd >= 0) {
+		plan_fd(plan, texts, "--certificate-fd", cluster->certificate_fd);
 	}
 	plan_fd(plan, texts, "--nonce-key-fd", cluster->nonce_key_fd);
 }

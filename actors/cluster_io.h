@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "actors/certificate_io.h"
 #include "actors/mailbox_io.h"
 #include "actors/sockets_io.h"
 #include "actors/start_io.h"
@@ -46,6 +47,7 @@ struct cluster {
 	int settings_claims_fd; /* with the claims' token: for the intake */
 	int settings_public_fd; /* without any: for the others */
 	int nonce_key_fd;
+	int certificate_fd; /* packed (certificate_io.h); -1 if TURN over TLS is not served */
 	struct supervisor supervisor; /* its children are `actors`, index by index */
 	struct actor actors[CHILDREN_MAX];
 };
@@ -61,6 +63,17 @@ bool cluster_reload(struct cluster *cluster, const struct settings *settings);
 /* The settings that kind of actor is given, SETTINGS_TEXT_MAX bytes at most; 0 if they cannot be
  * read. */
 size_t cluster_settings_text(const struct cluster *cluster, enum actor_kind kind, char *out);
+
+/* The certificate of TURN over TLS, where that is served; with a warning if clients will not
+ * believe it. False if it cannot be used (logged). */
+bool cluster_prepare_certificate(struct cluster *cluster);
+/* That of other settings, to be given to cluster_take_certificate or closed; -1 without TLS, and
+ * with a fault (else "") if it cannot be used. */
+int cluster_read_certificate(const struct settings *settings, char fault[SETTING_FAULT_MAX]);
+/* For who starts from now on, and as cluster_certificate. True if it is another. */
+bool cluster_take_certificate(struct cluster *cluster, int fd);
+/* Packed, for a RELOAD; 0 if there is none. */
+size_t cluster_certificate(const struct cluster *cluster, uint8_t out[CERTIFICATE_PACKED_MAX]);
 
 /* Starts the process; false if it cannot (logged). */
 bool cluster_start(struct cluster *cluster, size_t actor);

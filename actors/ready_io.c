@@ -106,11 +106,19 @@ ready_print(const struct settings *settings)
 		reachable(settings->listening_ip.items[0].bytes, settings->listening_port);
 	char ws[ADDRESS_PRINT_MAX];
 	char turn[ADDRESS_PRINT_MAX];
+	char turns[ADDRESS_PRINT_MAX + 8] = "";
 
 	address_print(ws, sizeof ws, &gateway);
 	address_print(turn, sizeof turn, &relay);
-	printf("ready %s://%s turn:%s data %s\n",
-	       settings->tls_cert.bytes[0] == '\0' ? "ws" : "wss", ws, turn,
+	if (settings_serve_tls(settings)) {
+		struct address secured = relay;
+
+		secured.port = (uint16_t)settings->tls_listening_port;
+		strcpy(turns, " turns:");
+		address_print(turns + strlen(turns), ADDRESS_PRINT_MAX, &secured);
+	}
+	printf("ready %s://%s turn:%s%s data %s\n",
+	       settings->tls_cert.bytes[0] == '\0' ? "ws" : "wss", ws, turn, turns,
 	       settings->data_dir.bytes);
 	fflush(stdout);
 }

@@ -107,8 +107,9 @@ read_policy(struct peer_policy *policy, const struct settings *settings,
 
 	peer_policy_init(policy, ips->port_min, ips->port_max);
 	for (size_t i = 0; i < listener_count; i++) {
-		/* TCP listens where UDP does. */
-		if (transports[i] == CLIENT_UDP &&
+		/* TCP listens where UDP does, and TLS perhaps beside it. */
+		if ((transports[i] == CLIENT_UDP ||
+		     listeners[i].port == settings->tls_listening_port) &&
 		    !peer_policy_add_listener(policy, &listeners[i])) {
 			return "listening-ip: too many addresses";
 		}
@@ -189,6 +190,17 @@ relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct 
 	out->limits.legacy_channels = settings->legacy_channels;
 	memcpy(out->seed, seed, RELAY_SEED_BYTES);
 	return fault;
+}
+
+enum client_transport
+relay_transport_of(const struct settings *settings, const struct address *listener, bool is_stream)
+{
+	if (!is_stream) {
+		return CLIENT_UDP;
+	}
+	return settings_serve_tls(settings) && listener->port == settings->tls_listening_port
+		       ? CLIENT_TLS
+		       : CLIENT_TCP;
 }
 
 const char *

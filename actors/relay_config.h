@@ -32,6 +32,10 @@ const char *relay_config_read(struct relay_config *out, struct relay_ips *ips,
 			      const struct nonce_key *nonce_key,
 			      const uint8_t seed[RELAY_SEED_BYTES]);
 
+/* What is spoken at a listening socket of that local address. */
+enum client_transport relay_transport_of(const struct settings *settings,
+					 const struct address *listener, bool is_stream);
+
 /* What a relay would find wrong with these settings, as far as it does not depend on its sockets;
  * NULL if nothing. */
 const char *relay_config_fault(const struct settings *settings);

@@ -76,8 +76,6 @@ sink_close(void *context, uint32_t socket)
 	relay_sockets_release(&process->sockets, socket);
 }
 
-static void act(struct relay_process *process, const struct relay_answer *answer);
-
 /* False if there is no port, or no IP of that family. */
 static bool
 bind_ports(struct relay_process *process, const struct relay_answer *asked, struct relay_ports *out)
@@ -104,14 +102,14 @@ bind_sockets(struct relay_process *process, const struct relay_answer *asked)
 	if (!bind_ports(process, asked, &ports)) {
 		const struct relay_answer refusal =
 			relay_unbound(process->relay, asked->pending, process->now_us);
-		act(process, &refusal);
+		relay_process_act(process, &refusal);
 		return;
 	}
 	relay_bound(process->relay, asked->pending, &ports, process->now_us);
 }
 
-static void
-act(struct relay_process *process, const struct relay_answer *answer)
+void
+relay_process_act(struct relay_process *process, const struct relay_answer *answer)
 {
 	switch (answer->action) {
 	case RELAY_DROP:
@@ -154,7 +152,7 @@ read_listener(struct relay_process *process, uint32_t listener)
 			const struct relay_answer answer =
 				relay_handle_client(process->relay, listener, &source,
 						    (struct span){ data, bytes }, process->now_us);
-			act(process, &answer);
+			relay_process_act(process, &answer);
 		}
 		batch_send(process->out);
 	}
@@ -175,68 +173,9 @@ read_relayed(struct relay_process *process, uint32_t socket, uint32_t used)
 		uint8_t *data = batch_data(process->in, i, &bytes, &source);
 		const struct relay_answer answer = relay_handle_peer(
 			process->relay, socket, &source, data, bytes, process->now_us);
-		act(process, &answer);
+		relay_process_act(process, &answer);
 	}
 	return used + count;
-}
-
-/* --- what connections ask --- */
-
-static void
-on_message(void *context, uint32_t listener, const struct address *client, struct span message)
-{
-	struct relay_process *process = context;
-	const struct relay_answer answer =
-		relay_handle_client(process->relay, listener, client, message, process->now_us);
-
-	act(process, &answer);
-}
-
-static void
-on_flush(void *context)
-{
-	struct relay_process *process = context;
-
-	batch_send(process->out);
-}
-
-static bool
-on_holds(void *context, uint32_t listener, const struct address *client)
-{
-	const struct relay_process *process = context;
-
-	return relay_client_holds(process->relay, listener, client, process->now_us);
-}
-
-static void
-on_gone(void *context, uint32_t listener, const struct address *client)
-{
-	struct relay_process *process = context;
-
-	relay_client_gone(process->relay, listener, client);
-}
-
-bool
-relay_process_open_streams(struct relay_process *process)
-{
-	const struct streams_owner owner = { process, on_message, on_flush, on_holds, on_gone };
-	bool wanted = false;
-	uint64_t seed;
-
-	for (uint32_t i = 0; i < process->config.listener_count; i++) {
-		wanted |= is_stream(process, i);
-	}
-	if (!wanted) {
-		return true;
-	}
-	memcpy(&seed, process->config.seed, sizeof seed);
-	process->streams = streams_open(&owner, seed);
-	if (process->streams == NULL ||
-	    !relay_process_watch(process, streams_fd(process->streams), WATCH_STREAMS, 0)) {
-		log_error("no memory or descriptors for TCP connections");
-		return false;
-	}
-	return true;
 }
 
 static void
@@ -329,8 +268,9 @@ serve_when_ready(struct relay_process *process)
 	process->serving = true;
 	for (uint32_t i = 0; i < process->config.listener_count; i++) {
 		const int fd = process->listeners[i];
-		if (is_stream(process, i) ? !streams_listen(process->streams, fd, i)
-					  : !relay_process_watch(process, fd, WATCH_LISTENER, i)) {
+		if (fd >= 0 && (is_stream(process, i)
+					? !relay_process_listen(process, i)
+					: !relay_process_watch(process, fd, WATCH_LISTENER, i))) {
 			log_error("cannot watch listening socket %u: it is not served", i);
 		}
 	}

@@ -15,13 +15,15 @@ struct relay_process {
 	struct relay_config config;
 	struct relay_ips ips;
 	struct relay_sockets sockets;
+	/* The sockets; -1: TLS spoken beside TCP, at the socket of another listener. */
 	int listeners[RELAY_LISTENERS_MAX];
 	uint32_t drops[RELAY_LISTENERS_MAX];
 	struct relay *relay;
 	struct relay_sink sink;
 	struct link_io *link;
 	struct mailbox_server *mailbox;
-	struct streams_io *streams; /* NULL if no listener is TCP */
+	struct streams_io *streams; /* NULL if no listener is TCP or TLS */
+	struct tls_server *tls;     /* NULL if none is TLS */
 	struct batch_in *in;
 	struct batch_out *out;
 	int epoll;
@@ -35,12 +37,22 @@ struct relay_process {
 
 /* Opens everything but the listeners' watches; the sink is filled. False: it was logged. */
 bool relay_process_open(struct relay_process *process, const struct start *start);
-/* The connections that TCP listeners accept, if there are any; true if so, or none are wanted. */
+/* The connections that TCP and TLS listeners accept, if there are any; true if so, or none are
+ * wanted. */
 bool relay_process_open_streams(struct relay_process *process);
+/* The certificate that the supervisor handed over, if TLS is served: before the sandbox closes, for
+ * OpenSSL reads its own configuration then. False: it was logged. */
+bool relay_process_load_certificate(struct relay_process *process, const struct start *start);
+/* Another one, if the RELOAD brings it: for new connections. */
+bool relay_process_reload_certificate(struct relay_process *process, struct span request);
+/* Does what the relay answers. */
+void relay_process_act(struct relay_process *process, const struct relay_answer *answer);
 /* The RELOAD of that request; false if it cannot be used (logged). */
 bool relay_process_reload(struct relay_process *process, struct span request);
 /* Also what was opened in part. Frees it. */
 void relay_process_close(struct relay_process *process);
+/* Has the streams accept from the socket of that listener, for TLS beside it too. */
+bool relay_process_listen(struct relay_process *process, uint32_t listener);
 /* Hands a descriptor to the epoll. */
 bool relay_process_watch(struct relay_process *process, int fd, uint32_t kind, uint32_t number);
 

@@ -311,7 +311,7 @@ relay_listener_drops(int fd)
 }
 
 bool
-relay_listener_address(int fd, struct address *out, enum client_transport *transport)
+relay_listener_address(int fd, struct address *out, bool *is_stream)
 {
 	int type = 0;
 	socklen_t type_length = sizeof type;
@@ -322,7 +322,7 @@ relay_listener_address(int fd, struct address *out, enum client_transport *trans
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_length) != 0) {
 		return false;
 	}
-	*transport = type == SOCK_STREAM ? CLIENT_TCP : CLIENT_UDP;
+	*is_stream = type == SOCK_STREAM;
 	*out = address_from_sockaddr(&where);
 	return out->family != ADDRESS_NONE;
 }

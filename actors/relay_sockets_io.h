@@ -35,7 +35,7 @@ void relay_sockets_release(struct relay_sockets *sockets, uint32_t number);
 void relay_listener_prepare(int fd, const struct address *local);
 /* Datagrams the kernel dropped on it because we were too slow. */
 uint32_t relay_listener_drops(int fd);
-/* The address a listening socket is bound to, and whether it is UDP's or TCP's. */
-bool relay_listener_address(int fd, struct address *out, enum client_transport *transport);
+/* The address a listening socket is bound to, and whether connections are accepted from it. */
+bool relay_listener_address(int fd, struct address *out, bool *is_stream);
 
 #endif

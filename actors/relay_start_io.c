@@ -25,31 +25,68 @@ relay_process_watch(struct relay_process *process, int fd, uint32_t kind, uint32
 	return epoll_ctl(process->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+struct listeners {
+	size_t count;
+	struct address addresses[RELAY_LISTENERS_MAX];
+	enum client_transport transports[RELAY_LISTENERS_MAX];
+};
+
+static void
+add_listener(struct relay_process *process, struct listeners *out, int fd,
+	     const struct address *address, enum client_transport transport)
+{
+	assert(out->count < RELAY_LISTENERS_MAX);
+	process->listeners[out->count] = fd;
+	out->addresses[out->count] = *address;
+	out->transports[out->count++] = transport;
+}
+
+/* Each socket is one listener, or with tls-on-turn-tcp two. */
+static bool
+read_listeners(struct relay_process *process, const struct start *start, struct listeners *out)
+{
+	const struct settings *settings = start->settings;
+
+	out->count = 0;
+	for (size_t i = 0; i < start->socket_count; i++) {
+		const int fd = start->sockets[i];
+		struct address address;
+		bool is_stream;
+
+		if (!relay_listener_address(fd, &address, &is_stream)) {
+			log_error("file descriptor %d is no bound socket", fd);
+			return false;
+		}
+		const enum client_transport transport =
+			relay_transport_of(settings, &address, is_stream);
+
+		add_listener(process, out, fd, &address, transport);
+		if (transport == CLIENT_TCP && settings->tls_on_turn_tcp) {
+			add_listener(process, out, -1, &address, CLIENT_TLS);
+		}
+	}
+	return true;
+}
+
 static bool
 read_config(struct relay_process *process, const struct start *start)
 {
-	struct address listeners[RELAY_LISTENERS_MAX];
-	enum client_transport transports[RELAY_LISTENERS_MAX];
+	struct listeners listeners;
 	struct nonce_key nonce_key;
 	uint8_t seed[RELAY_SEED_BYTES];
 
-	if (start->socket_count > RELAY_LISTENERS_MAX ||
-	    pread(start->nonce_key_fd, nonce_key.bytes, sizeof nonce_key.bytes, 0) !=
+	if (pread(start->nonce_key_fd, nonce_key.bytes, sizeof nonce_key.bytes, 0) !=
 		    (ssize_t)sizeof nonce_key.bytes ||
 	    getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
 		log_error("the supervisor gave no nonce key, or the kernel no random bytes");
 		return false;
 	}
-	for (size_t i = 0; i < start->socket_count; i++) {
-		process->listeners[i] = start->sockets[i];
-		if (!relay_listener_address(start->sockets[i], &listeners[i], &transports[i])) {
-			log_error("file descriptor %d is no bound socket", start->sockets[i]);
-			return false;
-		}
+	if (!read_listeners(process, start, &listeners)) {
+		return false;
 	}
-	const char *fault =
-		relay_config_read(&process->config, &process->ips, start->settings, start->number,
-				  listeners, transports, start->socket_count, &nonce_key, seed);
+	const char *fault = relay_config_read(
+		&process->config, &process->ips, start->settings, start->number,
+		listeners.addresses, listeners.transports, listeners.count, &nonce_key, seed);
 	explicit_bzero(&nonce_key, sizeof nonce_key);
 	if (fault != NULL) {
 		log_error("the settings cannot be used: %s", fault);
@@ -65,7 +102,8 @@ relay_process_reload(struct relay_process *process, struct span request)
 	static struct relay_ips ips;
 	const struct relay_config *now = &process->config;
 
-	if (!reload_take(request, process->start->settings)) {
+	if (!relay_process_reload_certificate(process, request) ||
+	    !reload_take(request, process->start->settings)) {
 		return false;
 	}
 	const char *fault = relay_config_read(&next, &ips, process->start->settings, now->number,
@@ -106,15 +144,16 @@ static void
 prepare_listener(struct relay_process *process, uint32_t i)
 {
 	const struct address *local = &process->config.listeners[i];
+	const enum client_transport transport = process->config.transports[i];
 	char text[ADDRESS_PRINT_MAX];
 
-	if (process->config.transports[i] == CLIENT_UDP) {
+	if (transport == CLIENT_UDP) {
 		relay_listener_prepare(process->listeners[i], local);
 		process->drops[i] = relay_listener_drops(process->listeners[i]);
 		return;
 	}
 	address_print(text, sizeof text, local);
-	log_info("listening on tcp %s", text);
+	log_info("listening on %s %s", client_transport_name(transport), text);
 }
 
 bool
@@ -133,8 +172,8 @@ relay_process_open(struct relay_process *process, const struct start *start)
 	}
 	/* The mailbox starts threads, and they inherit the sandbox only if it is there before them.
 	 */
-	if (!read_config(process, start) || !sandbox_enter(&rules) ||
-	    !open_actors(process, start)) {
+	if (!read_config(process, start) || !relay_process_load_certificate(process, start) ||
+	    !sandbox_enter(&rules) || !open_actors(process, start)) {
 		return false;
 	}
 	for (uint32_t i = 0; i < process->config.listener_count; i++) {
@@ -151,6 +190,7 @@ relay_process_close(struct relay_process *process)
 	if (process->streams != NULL) {
 		streams_close(process->streams);
 	}
+	tls_server_close(process->tls);
 	if (process->relay != NULL) {
 		relay_free(process->relay);
 	}

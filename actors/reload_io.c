@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actors/certificate_io.h"
 #include "protocol/log_line_io.h"
 #include "protocol/message.h"
 
@@ -11,7 +12,7 @@ reload_is(struct span request)
 {
 	struct mp_reader r = mp_reader_of(request);
 
-	return mp_get_array(&r, 8) == 2 && mp_get_u64(&r) == REQUEST_RELOAD && !r.bad;
+	return mp_get_array(&r, 8) == 3 && mp_get_u64(&r) == REQUEST_RELOAD && !r.bad;
 }
 
 static bool
@@ -32,17 +33,36 @@ read_text(struct span text, struct settings *out)
 	return faults.count == 0;
 }
 
+static bool
+read_parts(struct span request, struct span *text, struct span *certificate)
+{
+	struct mp_reader r = mp_reader_of(request);
+
+	mp_get_array(&r, 3);
+	mp_get_u64(&r);
+	*text = mp_get_str(&r, SETTINGS_TEXT_MAX);
+	*certificate = mp_get_bin(&r, CERTIFICATE_PACKED_MAX);
+	return mp_reader_is_done(&r);
+}
+
+struct span
+reload_certificate(struct span request)
+{
+	struct span text;
+	struct span certificate;
+
+	return read_parts(request, &text, &certificate) ? certificate : (struct span){ 0 };
+}
+
 bool
 reload_take(struct span request, struct settings *settings)
 {
 	static struct settings next;
-	struct mp_reader r = mp_reader_of(request);
 	enum log_level level = LOG_LINE_INFO;
+	struct span text;
+	struct span certificate;
 
-	mp_get_array(&r, 2);
-	mp_get_u64(&r);
-	const struct span text = mp_get_str(&r, SETTINGS_TEXT_MAX);
-	if (!mp_reader_is_done(&r) || !read_text(text, &next)) {
+	if (!read_parts(request, &text, &certificate) || !read_text(text, &next)) {
 		log_error("a configuration that was to be reloaded cannot be read");
 		return false;
 	}

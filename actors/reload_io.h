@@ -12,5 +12,7 @@ bool reload_is(struct span request);
 /* Puts what it holds into `settings`, and the level of log_line. False, with nothing changed, if it
  * cannot be read. */
 bool reload_take(struct span request, struct settings *settings);
+/* The packed certificate (certificate_io.h) of a RELOAD, borrowed; empty if it brings none. */
+struct span reload_certificate(struct span request);
 
 #endif

@@ -1,6 +1,7 @@
 #include "actors/settings_io.h"
 
 #include "actors/anchor_config_io.h"
+#include "actors/certificate_io.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -253,6 +254,7 @@ ask_host(struct settings *settings, enum settings_occasion occasion, struct sett
 	}
 	check_readable(&settings->tls_cert, "tls-cert", faults);
 	check_readable(&settings->tls_key, "tls-key", faults);
+	certificate_check(settings, faults);
 	anchor_config_check(settings, faults);
 }
 

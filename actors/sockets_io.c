@@ -148,13 +148,13 @@ open_udp(struct sockets *out, const struct settings *settings)
 
 /* With SO_REUSEADDR alone another program's listener is in the way, with SO_REUSEPORT it is not. */
 static bool
-probe_tcp(const struct address *address)
+probe_tcp(const char *key, const struct address *address)
 {
 	const int fd = open_bound(address, SOCK_STREAM, SO_REUSEADDR);
 	const bool is_free = fd >= 0 && listen(fd, 1) == 0;
 
 	if (!is_free) {
-		log_busy("listening-port", address, "tcp", errno);
+		log_busy(key, address, "tcp", errno);
 	}
 	if (fd >= 0) {
 		close(fd);
@@ -163,16 +163,40 @@ probe_tcp(const struct address *address)
 }
 
 static bool
-listen_for_relays(int *out, const struct address *address, size_t relays, size_t each)
+listen_for_relays(int *out, const char *key, const struct address *address, size_t relays,
+		  size_t each)
 {
-	if (!probe_tcp(address)) {
+	if (!probe_tcp(key, address)) {
 		return false;
 	}
 	for (size_t r = 0; r < relays; r++) {
 		int *fd = &out[r * each];
 		*fd = open_bound(address, SOCK_STREAM, SO_REUSEPORT);
 		if (*fd < 0 || listen(*fd, ACCEPT_BACKLOG) != 0) {
-			log_busy("listening-port", address, "tcp", errno);
+			log_busy(key, address, "tcp", errno);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Listeners of all relays at that port of each listening-ip; NULL if it is not served. */
+static bool
+open_turn_streams(int **out, const char *key, uint64_t port, bool served,
+		  const struct settings *settings)
+{
+	const size_t each = settings->listening_ip.count;
+
+	*out = NULL;
+	if (!served) {
+		return true;
+	}
+	*out = calloc(settings->relays * each, sizeof **out);
+	assert(*out != NULL);
+	for (size_t i = 0; i < each; i++) {
+		const struct address address =
+			address_at(settings->listening_ip.items[i].bytes, port);
+		if (!listen_for_relays(*out + i, key, &address, settings->relays, each)) {
 			return false;
 		}
 	}
@@ -180,24 +204,13 @@ listen_for_relays(int *out, const struct address *address, size_t relays, size_t
 }
 
 static bool
-open_turn_tcp(struct sockets *out, const struct settings *settings)
+open_turn(struct sockets *out, const struct settings *settings)
 {
-	const size_t each = settings->listening_ip.count;
-
-	out->turn_tcp = NULL;
-	if (!settings->turn_tcp) {
-		return true;
-	}
-	out->turn_tcp = calloc(settings->relays * each, sizeof out->turn_tcp[0]);
-	assert(out->turn_tcp != NULL);
-	for (size_t i = 0; i < each; i++) {
-		const struct address address =
-			address_at(settings->listening_ip.items[i].bytes, settings->listening_port);
-		if (!listen_for_relays(out->turn_tcp + i, &address, settings->relays, each)) {
-			return false;
-		}
-	}
-	return true;
+	return open_udp(out, settings) &&
+	       open_turn_streams(&out->turn_tcp, "listening-port", settings->listening_port,
+				 settings->turn_tcp, settings) &&
+	       open_turn_streams(&out->turn_tls, "tls-listening-port", settings->tls_listening_port,
+				 settings_serve_tls(settings), settings);
 }
 
 static bool
@@ -230,6 +243,6 @@ open_listeners(struct sockets *out, const struct settings *settings)
 bool
 sockets_open(struct sockets *out, struct settings *settings, bool listening_is_preset)
 {
-	return probe_all(settings, listening_is_preset) && open_udp(out, settings) &&
-	       open_turn_tcp(out, settings) && open_listeners(out, settings);
+	return probe_all(settings, listening_is_preset) && open_turn(out, settings) &&
+	       open_listeners(out, settings);
 }

@@ -11,7 +11,6 @@
 
 #include "protocol/log_line_io.h"
 
-
 /* All of a memfd, whoever else has moved its offset; -1 on a fault. */
 static ssize_t
 read_whole(int fd, char *out, size_t size)
@@ -60,6 +59,7 @@ static const struct option options[] = {
 	{ "udp-fd", required_argument, NULL, 'u' },
 	{ "listen-fd", required_argument, NULL, 'u' },
 	{ "nonce-key-fd", required_argument, NULL, 'k' },
+	{ "certificate-fd", required_argument, NULL, 'c' },
 	{ 0 },
 };
 
@@ -111,6 +111,9 @@ take_option(struct start *out, int option, const char *value, int *settings_fd)
 	case 'k':
 		out->nonce_key_fd = take_fd(value);
 		return out->nonce_key_fd >= 0;
+	case 'c':
+		out->certificate_fd = take_fd(value);
+		return out->certificate_fd >= 0;
 	default:
 		return false;
 	}
@@ -138,7 +141,7 @@ start_read(struct start *out, const char *kind, bool single, int argc, char **ar
 	int settings_fd = -1;
 	int option;
 
-	*out = (struct start){ .settings = &settings, .nonce_key_fd = -1 };
+	*out = (struct start){ .settings = &settings, .nonce_key_fd = -1, .certificate_fd = -1 };
 	log_line_start(kind, LOG_LINE_INFO);
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {

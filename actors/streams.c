@@ -96,6 +96,18 @@ streams_find(const struct streams *streams, uint32_t listener, const struct addr
 }
 
 void
+streams_move(struct streams *streams, uint32_t at, uint32_t listener)
+{
+	struct stream *stream = &streams->items[at];
+
+	assert(stream->used);
+	chains_unlink(&streams->by_client, hash_client(streams, stream->listener, &stream->client),
+		      at);
+	stream->listener = listener;
+	chains_link(&streams->by_client, hash_client(streams, listener, &stream->client), at);
+}
+
+void
 streams_remove(struct streams *streams, uint32_t at)
 {
 	struct stream *stream = &streams->items[at];

@@ -1,5 +1,5 @@
-/* The connections of a relay's TCP clients, as a table: who is let in, who is found, who has to go.
- * Pure; the worldly half is streams_io.h.
+/* The connections of a relay's TCP and TLS clients, as a table: who is let in, who is found, who
+ * has to go. Pure; the worldly half is streams_io.h.
  *
  * A connection costs its client nothing, so one without an allocation is worth little: there are at
  * most STREAMS_IDLE_MAX of them, STREAMS_IDLE_PER_SOURCE_MAX from one IP, and after STREAM_IDLE_S
@@ -41,6 +41,8 @@ uint32_t streams_admit(struct streams *streams, uint32_t listener, const struct 
 /* STREAM_NONE if there is none. */
 uint32_t streams_find(const struct streams *streams, uint32_t listener,
 		      const struct address *client);
+/* It belongs to another listener of the same socket. */
+void streams_move(struct streams *streams, uint32_t at, uint32_t listener);
 void streams_remove(struct streams *streams, uint32_t at);
 /* Its client holds an allocation, or does not. True if it is to be closed: it has held none for too
  * long. */

@@ -5,13 +5,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
+#include "actors/connection_io.h"
 #include "actors/streams.h"
 #include "protocol/address_io.h"
 #include "protocol/log_line_io.h"
@@ -20,45 +19,41 @@
 enum {
 	READY_MAX = 64,
 	ACCEPTS_MAX = 64, /* in a round, before others get their turn */
-	LISTENERS_MAX = 128,
-	READ_BYTES = 64 * 1024,
-	IN_BYTES = STREAM_MESSAGE_BYTES_MAX + 4, /* what of a message is there */
-	DATA_BYTES = 64 * 1024,                  /* relayed data is queued up to here */
-	OUT_BYTES = 96 * 1024,                   /* and replies up to here */
-	LISTENING = 1,                           /* in an event's upper half */
+	/* Likewise: one costs a millisecond or two of this thread, and datagrams wait meanwhile. */
+	HANDSHAKES_MAX = 4,
+	DOORS_MAX = 128,
+	TLS_HANDSHAKE = 0x16, /* the first byte of a ClientHello's record; no message begins so */
+	LISTENING = 1,        /* in an event's upper half */
 };
 
 /* The worldly side of a stream, by its number. */
-struct connection {
-	int fd;
-	uint32_t in_count;
-	uint32_t out_count;
+struct place {
+	struct connection connection;
+	uint32_t secured; /* the listener it belongs to if its first byte is of TLS; NOT_SPOKEN
+			   * once that is decided */
 	bool watches_out;
 };
 
 struct streams_io {
 	struct streams_owner owner;
 	struct streams table;
-	struct connection connections[STREAMS_MAX];
-	uint8_t *memory; /* for each connection IN_BYTES and OUT_BYTES */
+	struct place places[STREAMS_MAX];
+	uint8_t *memory; /* CONNECTION_MEMORY_BYTES for each */
+	const struct tls_server *tls;
 	int epoll;
-	int listeners[LISTENERS_MAX];
-	bool listener_rests[LISTENERS_MAX]; /* no descriptor was left: not watched until the tick */
+	size_t door_count;
+	struct streams_door doors[DOORS_MAX];
+	bool door_rests[DOORS_MAX]; /* no descriptor was left: not watched until the tick */
 	uint64_t now_us;
 	uint64_t turned_away;
-	uint8_t read[IN_BYTES + READ_BYTES];
+	unsigned handshakes_left; /* in this round */
+	uint8_t read[CONNECTION_READ_BYTES];
 };
 
 static uint8_t *
-in_of(const struct streams_io *io, uint32_t at)
+memory_of(const struct streams_io *io, uint32_t at)
 {
-	return io->memory + (size_t)at * (IN_BYTES + OUT_BYTES);
-}
-
-static uint8_t *
-out_of(const struct streams_io *io, uint32_t at)
-{
-	return in_of(io, at) + IN_BYTES;
+	return io->memory + (size_t)at * CONNECTION_MEMORY_BYTES;
 }
 
 struct streams_io *
@@ -72,7 +67,7 @@ streams_open(const struct streams_owner *owner, uint64_t seed)
 	io->owner = *owner;
 	io->epoll = epoll_create1(EPOLL_CLOEXEC);
 	io->memory =
-		mmap(NULL, (size_t)STREAMS_MAX * (IN_BYTES + OUT_BYTES), PROT_READ | PROT_WRITE,
+		mmap(NULL, (size_t)STREAMS_MAX * CONNECTION_MEMORY_BYTES, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (!streams_init(&io->table, seed) || io->epoll < 0 || io->memory == MAP_FAILED) {
 		streams_close(io);
@@ -86,11 +81,11 @@ streams_close(struct streams_io *io)
 {
 	for (uint32_t at = 0; io->table.items != NULL && at < STREAMS_MAX; at++) {
 		if (io->table.items[at].used) {
-			close(io->connections[at].fd);
+			connection_close(&io->places[at].connection);
 		}
 	}
 	if (io->memory != MAP_FAILED) {
-		munmap(io->memory, (size_t)STREAMS_MAX * (IN_BYTES + OUT_BYTES));
+		munmap(io->memory, (size_t)STREAMS_MAX * CONNECTION_MEMORY_BYTES);
 	}
 	if (io->epoll >= 0) {
 		close(io->epoll);
@@ -114,17 +109,26 @@ watch(const struct streams_io *io, int operation, int fd, uint32_t events, uint6
 }
 
 static uint64_t
-number_of_listener(uint32_t listener)
+number_of_door(size_t door)
 {
-	return (uint64_t)LISTENING << 32 | listener;
+	return (uint64_t)LISTENING << 32 | door;
 }
 
 bool
-streams_listen(struct streams_io *io, int fd, uint32_t listener)
+streams_listen(struct streams_io *io, const struct streams_door *door)
 {
-	assert(listener < LISTENERS_MAX);
-	io->listeners[listener] = fd;
-	return watch(io, EPOLL_CTL_ADD, fd, EPOLLIN, number_of_listener(listener));
+	assert(io->door_count < DOORS_MAX);
+	assert(door->plain != NOT_SPOKEN || door->tls != NOT_SPOKEN);
+	const size_t at = io->door_count++;
+
+	io->doors[at] = *door;
+	return watch(io, EPOLL_CTL_ADD, door->fd, EPOLLIN, number_of_door(at));
+}
+
+void
+streams_serve_tls(struct streams_io *io, const struct tls_server *tls)
+{
+	io->tls = tls;
 }
 
 /* --- ends --- */
@@ -135,9 +139,9 @@ end(struct streams_io *io, uint32_t at)
 {
 	const struct stream stream = io->table.items[at];
 
-	close(io->connections[at].fd);
+	connection_close(&io->places[at].connection);
 	streams_remove(&io->table, at);
-	madvise(in_of(io, at), IN_BYTES + OUT_BYTES, MADV_DONTNEED);
+	madvise(memory_of(io, at), CONNECTION_MEMORY_BYTES, MADV_DONTNEED);
 	if (stream.heard) {
 		io->owner.gone(io->owner.context, stream.listener, &stream.client);
 	}
@@ -147,7 +151,7 @@ end(struct streams_io *io, uint32_t at)
 static void
 end_soon(const struct streams_io *io, uint32_t at)
 {
-	shutdown(io->connections[at].fd, SHUT_RDWR);
+	shutdown(io->places[at].connection.fd, SHUT_RDWR);
 }
 
 /* --- out --- */
@@ -155,39 +159,14 @@ end_soon(const struct streams_io *io, uint32_t at)
 static void
 watch_out(struct streams_io *io, uint32_t at)
 {
-	struct connection *connection = &io->connections[at];
-	const bool wanted = connection->out_count > 0;
+	struct place *place = &io->places[at];
+	const bool wanted = place->connection.out_count > 0;
 
-	if (wanted != connection->watches_out) {
-		watch(io, EPOLL_CTL_MOD, connection->fd, wanted ? EPOLLIN | EPOLLOUT : EPOLLIN, at);
-		connection->watches_out = wanted;
+	if (wanted != place->watches_out) {
+		watch(io, EPOLL_CTL_MOD, place->connection.fd,
+		      wanted ? EPOLLIN | EPOLLOUT : EPOLLIN, at);
+		place->watches_out = wanted;
 	}
-}
-
-/* How much the kernel took; 0 also if the connection is broken, which reading will tell. */
-static size_t
-push(const struct connection *connection, struct span message, size_t padding)
-{
-	static const uint8_t zeros[4];
-	struct iovec parts[] = { { (void *)(uintptr_t)message.at, message.count },
-				 { (void *)(uintptr_t)zeros, padding } };
-	const struct msghdr header = { .msg_iov = parts, .msg_iovlen = padding > 0 ? 2 : 1 };
-	const ssize_t sent = sendmsg(connection->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	return sent < 0 ? 0 : (size_t)sent;
-}
-
-static void
-queue(struct streams_io *io, uint32_t at, struct span message, size_t padding, size_t sent)
-{
-	struct connection *connection = &io->connections[at];
-	uint8_t *to = out_of(io, at) + connection->out_count;
-	const size_t taken = sent < message.count ? sent : message.count;
-
-	memcpy(to, message.at + taken, message.count - taken);
-	memset(to + message.count - taken, 0, padding - (sent - taken));
-	connection->out_count += (uint32_t)(message.count + padding - sent);
-	watch_out(io, at);
 }
 
 void
@@ -199,31 +178,9 @@ streams_send(struct streams_io *io, uint32_t listener, const struct address *to,
 	if (at == STREAM_NONE) {
 		return;
 	}
-	struct connection *connection = &io->connections[at];
-	const size_t padding = stream_padding(message);
-	const size_t count = message.count + padding;
-	if (connection->out_count == 0) {
-		const size_t sent = push(connection, message, padding);
-		/* Data of which nothing went out is still whole: it waits like any other. */
-		if (sent < count) {
-			queue(io, at, message, padding, sent);
-		}
-	} else if (connection->out_count + count <= (is_data ? DATA_BYTES : OUT_BYTES)) {
-		queue(io, at, message, padding, 0);
-	} else if (!is_data) {
+	if (!connection_send(&io->places[at].connection, message, is_data)) {
 		end_soon(io, at);
 	}
-}
-
-static void
-write_more(struct streams_io *io, uint32_t at)
-{
-	struct connection *connection = &io->connections[at];
-	uint8_t *out = out_of(io, at);
-	const size_t sent = push(connection, (struct span){ out, connection->out_count }, 0);
-
-	memmove(out, out + sent, connection->out_count - sent);
-	connection->out_count -= (uint32_t)sent;
 	watch_out(io, at);
 }
 
@@ -231,7 +188,7 @@ write_more(struct streams_io *io, uint32_t at)
 
 /* What is left of `count` bytes behind the whole messages; false if the stream is broken. */
 static bool
-take_messages(struct streams_io *io, uint32_t at, size_t count, size_t *left)
+take_messages(struct streams_io *io, uint32_t at, size_t count, struct span *left)
 {
 	struct stream *stream = &io->table.items[at];
 	size_t used = 0;
@@ -246,40 +203,71 @@ take_messages(struct streams_io *io, uint32_t at, size_t count, size_t *left)
 		used += taken;
 	}
 	io->owner.flush(io->owner.context);
-	*left = count - used;
+	*left = (struct span){ io->read + used, count - used };
 	return verdict == STREAM_WAIT;
+}
+
+static bool
+secure(struct streams_io *io, uint32_t at)
+{
+	return io->tls != NULL && connection_secure(&io->places[at].connection, io->tls);
+}
+
+/* Where both are spoken, by the first byte. False if the connection is to end. */
+static bool
+decide_door(struct streams_io *io, uint32_t at)
+{
+	struct place *place = &io->places[at];
+	const uint32_t secured = place->secured;
+	uint8_t first = 0;
+	const ssize_t got =
+		recv(place->connection.fd, &first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
+
+	if (got <= 0) {
+		return got < 0 && (errno == EAGAIN || errno == EINTR);
+	}
+	place->secured = NOT_SPOKEN;
+	if (first != TLS_HANDSHAKE) {
+		return true;
+	}
+	streams_move(&io->table, at, secured);
+	return secure(io, at);
 }
 
 /* False if the connection is to end. */
 static bool
 read_more(struct streams_io *io, uint32_t at)
 {
-	struct connection *connection = &io->connections[at];
-	size_t left = 0;
+	struct connection *connection = &io->places[at].connection;
+	struct span left;
+	size_t count = 0;
 
-	memcpy(io->read, in_of(io, at), connection->in_count);
-	const ssize_t got =
-		recv(connection->fd, io->read + connection->in_count, READ_BYTES, MSG_DONTWAIT);
-	if (got <= 0) {
-		return got < 0 && (errno == EAGAIN || errno == EINTR);
+	if (connection_is_shaking_hands(connection)) {
+		if (io->handshakes_left == 0) {
+			return true; /* the next round finds it ready again */
+		}
+		io->handshakes_left--;
 	}
-	const size_t count = connection->in_count + (size_t)got;
-	if (!take_messages(io, at, count, &left)) {
+	const bool goes_on = connection_read(connection, io->read, &count);
+	if (!take_messages(io, at, count, &left) || !goes_on) {
 		return false;
 	}
-	assert(left < IN_BYTES);
-	memcpy(in_of(io, at), io->read + count - left, left);
-	connection->in_count = (uint32_t)left;
+	connection_keep(connection, left);
+	watch_out(io, at);
 	return true;
 }
 
 /* --- new ones --- */
 
+/* Where both are spoken it is plain until it says otherwise. */
 static void
-admit(struct streams_io *io, uint32_t listener, int fd, const struct sockaddr_storage *from)
+admit(struct streams_io *io, const struct streams_door *door, int fd,
+      const struct sockaddr_storage *from)
 {
+	const bool is_plain = door->plain != NOT_SPOKEN;
 	const struct address client = address_from_sockaddr(from);
-	const uint32_t at = streams_admit(&io->table, listener, &client, io->now_us);
+	const uint32_t at =
+		streams_admit(&io->table, is_plain ? door->plain : door->tls, &client, io->now_us);
 	const int one = 1;
 
 	if (at == STREAM_NONE) {
@@ -288,8 +276,9 @@ admit(struct streams_io *io, uint32_t listener, int fd, const struct sockaddr_st
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	io->connections[at] = (struct connection){ .fd = fd };
-	if (!watch(io, EPOLL_CTL_ADD, fd, EPOLLIN, at)) {
+	io->places[at] = (struct place){ .secured = is_plain ? door->tls : NOT_SPOKEN };
+	connection_open(&io->places[at].connection, fd, memory_of(io, at));
+	if ((!is_plain && !secure(io, at)) || !watch(io, EPOLL_CTL_ADD, fd, EPOLLIN, at)) {
 		end(io, at);
 	}
 }
@@ -301,23 +290,24 @@ is_out_of_descriptors(int fault)
 }
 
 static void
-accept_some(struct streams_io *io, uint32_t listener)
+accept_some(struct streams_io *io, size_t at)
 {
+	const struct streams_door *door = &io->doors[at];
+
 	for (int i = 0; i < ACCEPTS_MAX; i++) {
 		struct sockaddr_storage from = { 0 };
 		socklen_t length = sizeof from;
-		const int fd = accept4(io->listeners[listener], (struct sockaddr *)&from, &length,
+		const int fd = accept4(door->fd, (struct sockaddr *)&from, &length,
 				       SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
-			admit(io, listener, fd, &from);
+			admit(io, door, fd, &from);
 			continue;
 		}
 		if (is_out_of_descriptors(errno)) {
 			/* It would be ready again at once, and for nothing (D15). */
-			watch(io, EPOLL_CTL_MOD, io->listeners[listener], 0,
-			      number_of_listener(listener));
-			io->listener_rests[listener] = true;
+			watch(io, EPOLL_CTL_MOD, door->fd, 0, number_of_door(at));
+			io->door_rests[at] = true;
 			log_warning("no descriptor for a TCP client: raise LimitNOFILE");
 		}
 		return;
@@ -329,13 +319,19 @@ accept_some(struct streams_io *io, uint32_t listener)
 static void
 serve(struct streams_io *io, uint32_t at, uint32_t events)
 {
+	struct place *place = &io->places[at];
+
 	if (!io->table.items[at].used) {
 		return;
 	}
 	if ((events & EPOLLOUT) != 0) {
-		write_more(io, at);
+		connection_push(&place->connection);
+		watch_out(io, at);
 	}
-	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !read_more(io, at)) {
+	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) {
+		return;
+	}
+	if ((place->secured != NOT_SPOKEN && !decide_door(io, at)) || !read_more(io, at)) {
 		end(io, at);
 	}
 }
@@ -347,6 +343,7 @@ streams_run(struct streams_io *io, uint64_t now_us)
 	const int ready = epoll_wait(io->epoll, events, READY_MAX, 0);
 
 	io->now_us = now_us;
+	io->handshakes_left = HANDSHAKES_MAX;
 	for (int i = 0; i < ready; i++) {
 		const uint32_t number = (uint32_t)events[i].data.u64;
 		if (events[i].data.u64 >> 32 != LISTENING) {
@@ -362,12 +359,12 @@ streams_run(struct streams_io *io, uint64_t now_us)
 }
 
 static void
-wake_listeners(struct streams_io *io)
+wake_doors(struct streams_io *io)
 {
-	for (uint32_t i = 0; i < LISTENERS_MAX; i++) {
-		if (io->listener_rests[i]) {
-			io->listener_rests[i] = !watch(io, EPOLL_CTL_MOD, io->listeners[i], EPOLLIN,
-						       number_of_listener(i));
+	for (size_t i = 0; i < io->door_count; i++) {
+		if (io->door_rests[i]) {
+			io->door_rests[i] = !watch(io, EPOLL_CTL_MOD, io->doors[i].fd, EPOLLIN,
+						   number_of_door(i));
 		}
 	}
 	if (io->turned_away > 0) {
@@ -391,5 +388,5 @@ streams_tick(struct streams_io *io, uint64_t now_us)
 			end(io, at);
 		}
 	}
-	wake_listeners(io);
+	wake_doors(io);
 }

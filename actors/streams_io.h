@@ -1,14 +1,13 @@
-/* The TCP connections of a relay's clients: accepted, read, written, closed.
+/* The TCP connections of a relay's clients, plain and over TLS: accepted, read, written, closed.
  *
  * They have an epoll of their own inside the relay's, and are served after all datagrams of a turn,
- * so a crowd of connections never delays UDP. Each holds at most one message that is not whole yet,
- * and a bounded queue of what its client has not taken: relayed data that does not fit is dropped,
- * as on UDP; a reply that does not fit closes the connection. Their memory is one mapping, of which
- * only what is used is real. */
+ * so a crowd of connections never delays UDP; for the same reason few handshakes are made in a
+ * round. What each holds is connection_io.h's to say: their memory is one mapping, of which only
+ * what is used is real. */
 #ifndef IFSWARM_ACTORS_STREAMS_IO_H
 #define IFSWARM_ACTORS_STREAMS_IO_H
 
-#include "protocol/types.h"
+#include "actors/tls_io.h"
 
 struct streams_io;
 
@@ -30,8 +29,18 @@ void streams_close(struct streams_io *io);
 
 /* For the relay's epoll: readable when there is something to do. */
 int streams_fd(const struct streams_io *io);
-/* Accepts from that socket, which stays the caller's, for the listener of that number. */
-bool streams_listen(struct streams_io *io, int fd, uint32_t listener);
+/* A listening socket, which stays the caller's, and the numbers of the listeners it is for plain
+ * and TLS clients. */
+enum { NOT_SPOKEN = UINT32_MAX };
+struct streams_door {
+	int fd;
+	uint32_t plain;
+	uint32_t tls;
+};
+/* Accepts from it. */
+bool streams_listen(struct streams_io *io, const struct streams_door *door);
+/* The certificate of new connections over TLS; borrowed until there is another. */
+void streams_serve_tls(struct streams_io *io, const struct tls_server *tls);
 
 /* One round of what is ready. */
 void streams_run(struct streams_io *io, uint64_t now_us);

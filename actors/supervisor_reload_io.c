@@ -1,9 +1,11 @@
 #include "actors/supervisor_reload_io.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "actors/data_dir_io.h"
 #include "actors/relay_config.h"
@@ -135,20 +137,30 @@ note_changes(struct running *r)
 	note_keys(reload);
 }
 
-/* The settings of that kind of actor, over its mailbox. */
+struct reload_parts {
+	char text[SETTINGS_TEXT_MAX];
+	uint8_t certificate[CERTIFICATE_PACKED_MAX];
+	uint8_t request[SETTINGS_TEXT_MAX + CERTIFICATE_PACKED_MAX + 32];
+};
+
+/* The settings of that kind of actor, over its mailbox; a relay's certificate with them. */
 static void
 tell_actor(struct running *r, size_t at)
 {
 	struct actor *actor = &r->cluster.actors[at];
-	uint8_t *bytes = malloc(SETTINGS_TEXT_MAX + 16);
-	char *text = malloc(SETTINGS_TEXT_MAX);
-	const size_t length =
-		text == NULL ? 0 : cluster_settings_text(&r->cluster, actor->kind, text);
-	struct mp_writer w = mp_writer_of(bytes, bytes == NULL ? 0 : SETTINGS_TEXT_MAX + 16);
+	struct reload_parts *parts = malloc(sizeof *parts);
 
-	mp_put_array(&w, 2);
+	assert(parts != NULL);
+	const size_t length = cluster_settings_text(&r->cluster, actor->kind, parts->text);
+	const size_t certificate = actor->kind == ACTOR_RELAY
+					   ? cluster_certificate(&r->cluster, parts->certificate)
+					   : 0;
+	struct mp_writer w = mp_writer_of(parts->request, sizeof parts->request);
+
+	mp_put_array(&w, 3);
 	mp_put_u64(&w, REQUEST_RELOAD);
-	mp_put_str(&w, text, length);
+	mp_put_str(&w, parts->text, length);
+	mp_put_bin(&w, parts->certificate, certificate);
 	if (!w.bad && length > 0) {
 		/* Who did not answer the last one gets this in its place. */
 		if (!mailbox_lane_is_free(actor->mailbox, LANE_RELOAD)) {
@@ -156,11 +168,9 @@ tell_actor(struct running *r, size_t at)
 		}
 		mailbox_request(actor->mailbox, LANE_RELOAD, mp_written(&w));
 		r->reload.waits[at] = true;
-		explicit_bzero(bytes, SETTINGS_TEXT_MAX + 16);
-		explicit_bzero(text, SETTINGS_TEXT_MAX);
 	}
-	free(bytes);
-	free(text);
+	explicit_bzero(parts, sizeof *parts);
+	free(parts);
 }
 
 static void
@@ -207,6 +217,47 @@ refuse(struct running *r)
 	return false;
 }
 
+/* A certificate that was renewed lies in the same file: no key has changed, and yet it is another.
+ */
+static void
+take_certificate(struct running *r, int fd)
+{
+	static struct setting_faults doubts;
+	struct setting_changes *changes = &r->reload.changes;
+
+	if (cluster_take_certificate(&r->cluster, fd) && !changes->taken[SETTING_PLACE_cert]) {
+		changes->taken[SETTING_PLACE_cert] = true;
+		changes->taken_count++;
+	}
+	doubts.count = 0;
+	certificate_doubt(r->cluster.settings, &doubts);
+	for (size_t i = 0; i < doubts.count; i++) {
+		report_add(&r->reload.report, REPORT_DONE, "%s", doubts.lines[i]);
+	}
+}
+
+static bool
+take_merged(struct running *r, const struct settings *merged)
+{
+	char fault[SETTING_FAULT_MAX];
+	const int certificate = cluster_read_certificate(merged, fault);
+
+	if (fault[0] != '\0') {
+		report_add(&r->reload.report, REPORT_FAULT, "%s", fault);
+		return false;
+	}
+	if (!cluster_reload(&r->cluster, merged)) {
+		report_add(&r->reload.report, REPORT_FAULT,
+			   "the new settings cannot be handed over: see the lines of `ifswarm up`");
+		if (certificate >= 0) {
+			close(certificate);
+		}
+		return false;
+	}
+	take_certificate(r, certificate);
+	return true;
+}
+
 static bool
 take(struct running *r, const struct settings *next)
 {
@@ -215,13 +266,8 @@ take(struct running *r, const struct settings *next)
 
 	merged = *r->cluster.settings;
 	settings_reload(&merged, next, time_now_us() / 1000000, &reload->changes);
-	bool taken = check_merged(r, &merged);
+	const bool taken = check_merged(r, &merged) && take_merged(r, &merged);
 
-	if (taken && !cluster_reload(&r->cluster, &merged)) {
-		report_add(&reload->report, REPORT_FAULT,
-			   "the new settings cannot be handed over: see the lines of `ifswarm up`");
-		taken = false;
-	}
 	explicit_bzero(&merged, sizeof merged);
 	return taken;
 }

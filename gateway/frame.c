@@ -165,6 +165,10 @@ json_turn(const struct ice *ice)
 	for (size_t i = 0; ice->over_tcp && i < ice->count; i++) {
 		json_array_append_new(urls, json_sprintf("turn:%s?transport=tcp", ice->hosts[i]));
 	}
+	for (size_t i = 0; i < ice->tls_count; i++) {
+		json_array_append_new(urls,
+				      json_sprintf("turns:%s?transport=tcp", ice->tls_hosts[i]));
+	}
 	return urls;
 }
 

@@ -27,7 +27,9 @@ enum verdict frame_parse(struct span text, struct frame *out);
 struct ice {
 	size_t count; /* each is a STUN url, and a TURN url if there is a credential */
 	char hosts[ICE_URLS_MAX][ICE_URL_BYTES_MAX]; /* "192.0.2.1:3478" */
-	bool over_tcp; /* TURN is served there over TCP, too */
+	bool over_tcp;                               /* TURN is served there over TCP, too */
+	size_t tls_count;
+	char tls_hosts[ICE_URLS_MAX][ICE_URL_BYTES_MAX]; /* where it is served over TLS */
 	const char *username;
 	const char *credential;
 };

@@ -90,6 +90,9 @@ bool settings_set(struct settings *settings, const char *key, const char *value,
  * several threads at once: inih keeps its options in globals. */
 void settings_read(struct settings *settings, const char *text, const char *file,
 		   struct setting_faults *faults);
+/* TURN over TLS is served. */
+bool settings_serve_tls(const struct settings *settings);
+
 /* What is wrong between keys (min-port above max-port, TLS certificate without key, signaling
  * beyond loopback without open-signaling, no-auth beside users...). Each value alone is checked by
  * settings_set. */

@@ -32,25 +32,74 @@ is_unspecified(const struct address *address)
 	return memcmp(address->bytes, zero, sizeof zero) == 0;
 }
 
+/* One without the other. */
+static void
+check_pair(const char *cert_key, const struct setting_word *cert, const char *key_key,
+	   const struct setting_word *key, struct setting_faults *faults)
+{
+	const bool has_key = cert->bytes[0] == '\0';
+
+	if (has_key != (key->bytes[0] == '\0')) {
+		setting_fault_add(faults, "%s: %s is set and %s is not: set both or none",
+				  setting_source(faults, has_key ? key_key : cert_key),
+				  has_key ? key_key : cert_key, has_key ? cert_key : key_key);
+	}
+}
+
 static void
 check_signaling(const struct settings *s, struct setting_faults *faults)
 {
 	struct address host;
 
-	if ((s->tls_cert.bytes[0] == '\0') != (s->tls_key.bytes[0] == '\0')) {
-		const bool has_key = s->tls_cert.bytes[0] == '\0';
-
-		setting_fault_add(faults, "%s: %s is set and %s is not: set both or none",
-				  setting_source(faults, has_key ? "tls-key" : "tls-cert"),
-				  has_key ? "tls-key" : "tls-cert",
-				  has_key ? "tls-cert" : "tls-key");
-	}
+	check_pair("tls-cert", &s->tls_cert, "tls-key", &s->tls_key, faults);
 	if (parse(s->host.bytes, &host) && !is_loopback(&host) && !s->open_signaling) {
 		setting_fault_add(
 			faults,
 			"%s: host %.64s is reachable from outside and anyone there could register: "
 			"set host = 127.0.0.1, or open-signaling = yes if that is meant",
 			setting_source(faults, "host"), s->host.bytes);
+	}
+}
+
+bool
+settings_serve_tls(const struct settings *settings)
+{
+	return settings->cert.bytes[0] != '\0' && !settings->no_tls;
+}
+
+static void
+check_tls(const struct settings *s, struct setting_faults *faults)
+{
+	const unsigned long long port = s->tls_listening_port;
+
+	check_pair("cert", &s->cert, "pkey", &s->pkey, faults);
+	if (s->tls_on_turn_tcp && (!s->turn_tcp || !settings_serve_tls(s))) {
+		setting_fault_add(faults,
+				  "%s: tls-on-turn-tcp needs TCP and TLS there: set turn-tcp, cert "
+				  "and pkey, and not no-tls",
+				  setting_source(faults, "tls-on-turn-tcp"));
+	}
+	if (s->turns_host.bytes[0] != '\0' && !settings_serve_tls(s)) {
+		setting_fault_add(faults,
+				  "%s: turns-host without TURN over TLS: set cert and pkey, or "
+				  "remove it",
+				  setting_source(faults, "turns-host"));
+	}
+	if (!settings_serve_tls(s)) {
+		return;
+	}
+	if (port == s->listening_port) {
+		setting_fault_add(faults,
+				  "%s: tls-listening-port %llu is listening-port, too: choose "
+				  "another, or set tls-on-turn-tcp",
+				  setting_source(faults, "tls-listening-port"), port);
+	} else if (port >= s->min_port && port <= s->max_port) {
+		setting_fault_add(
+			faults,
+			"%s: tls-listening-port %llu lies among the relayed ports %llu to %llu: "
+			"choose one outside of them",
+			setting_source(faults, "tls-listening-port"), port,
+			(unsigned long long)s->min_port, (unsigned long long)s->max_port);
 	}
 }
 
@@ -150,6 +199,7 @@ void
 settings_check(const struct settings *settings, struct setting_faults *faults)
 {
 	check_signaling(settings, faults);
+	check_tls(settings, faults);
 	check_ports(settings, faults);
 	check_addresses(settings, faults);
 	check_authentication(settings, faults);

@@ -149,18 +149,26 @@ retire_secrets(struct settings *running, const struct settings *next, uint64_t n
 	running->retired_auth_secret = retired;
 }
 
+/* The listeners of TLS are opened at a start: a certificate can take the place of another, but not
+ * of none. */
+static bool
+can_take(const struct settings *running, const struct settings *next, size_t place)
+{
+	const bool is_of_tls = place == SETTING_PLACE_cert || place == SETTING_PLACE_pkey;
+
+	return setting_is_reloadable(settings_table(&(size_t){ 0 })[place].key) &&
+	       (!is_of_tls || (running->cert.bytes[0] == '\0') == (next->cert.bytes[0] == '\0'));
+}
+
 void
 settings_reload(struct settings *running, const struct settings *next, uint64_t now_s,
 		struct setting_changes *out)
 {
-	size_t count;
-	const struct setting_description *table = settings_table(&count);
-
 	memset(out, 0, sizeof *out);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < SETTINGS_COUNT; i++) {
 		const bool differs = !setting_is_equal(running, next, i) &&
 				     i != SETTING_PLACE_retired_auth_secret;
-		const bool can = setting_is_reloadable(table[i].key);
+		const bool can = can_take(running, next, i);
 
 		out->taken[i] = differs && can;
 		out->kept[i] = differs && !can;
@@ -169,8 +177,14 @@ settings_reload(struct settings *running, const struct settings *next, uint64_t 
 	}
 	retire_secrets(running, next, now_s);
 	const struct setting_list retired = running->retired_auth_secret;
+	const struct setting_word cert = running->cert;
+	const struct setting_word pkey = running->pkey;
 #define RELOADABLE(kind, key, member) running->member = next->member;
 #include "protocol/reload.def"
 #undef RELOADABLE
 	running->retired_auth_secret = retired;
+	if (out->kept[SETTING_PLACE_cert]) {
+		running->cert = cert;
+		running->pkey = pkey;
+	}
 }

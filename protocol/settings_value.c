@@ -16,6 +16,7 @@ static const struct {
 	{ "port", 1, 65535 },
 	{ "gateways", 1, GATEWAYS_MAX },
 	{ "listening-port", 1, 65535 },
+	{ "tls-listening-port", 1, 65535 },
 	{ "min-port", 1024, 65535 },
 	{ "max-port", 1024, 65535 },
 	{ "relays", 1, RELAYS_MAX },
@@ -37,8 +38,9 @@ static const struct {
 
 enum {
 	REALM_BYTES_MAX = 127,
-	NODE_BYTES_MAX = 48
-}; /* RFC 8489 section 14.9; the origin fits a text */
+	NODE_BYTES_MAX = 48,
+	HOST_BYTES_MAX = 100, /* a URL of it fits where frames have them */
+};                            /* RFC 8489 section 14.9; the origin fits a text */
 
 bool
 setting_number_fault(const char *key, uint64_t value, char out[SETTING_VALUE_FAULT_MAX])
@@ -185,6 +187,21 @@ check_origin(const char *text)
 	return NULL;
 }
 
+/* As it stands in a URL: a name, or an address. */
+static const char *
+check_turns_host(const char *text)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+	struct address ignored;
+
+	if (text[0] == '\0' ||
+	    (strlen(text) <= HOST_BYTES_MAX && strspn(text, letters) == strlen(text))) {
+		return NULL;
+	}
+	return ip_fault(text, &ignored) == NULL ? NULL : "no host name and no address";
+}
+
 static const char *
 check_log_level(const char *text)
 {
@@ -231,6 +248,7 @@ static const struct {
 	{ "retired-auth-secret", check_retired },
 	{ "allowed-peer-ip", check_range },
 	{ "denied-peer-ip", check_range },
+	{ "turns-host", check_turns_host },
 	{ "log-level", check_log_level },
 };
 

@@ -326,6 +326,48 @@ stun_is_told_where_it_is(void **unused)
 	}
 }
 
+static const struct {
+	const char *name;
+	const char *external;
+	const char *turns_host;
+	bool no_tls;
+	const char *host; /* NULL: none */
+} secured[] = {
+	{ "the address", "", "", false, "192.0.2.1:5349" },
+	{ "the public address", "198.51.100.1/192.0.2.1", "", false, "198.51.100.1:5349" },
+	{ "the certificate's name", "198.51.100.1", "turn.example.org", false,
+	  "turn.example.org:5349" },
+	{ "the certificate's address", "", "2001:db8::1", false, "[2001:db8::1]:5349" },
+	{ "TLS is turned off", "", "turn.example.org", true, NULL },
+};
+
+static void
+turns_is_told_where_it_is(void **unused)
+{
+	static struct settings settings;
+	static struct ice ice;
+	const struct address local = { 0 };
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof secured / sizeof secured[0]; i++) {
+		print_message("  %s\n", secured[i].name);
+		memset(&settings, 0, sizeof settings);
+		settings.tls_listening_port = 5349;
+		settings.no_tls = secured[i].no_tls;
+		strcpy(settings.cert.bytes, "chain.pem");
+		strcpy(settings.turns_host.bytes, secured[i].turns_host);
+		settings.listening_ip.count = 1;
+		strcpy(settings.listening_ip.items[0].bytes, "192.0.2.1");
+		settings.external_ip.count = secured[i].external[0] != '\0';
+		strcpy(settings.external_ip.items[0].bytes, secured[i].external);
+		ice_hosts(&ice, &settings, &local);
+		assert_int_equal(ice.tls_count, secured[i].host != NULL);
+		if (secured[i].host != NULL) {
+			assert_string_equal(ice.tls_hosts[0], secured[i].host);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -341,6 +383,7 @@ main(void)
 		cmocka_unit_test(pages_say_what_is_so),
 		cmocka_unit_test(the_roster_page_escapes),
 		cmocka_unit_test(stun_is_told_where_it_is),
+		cmocka_unit_test(turns_is_told_where_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

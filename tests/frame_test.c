@@ -200,6 +200,18 @@ frames_are_written(void **unused)
 		"{\"urls\":[\"turn:192.0.2.1:3478?transport=udp\","
 		"\"turn:192.0.2.1:3478?transport=tcp\"],\"username\":\"1:A\","
 		"\"credential\":\"secret\"}]}");
+	ice.over_tcp = false;
+	ice.tls_count = 1;
+	snprintf(ice.tls_hosts[0], ICE_URL_BYTES_MAX, "turn.example.org:5349");
+	at = 0;
+	assert_text(
+		frame_write_registered(&a, &room, (struct frame_roster){ next_other, &at }, &ice),
+		"{\"type\":\"registered\",\"agent_id\":\"A\",\"connected_agents\":[\"B\","
+		"\"\\\"\\\\\"],"
+		"\"room\":\"den\",\"ice_servers\":[{\"urls\":[\"stun:192.0.2.1:3478\"]},"
+		"{\"urls\":[\"turn:192.0.2.1:3478?transport=udp\","
+		"\"turns:turn.example.org:5349?transport=tcp\"],\"username\":\"1:A\","
+		"\"credential\":\"secret\"}]}");
 	ice.username = "";
 	assert_text(
 		frame_write_registered(&a, &room, (struct frame_roster){ next_other, &at }, &ice),

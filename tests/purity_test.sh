@@ -90,6 +90,7 @@ forbidden_includes() {
 		[ "$folder" = store ] || includes "$root/$folder"/*.[ch] | grep -E '<sqlite3' | sed 's|$|   (only store/)|'
 		[ "$folder" = gateway ] || includes "$root/$folder"/*.[ch] | grep -E '<libwebsockets' | sed 's|$|   (only gateway/)|'
 		includes "$root/$folder"/*.[ch] | grep -E '<nng/' | grep -v '/actors/mailbox_io\.c:' | sed 's|$|   (only actors/mailbox_io.c)|'
+		[ "$folder" = gateway ] || includes "$root/$folder"/*.[ch] | grep -E '<openssl/ssl' | grep -v '/actors/tls_io\.c:' | sed 's|$|   (only actors/tls_io.c)|'
 		# A pure file does not even see the world.
 		find "$root/$folder" -name '*.[ch]' ! -name '*_io.[ch]' -print0 | xargs -0 -r grep -nE \
 			'^[[:space:]]*#[[:space:]]*include[[:space:]]*(<(sys/(socket|epoll|mman|stat|un|wait|time|random|uio|ioctl)|unistd|fcntl|poll|pthread|signal|dirent|netdb)[./]|"[a-z]+/[a-z_]+_io\.h")' \

@@ -66,6 +66,12 @@ what_changed_is_taken_or_named(void **unused)
 		  "user-quota", "relays" },
 		{ "a flag", "legacy-channels\n", "", "legacy-channels", "" },
 		{ "a realm stays: every client knows it", "", "realm = other\n", "", "realm" },
+		{ "another certificate", "cert = a\npkey = b\n", "cert = c\npkey = d\n",
+		  "cert,pkey", "" },
+		{ "a first certificate: nothing listens for TLS yet", "", "cert = a\npkey = b\n",
+		  "", "cert,pkey" },
+		{ "no certificate any more: TLS is still served", "cert = a\npkey = b\n", "", "",
+		  "cert,pkey" },
 		{ "retired secrets are no change of their own", "",
 		  "retired-auth-secret = 1900000000:x\n", "", "" },
 	};

@@ -63,6 +63,21 @@ a_connection_is_found_until_it_is_removed(void **unused)
 }
 
 static void
+a_connection_that_turns_out_to_be_tls_is_found_there_alone(void **unused)
+{
+	const struct address ann = client(1, 1000);
+
+	(void)unused;
+	const uint32_t at = admit(1, 1000);
+	streams_move(&streams, at, LISTENER + 1);
+	assert_int_equal(streams_find(&streams, LISTENER, &ann), STREAM_NONE);
+	assert_int_equal(streams_find(&streams, LISTENER + 1, &ann), at);
+	streams_remove(&streams, at);
+	assert_int_equal(streams_find(&streams, LISTENER + 1, &ann), STREAM_NONE);
+	assert_int_equal(streams.idle_count, 0);
+}
+
+static void
 threat_D13_one_source_has_so_many_connections_without_an_allocation(void **unused)
 {
 	uint32_t first = STREAM_NONE;
@@ -143,6 +158,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ROW(a_connection_is_found_until_it_is_removed),
+		ROW(a_connection_that_turns_out_to_be_tls_is_found_there_alone),
 		ROW(threat_D13_one_source_has_so_many_connections_without_an_allocation),
 		ROW(threat_D13_all_together_have_so_many_too_and_leave_room),
 		ROW(threat_D13_who_holds_nothing_for_too_long_has_to_go),

@@ -234,8 +234,8 @@ export function kill(pid, signal = 'SIGKILL') {
 }
 
 // A cluster that is up, with the options given beside the ports.
-export async function start(name, options = {}, { env = {}, relayed } = {}) {
-	const cluster = new Cluster({ data: path.join(temporary(name), 'var'), options, env, ports: await freePorts(relayed) });
+export async function start(name, options = {}, { env = {}, relayed, ports } = {}) {
+	const cluster = new Cluster({ data: path.join(temporary(name), 'var'), options, env, ports: ports ?? await freePorts(relayed) });
 	await cluster.up();
 	return cluster;
 }

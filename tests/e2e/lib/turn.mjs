@@ -3,6 +3,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import dgram from 'node:dgram';
 import net from 'node:net';
+import tls from 'node:tls';
 import { EventEmitter } from 'node:events';
 import { patience } from './cluster.mjs';
 
@@ -265,20 +266,20 @@ export class TurnClient extends EventEmitter {
 	close() { return new Promise((resolve) => this.socket.close(resolve)); }
 }
 
-// The same over TCP: `cut` bytes at a time, all at once if it is 0.
+// The same over TCP: `cut` bytes at a time, all at once if it is 0. secure: over TLS, with these options of tls.connect.
 export class TcpTurnClient extends TurnClient {
-	constructor({ host = '127.0.0.1', port, cut = 0, ...rest }) {
+	constructor({ host = '127.0.0.1', port, cut = 0, secure, ...rest }) {
 		super({ host, port, ...rest });
 		const unused = this.socket;
 		this.ready.then(() => unused.close());
 		this.cut = cut;
 		this.got = Buffer.alloc(0);
-		this.socket = net.connect({ host, port, noDelay: true });
+		this.socket = secure ? tls.connect({ host, port, ...secure }) : net.connect({ host, port, noDelay: true });
 		this.socket.on('data', (bytes) => this.gather(bytes));
 		this.socket.on('error', () => {});
 		this.socket.unref();
 		this.closed = new Promise((resolve) => this.socket.once('close', resolve));
-		this.ready = new Promise((resolve) => this.socket.once('connect', resolve));
+		this.ready = new Promise((resolve) => this.socket.once(secure ? 'secureConnect' : 'connect', resolve));
 	}
 
 	gather(bytes) {

@@ -1,0 +1,53 @@
+/* One client's TCP connection as bytes, with or without TLS: what came of a message that is not
+ * whole yet, and a bounded queue of what its client has not taken.
+ *
+ * Relayed data that does not fit into the queue is dropped, as on UDP; a reply that does not fit
+ * ends the connection. With TLS the queue holds sealed bytes: what is sealed cannot be dropped any
+ * more, so the decision comes before. Handshakes and alerts are replies. */
+#ifndef IFSWARM_ACTORS_CONNECTION_IO_H
+#define IFSWARM_ACTORS_CONNECTION_IO_H
+
+#include "actors/tls_io.h"
+#include "protocol/limits.h"
+
+enum {
+	CONNECTION_IN_BYTES = STREAM_MESSAGE_BYTES_MAX + 4, /* what of a message is there */
+	CONNECTION_DATA_BYTES = 64 * 1024,                  /* relayed data is queued up to here */
+	CONNECTION_OUT_BYTES = 96 * 1024,                   /* and replies up to here */
+	CONNECTION_MEMORY_BYTES = CONNECTION_IN_BYTES + CONNECTION_OUT_BYTES,
+	CONNECTION_FRESH_BYTES = 64 * 1024, /* read at once */
+	CONNECTION_READ_BYTES = CONNECTION_IN_BYTES + CONNECTION_FRESH_BYTES,
+};
+
+struct connection {
+	int fd;
+	uint8_t *memory; /* CONNECTION_MEMORY_BYTES, borrowed: of a message, then the queue */
+	uint32_t in_count;
+	uint32_t out_count;
+	struct tls_session *tls; /* NULL: plain */
+};
+
+/* Takes the socket over. `connection` must stay where it is. */
+void connection_open(struct connection *connection, int fd, uint8_t *memory);
+/* From now on over TLS; false without memory. */
+bool connection_secure(struct connection *connection, const struct tls_server *server);
+/* Says goodbye over TLS, and closes the socket. */
+void connection_close(struct connection *connection);
+
+/* A handshake is under way: the next bytes cost more than others. */
+bool connection_is_shaking_hands(const struct connection *connection);
+
+/* What was kept, and what is there behind it. False if it has ended; what came before that is
+ * there. */
+bool connection_read(struct connection *connection, uint8_t out[CONNECTION_READ_BYTES],
+		     size_t *count);
+/* The start of a message, for the next time: less than CONNECTION_IN_BYTES. */
+void connection_keep(struct connection *connection, struct span start);
+
+/* Sends or queues a message with its padding, or drops it if it is data. False if the connection
+ * has to end: it is a reply that does not fit. */
+bool connection_send(struct connection *connection, struct span message, bool is_data);
+/* Sends what is queued, as far as the kernel takes it. */
+void connection_push(struct connection *connection);
+
+#endif

@@ -1,0 +1,155 @@
+/* The connections of a relay's process: what they ask of it, where they come from, and the
+ * certificate that those over TLS see. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "actors/certificate_io.h"
+#include "actors/relay_process_io.h"
+#include "actors/reload_io.h"
+#include "protocol/address.h"
+#include "protocol/log_line_io.h"
+
+static void
+on_message(void *context, uint32_t listener, const struct address *client, struct span message)
+{
+	struct relay_process *process = context;
+	const struct relay_answer answer =
+		relay_handle_client(process->relay, listener, client, message, process->now_us);
+
+	relay_process_act(process, &answer);
+}
+
+static void
+on_flush(void *context)
+{
+	struct relay_process *process = context;
+
+	batch_send(process->out);
+}
+
+static bool
+on_holds(void *context, uint32_t listener, const struct address *client)
+{
+	const struct relay_process *process = context;
+
+	return relay_client_holds(process->relay, listener, client, process->now_us);
+}
+
+static void
+on_gone(void *context, uint32_t listener, const struct address *client)
+{
+	struct relay_process *process = context;
+
+	relay_client_gone(process->relay, listener, client);
+}
+
+static bool
+has_transport(const struct relay_process *process, enum client_transport transport)
+{
+	for (uint32_t i = 0; i < process->config.listener_count; i++) {
+		if (process->config.transports[i] == transport) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+relay_process_open_streams(struct relay_process *process)
+{
+	const struct streams_owner owner = { process, on_message, on_flush, on_holds, on_gone };
+	uint64_t seed;
+
+	if (!has_transport(process, CLIENT_TCP) && !has_transport(process, CLIENT_TLS)) {
+		return true;
+	}
+	memcpy(&seed, process->config.seed, sizeof seed);
+	process->streams = streams_open(&owner, seed);
+	if (process->streams == NULL ||
+	    !relay_process_watch(process, streams_fd(process->streams), WATCH_STREAMS, 0)) {
+		log_error("no memory or descriptors for TCP connections");
+		return false;
+	}
+	streams_serve_tls(process->streams, process->tls);
+	return true;
+}
+
+/* The listener for TLS at the same socket: it has none of its own. */
+static uint32_t
+tls_beside(const struct relay_process *process, uint32_t listener)
+{
+	const struct relay_config *config = &process->config;
+
+	for (uint32_t i = 0; i < config->listener_count; i++) {
+		if (process->listeners[i] < 0 &&
+		    address_equal(&config->listeners[i], &config->listeners[listener])) {
+			return i;
+		}
+	}
+	return NOT_SPOKEN;
+}
+
+bool
+relay_process_listen(struct relay_process *process, uint32_t listener)
+{
+	const bool is_tls = process->config.transports[listener] == CLIENT_TLS;
+	const struct streams_door door = {
+		.fd = process->listeners[listener],
+		.plain = is_tls ? NOT_SPOKEN : listener,
+		.tls = is_tls ? listener : tls_beside(process, listener),
+	};
+
+	return streams_listen(process->streams, &door);
+}
+
+/* --- the certificate --- */
+
+static bool
+take_certificate(struct relay_process *process, struct span packed)
+{
+	char fault[TLS_FAULT_MAX];
+	struct tls_server *next = tls_server_open(packed, fault);
+
+	if (next == NULL) {
+		log_error("%s: see `ifswarm config check`", fault);
+		return false;
+	}
+	if (process->streams != NULL) {
+		streams_serve_tls(process->streams, next);
+	}
+	tls_server_close(process->tls);
+	process->tls = next;
+	return true;
+}
+
+bool
+relay_process_load_certificate(struct relay_process *process, const struct start *start)
+{
+	uint8_t *packed = malloc(CERTIFICATE_PACKED_MAX);
+
+	assert(packed != NULL);
+	if (!settings_serve_tls(start->settings)) {
+		free(packed);
+		return true;
+	}
+	const ssize_t count = pread(start->certificate_fd, packed, CERTIFICATE_PACKED_MAX, 0);
+	const bool taken =
+		count > 0 && take_certificate(process, (struct span){ packed, (size_t)count });
+
+	if (count <= 0) {
+		log_error("the supervisor gave no certificate");
+	}
+	explicit_bzero(packed, CERTIFICATE_PACKED_MAX);
+	free(packed);
+	return taken;
+}
+
+bool
+relay_process_reload_certificate(struct relay_process *process, struct span request)
+{
+	const struct span packed = reload_certificate(request);
+
+	return packed.count == 0 || process->tls == NULL || take_certificate(process, packed);
+}

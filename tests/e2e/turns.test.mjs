@@ -1,0 +1,279 @@
+// TURN over TLS, as coturn's client, openssl and node see it.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import tls from 'node:tls';
+import { freePorts, run, sleep, start, prepare, temporary, until } from './lib/cluster.mjs';
+import { authority } from './lib/certificates.mjs';
+import { assertNothingLost, echoTool, uclient } from './lib/coturn.mjs';
+import { TcpTurnClient, echoPeer } from './lib/turn.mjs';
+
+const hasIpv6 = Object.values(os.networkInterfaces()).flat().some((each) => each.address === '::1');
+const directory = temporary('certificates');
+let ca;
+let first;
+let second;
+before(async () => {
+	ca = await authority(directory);
+	first = await ca.issue('first');
+	second = await ca.issue('second', { algorithm: ['-newkey', 'rsa:2048', '-nodes'] });
+});
+after(() => fs.rmSync(directory, { recursive: true, force: true }));
+
+async function client(cluster, name, more = {}) {
+	const { username, credential: password } = await cluster.credential(name);
+	const { secure, ...rest } = more;
+	const made = new TcpTurnClient({
+		port: cluster.ports.turns, username, password, secure: { ca: fs.readFileSync(ca.ca), ...secure }, ...rest,
+	});
+	await made.ready;
+	return made;
+}
+
+// What openssl's own client says of a handshake with these flags.
+const handshake = (port, ...flags) => run('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-CAfile', ca.ca, ...flags]);
+
+// Resolves when the server has closed it; whatever it says before is gathered.
+function stranger(port, bytes) {
+	const socket = net.connect({ host: '127.0.0.1', port }, () => socket.write(bytes));
+	socket.unref();
+	socket.on('error', () => {});
+	let heard = Buffer.alloc(0);
+	socket.on('data', (more) => { heard = Buffer.concat([heard, more]); });
+	return new Promise((resolve) => socket.once('close', () => resolve(heard)));
+}
+
+describe('TURN over TLS', { concurrency: 2 }, () => {
+	let cluster;
+	const peers = {};
+	before(async () => {
+		const ports = await freePorts(3000);
+		ports.turns = ports.turn + 6;
+		cluster = await start('turns', {
+			cert: first.cert, pkey: first.key, 'tls-listening-port': ports.turns, 'turn-tcp': 'yes', 'tls-on-turn-tcp': 'yes',
+			'allowed-peer-ip': ['127.0.0.1', '::1'], 'legacy-channels': 'yes',
+		}, { ports });
+		peers.four = echoTool('127.0.0.1', ports.turn + 2);
+		if (hasIpv6) peers.six = echoTool('::1', ports.turn + 4);
+		await sleep(300);
+	});
+	after(async () => {
+		for (const peer of Object.values(peers)) peer.stop();
+		await cluster?.close();
+	});
+	const over = (more) => uclient(cluster, { port: cluster.ports.turns, ...more, flags: ['-t', '-S', ...(more.flags ?? [])] });
+
+	it('is told to clients, and in the ready line', async () => {
+		const { urls } = await cluster.credential('told');
+		assert.ok(urls.includes(`turns:127.0.0.1:${cluster.ports.turns}?transport=tcp`), String(urls));
+		assert.match(cluster.out, new RegExp(`^ready .* turns:127\\.0\\.0\\.1:${cluster.ports.turns} `));
+	});
+
+	it('loses nothing of turnutils_uclient over channels', async () => assertNothingLost(await over({ peer: peers.four })));
+	it('loses nothing of turnutils_uclient over Send and Data', async () =>
+		assertNothingLost(await over({ peer: peers.four, flags: ['-s'] })));
+	it('loses nothing of turnutils_uclient from client to client', async () => assertNothingLost(await over({ flags: ['-y'] })));
+	it('loses nothing of turnutils_uclient over IPv6', { skip: !hasIpv6 && 'no ::1 here' }, async () =>
+		assertNothingLost(await over({ host: '::1', peer: peers.six, flags: ['-x'] })));
+	it('loses nothing of turnutils_uclient where plain TCP is spoken too', async () => {
+		assertNothingLost(await over({ port: cluster.ports.turn, peer: peers.four }));
+		assertNothingLost(await uclient(cluster, { peer: peers.four, flags: ['-t'] }));
+	});
+
+	for (const version of ['TLSv1.2', 'TLSv1.3']) {
+		it(`takes one byte at a time, and several messages at once, over ${version} (threat_F13)`, async () => {
+			const made = await client(cluster, 'slow', { cut: 1, secure: { minVersion: version, maxVersion: version } });
+			assert.equal(made.socket.getProtocol(), version);
+			const echo = await echoPeer();
+			let heard = 0;
+			made.on('data', () => { heard++; });
+			await made.allocate();
+			await made.bindChannel(0x4000, echo);
+			made.cut = 0;
+			const data = Buffer.concat([Buffer.from([0x40, 0, 0, 200]), Buffer.alloc(200, 'x')]);
+			await made.write(Buffer.concat(Array(120).fill(data)));
+			await until('120 echoes', () => heard === 120);
+			await Promise.all([made.close(), echo.close()]);
+		});
+	}
+
+	it('carries messages longer than a record', async () => {
+		const made = await client(cluster, 'long');
+		const echo = await echoPeer();
+		const heard = [];
+		made.on('data', (payload) => heard.push(payload));
+		await made.allocate();
+		await made.bindChannel(0x4000, echo);
+		await made.sendChannel(0x4000, Buffer.alloc(40_001, 'y'));
+		await until('the echo', () => heard.length === 1);
+		assert.deepEqual(heard[0], Buffer.alloc(40_001, 'y'));
+		await Promise.all([made.close(), echo.close()]);
+	});
+
+	it('takes TLS 1.2 and 1.3 and nothing older (threat_G1)', async () => {
+		for (const version of ['-tls1_2', '-tls1_3']) {
+			const { out } = await handshake(cluster.ports.turns, version, '-verify_return_error');
+			assert.match(out, /Verification: OK/, out);
+		}
+		for (const version of ['-tls1', '-tls1_1']) {
+			const { code, text } = await handshake(cluster.ports.turns, version, '-cipher', 'ALL:@SECLEVEL=0');
+			assert.notEqual(code, 0, text);
+			assert.match(text, /alert protocol version/, text);
+		}
+	});
+
+	it('chooses stun.turn, serves who offers nothing, and refuses who offers only what it does not speak (threat_G1)', async () => {
+		const offering = async (...names) =>
+			(await handshake(cluster.ports.turns, ...(names.length ? ['-alpn', names.join(',')] : []))).text;
+		assert.match(await offering(), /No ALPN negotiated/);
+		assert.match(await offering('h2', 'stun.nat-discovery', 'stun.turn'), /ALPN protocol: stun\.turn/);
+		assert.match(await offering('h2', 'stun.nat-discovery'), /ALPN protocol: stun\.nat-discovery/);
+		assert.match(await offering('h2', 'http/1.1'), /alert no application protocol/);
+	});
+
+	it('closes what is no TLS or no TURN, and nobody else (threat_G2)', async () => {
+		const held = await client(cluster, 'held');
+		await held.allocate();
+		for (const bytes of ['GET / HTTP/1.1\r\n\r\n', '\r\n\r\n', Buffer.from('000100002112a442', 'hex'), 
+			Buffer.from('160301000501ffffff00', 'hex'), Buffer.from('150301000202ff', 'hex'), Buffer.alloc(70_000, 0x16)]) {
+			assert.ok((await stranger(cluster.ports.turns, bytes)).length < 64);
+		}
+		for (const bytes of ['GET / HTTP/1.1\r\n\r\n', Buffer.from('80', 'hex'), Buffer.from('0003ffff', 'hex')]) {
+			const made = await client(cluster, 'stranger');
+			await made.write(bytes);
+			await made.closed;
+		}
+		assert.equal(await held.refresh(600), 600);
+		await held.close();
+	});
+
+	it('closes handshakes that do not end, and connections that ask for nothing (threat_D13)', async () => {
+		const hello = await new Promise((resolve) => {
+			const server = net.createServer((socket) => socket.once('data', (bytes) => {
+				socket.destroy();
+				server.close();
+				resolve(bytes);
+			})).listen(0, '127.0.0.1', () => tls.connect({ port: server.address().port, host: '127.0.0.1' }).on('error', () => {}));
+		});
+		const silent = await client(cluster, 'silent');
+		const allocated = await client(cluster, 'allocated');
+		await allocated.allocate();
+		const began = Date.now();
+		const ports = [cluster.ports.turns, cluster.ports.turn];
+		await Promise.all([silent.closed, ...ports.flatMap((port) =>
+			['', hello.subarray(0, 1), hello.subarray(0, 40), hello].map((bytes) => stranger(port, bytes)))]);
+		assert.ok(Date.now() - began > 20_000);
+		assert.equal(await allocated.refresh(600), 600);
+		await allocated.close();
+	});
+
+	it('ends the allocation with the connection, and says TLS in the log (threat_D12)', async () => {
+		const made = await client(cluster, 'leaver');
+		await made.allocate();
+		await made.close();
+		const said = async () => (await cluster.ifreplay('agent', 'leaver')).out;
+		await until('the end in the log', async () => /client gone/.test(await said()));
+		const transports = (await cluster.log('turn_allocation_created')).map(({ fields }) => fields.client_transport);
+		assert.ok(transports.includes(2), String(transports)); // protocol/event.h: CLIENT_TLS
+	});
+});
+
+describe('another certificate for TURN over TLS', () => {
+	let cluster;
+	const cert = path.join(directory, 'chain.pem');
+	const key = path.join(directory, 'chain.key');
+	const put = (from, to) => fs.copyFileSync(from, to);
+	const shown = async () => /subject=CN = (\w+)/.exec((await handshake(cluster.ports.turns)).out)?.[1];
+	before(async () => {
+		put(first.cert, cert);
+		put(first.key, key);
+		const ports = await freePorts();
+		ports.turns = ports.turn + 6;
+		cluster = await start('renewed', { cert, pkey: key, 'tls-listening-port': ports.turns, 'allowed-peer-ip': ['127.0.0.1', '::1'] },
+			{ ports });
+	});
+	after(() => cluster?.close());
+
+	it('is taken by a reload while old sessions go on (threat_G1)', async () => {
+		const made = await client(cluster, 'renewed');
+		const echo = await echoPeer();
+		let heard = 0;
+		made.on('data', () => { heard++; });
+		await made.allocate();
+		await made.bindChannel(0x4000, echo);
+		assert.equal(await shown(), 'first');
+		const traffic = setInterval(() => made.sendChannel(0x4000, Buffer.from('on')), 5);
+
+		put(second.cert, cert);
+		const half = await cluster.ifswarm('reload');
+		assert.equal(half.code, 1, half.text);
+		assert.match(half.text, /chain\.key: is not the key of the first certificate/);
+		assert.equal(await shown(), 'first');
+
+		put(second.key, key);
+		const whole = await cluster.ifswarm('reload');
+		assert.equal(whole.code, 0, whole.text);
+		assert.match(whole.text, /cert: taken over/);
+		assert.equal(await shown(), 'second');
+		const before = heard;
+		await until('more echoes', () => heard > before + 50);
+		clearInterval(traffic);
+		assert.equal(await made.refresh(600), 600);
+		await Promise.all([made.close(), echo.close()]);
+	});
+
+	it('is shown by a relay that is restarted', async () => {
+		const relay = (await cluster.status()).actors.find((each) => each.name === 'relay-1');
+		process.kill(relay.pid, 'SIGKILL');
+		await until('the certificate', async () => await shown() === 'second');
+	});
+});
+
+describe('ifswarm config check of a certificate', () => {
+	const check = async (lines) => {
+		const cluster = await prepare('check');
+		const file = path.join(path.dirname(cluster.data), 'ifswarm.conf');
+		fs.writeFileSync(file, `realm = check\n${lines.join('\n')}\n`);
+		const { code, text } = await cluster.ifswarm('config', 'check', '--config', file);
+		fs.rmSync(path.dirname(cluster.data), { recursive: true, force: true });
+		return { code, text };
+	};
+	const lines = ({ cert, key }, ...more) => [`cert = ${cert}`, `pkey = ${key}`, ...more];
+
+	it('says that one is right', async () => {
+		const { code, text } = await check(lines(second));
+		assert.equal(code, 0, text);
+	});
+
+	it('names what is wrong with file and line', async () => {
+		const expired = await ca.issue('expired', { days: 0 });
+		const named = await ca.issue('named', { hosts: 'DNS:turn.example.org' });
+		const junk = path.join(directory, 'junk.pem');
+		const locked = path.join(directory, 'locked.key');
+		fs.writeFileSync(junk, 'no certificate');
+		await run('openssl', ['pkey', '-in', second.key, '-aes256', '-passout', 'pass:x', '-out', locked]);
+		await sleep(1100); // of a second's validity
+		const rows = [
+			[lines({ cert: '/nowhere.pem', key: second.key }), /\.conf:2: \/nowhere\.pem: no such file/],
+			[lines({ cert: second.cert, key: '/nowhere.key' }), /\.conf:2: \/nowhere\.key: no such file/],
+			[lines({ cert: directory, key: second.key }), /\.conf:2: .*cannot be read/],
+			[lines({ cert: junk, key: second.key }), /\.conf:2: .*junk\.pem: holds no certificate/],
+			[lines({ cert: second.cert, key: junk }), /\.conf:2: .*junk\.pem: holds no private key/],
+			[lines({ cert: second.cert, key: locked }), /\.conf:2: .*locked\.key: holds no private key \(PEM\), or one with a pass phrase/],
+			[lines({ cert: second.cert, key: named.key }), /\.conf:2: .*named\.key: is not the key of/],
+			[lines(expired), /\.conf:2: .*expired\.pem has expired on/],
+			[lines(named), /\.conf:2: .*named\.pem does not name 127\.0\.0\.1.*set turns-host/],
+			[lines(named, 'turns-host = other.example.org'), /\.conf:4: turns-host other\.example\.org is none of the names/],
+		];
+		for (const [given, wanted] of rows) {
+			const { code, text } = await check(given);
+			assert.equal(code, 1, text);
+			assert.match(text, wanted);
+		}
+		const right = await check(lines(named, 'turns-host = turn.example.org'));
+		assert.equal(right.code, 0, right.text);
+	});
+});
