@@ -1,11 +1,13 @@
 // Two pages in a real browser meet through the gateway as a deployed client does, take STUN and TURN from
-// `registered`, and talk over a data channel that may only use the relay.
+// `registered`, and talk over a data channel that may only use the relay: over UDP, TCP and TLS.
 import assert from 'node:assert/strict';
+import { X509Certificate, createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { chromium } from 'playwright-core';
-import { patience, sleep, start, temporary } from './lib/cluster.mjs';
-import { serve } from './lib/page.mjs';
+import { authority } from './lib/certificates.mjs';
+import { freePorts, patience, sleep, start, temporary } from './lib/cluster.mjs';
+import { serve, ways } from './lib/page.mjs';
 
 const MESSAGES = 1000;
 const EXECUTABLE = process.env.IFSWARM_CHROMIUM ?? '/usr/bin/chromium';
@@ -16,12 +18,19 @@ describe('a browser', { skip: !fs.existsSync(EXECUTABLE) && `no ${EXECUTABLE}` }
 	let server;
 	const profile = temporary('profile');
 	before(async () => {
-		cluster = await start('browser');
+		const { cert, key } = await (await authority(profile)).issue('turn');
+		const ports = await freePorts();
+		ports.turns = ports.turn + 6;
+		cluster = await start('browser', { cert, pkey: key, 'tls-listening-port': ports.turns, 'turn-tcp': 'yes' }, { ports });
 		server = await serve();
+		// Chromium has no store of certificates of its own here: it believes this key alone.
+		const { publicKey } = new X509Certificate(fs.readFileSync(cert));
+		const pin = createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest('base64');
 		browser = await chromium.launchPersistentContext(profile, {
 			executablePath: EXECUTABLE, headless: true, chromiumSandbox: false,
 			args: ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
-				'--disable-component-update', '--disable-sync', '--allow-loopback-in-peer-connection'],
+				'--disable-component-update', '--disable-sync', '--allow-loopback-in-peer-connection',
+				`--ignore-certificate-errors-spki-list=${pin}`],
 		});
 	});
 	after(async () => {
@@ -31,23 +40,30 @@ describe('a browser', { skip: !fs.existsSync(EXECUTABLE) && `no ${EXECUTABLE}` }
 		fs.rmSync(profile, { recursive: true, force: true });
 	});
 
-	it(`exchanges ${MESSAGES} messages through the relay alone`, async () => {
-		const page = async (parameters) => {
-			const tab = await browser.newPage();
-			await tab.goto(server.url);
-			const limit = sleep(60_000 * patience, null, { ref: false }).then(() => { throw new Error(`${parameters.me}: no end`); });
-			return Promise.race([tab.evaluate((all) => window.meet(all), { url: cluster.url, messages: MESSAGES, ...parameters }), limit]);
-		};
-		const [caller, callee] = await Promise.all([
-			page({ me: 'caller', other: 'callee', offers: true }), page({ me: 'callee', other: 'caller', offers: false }),
-		]);
+	for (const { name, only, transport } of ways) {
+		it(`exchanges ${MESSAGES} messages through the relay alone, over ${name}`, async () => {
+			const before = (await cluster.log('turn_allocation_created')).length;
+			const page = async (parameters) => {
+				const tab = await browser.newPage();
+				await tab.goto(server.url);
+				const limit = sleep(60_000 * patience, null, { ref: false }).then(() => { throw new Error(`${parameters.me}: no end`); });
+				const all = { url: cluster.url, messages: MESSAGES, only, ...parameters };
+				return Promise.race([tab.evaluate((given) => window.meet(given), all), limit]);
+			};
+			const [one, other] = [`caller-${transport}`, `callee-${transport}`];
+			const [caller, callee] = await cluster.telling(() =>
+				Promise.all([page({ me: one, other, offers: true }), page({ me: other, other: one, offers: false })]));
 
-		const all = Array.from({ length: MESSAGES }, (_, n) => n);
-		assert.deepEqual(caller.got, all);
-		assert.deepEqual(callee.got, all);
-		// Its own side of each pair: the other's is "prflx" if a check came before its candidate (RFC 8445 section 7.3.1.3).
-		assert.deepEqual([caller.pair[0], callee.pair[0]], ['relay', 'relay']);
-	});
+			const all = Array.from({ length: MESSAGES }, (_, n) => n);
+			assert.deepEqual(caller.got, all);
+			assert.deepEqual(callee.got, all);
+			// Its own side of each pair: the other's is "prflx" if a check came before its candidate (RFC 8445 section 7.3.1.3).
+			assert.deepEqual([caller.pair[0], callee.pair[0]], ['relay', 'relay']);
+			const fresh = (await cluster.log('turn_allocation_created')).slice(before);
+			assert.ok(fresh.length >= 2);
+			assert.ok(fresh.every(({ fields }) => fields.client_transport === transport), JSON.stringify(fresh));
+		});
+	}
 
 	it('left its traces in the log', async () => {
 		const seen = new Set((await cluster.log()).map((event) => event.event));

@@ -1,9 +1,10 @@
 // The page that browsers open: a deployed client, as it stands in theirs.
 import http from 'node:http';
 
-// Runs inside the page. The client knows register, offer, answer, ice-candidate and nothing newer.
+// Runs inside the page. The client knows register, offer, answer, ice-candidate and nothing newer; of the URLs it is told it
+// takes those that match `only`.
 function client() {
-	window.meet = ({ url, me, other, offers, messages }) => new Promise((resolve, reject) => {
+	window.meet = ({ url, me, other, offers, messages, only = '' }) => new Promise((resolve, reject) => {
 		const socket = new WebSocket(url);
 		const got = [];
 		let pc;
@@ -29,7 +30,9 @@ function client() {
 				for (let n = 0; offers && n < messages; n++) channel.send(String(n));
 			};
 		};
-		const open = (iceServers) => {
+		const open = (told) => {
+			const iceServers = told.map((each) => ({ ...each, urls: each.urls.filter((one) => new RegExp(only).test(one)) }))
+				.filter(({ urls }) => urls.length > 0);
 			pc = new RTCPeerConnection({ iceServers, iceTransportPolicy: 'relay' });
 			pc.onicecandidate = ({ candidate }) => candidate && send({ type: 'ice-candidate', candidate });
 			pc.oniceconnectionstatechange = () => pc.iceConnectionState === 'failed' && reject(new Error('ICE failed'));
@@ -65,6 +68,13 @@ function client() {
 		socket.onerror = () => reject(new Error('the WebSocket failed'));
 	});
 }
+
+// The ways to a relay: which URLs are theirs, and the number of the transport in the log (protocol/event.h).
+export const ways = [
+	{ name: 'UDP', only: '^turn:.*=udp$', transport: 0 },
+	{ name: 'TCP', only: '^turn:.*=tcp$', transport: 1 },
+	{ name: 'TLS', only: '^turns:', transport: 2 },
+];
 
 // Serves the page on this machine. What a page without a driver posts to /outcome is what `outcome` resolves with.
 export async function serve(script = '') {
