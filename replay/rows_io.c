@@ -321,21 +321,19 @@ print_row(struct rows *rows, const struct cell *cells)
 }
 
 bool
+rows_turn(struct rows *rows, uint64_t seq)
+{
+	return ++rows->total > rows->skip && !rows->is_counting &&
+	       page_turn(&rows->page, seq) == PAGE_SHOWS;
+}
+
+bool
 rows_row(struct rows *rows, uint64_t seq, const struct cell *cells)
 {
-	if (++rows->total <= rows->skip || rows->is_counting) {
-		return true;
-	}
-	switch (page_turn(&rows->page, seq)) {
-	case PAGE_BEFORE:
-		return true;
-	case PAGE_IS_FULL:
-		return false;
-	case PAGE_SHOWS:
+	if (rows_turn(rows, seq)) {
 		print_row(rows, cells);
-		break;
 	}
-	return ferror(stdout) == 0;
+	return !rows->page.has_more && ferror(stdout) == 0;
 }
 
 void

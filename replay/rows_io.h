@@ -73,6 +73,8 @@ void rows_counted(struct rows *rows);
 /* So many rows will come. */
 void rows_expect(struct rows *rows, uint64_t total);
 
+/* Whether a row of that seq is to be shown: for who prints it otherwise. */
+bool rows_turn(struct rows *rows, uint64_t seq);
 /* column_count cells. False once no further row fits, or nobody reads our output any more. */
 bool rows_row(struct rows *rows, uint64_t seq, const struct cell *cells);
 /* Where the next page begins, if there is one. */

@@ -50,6 +50,7 @@ visit(void *context, const struct event *event, const struct entry *entry)
 		who_concerns_agent(&story->filter.peer, event);
 	}
 	if (!filter_admits_anybody(&story->filter, entry, event)) {
+		who_concerns_agent(&story->who, event); /* its handles may be learnt here alone */
 		return true;
 	}
 	story->timeline.is_quiet = filter_is_before(&story->filter, entry);
@@ -269,7 +270,8 @@ story_is_empty(const struct story *story)
 	char shown[80];
 
 	words_escape(shown, sizeof shown, story->options->agent, strlen(story->options->agent));
-	fprintf(stderr, "ifreplay: the log says nothing about '%s'%s\n", shown,
+	fprintf(stderr, "ifreplay: the log says nothing about '%s'%s%s\n", shown,
+		is_narrowed(&story->rest) ? " that fits the other options" : "",
 		story->source->keys == NULL ? ": names are sealed, give a handle" : "");
 	return 1;
 }

@@ -37,6 +37,7 @@ static const struct {
 	  NULL },
 	{ "show 17", NULL },
 	{ "agent alice --from 2026-01-01T00:00:00Z", NULL },
+	{ "agent alice --room r --outcome refused --page 20 --after 7 --csv", NULL },
 	{ "state --at 5", NULL },
 	{ "verify --json", NULL },
 	{ "prove 17", NULL },
