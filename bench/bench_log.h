@@ -19,13 +19,19 @@ struct stopwatch {
 };
 
 static inline double
+bench_cpu_in(const struct rusage *usage)
+{
+	return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
+	       (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
+}
+
+static inline double
 bench_cpu_of(int who)
 {
 	struct rusage usage;
 
 	getrusage(who, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	return bench_cpu_in(&usage);
 }
 
 static inline struct stopwatch

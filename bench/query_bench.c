@@ -77,10 +77,10 @@ ask(const char *directory, const char *what, const char *const *words)
 	}
 	close(asked.output);
 	assert(wait4(asked.process, &code, 0, &usage) == asked.process);
-	printf("%-44s %9.1f ms to the first line %10.1f ms in all %7.1f MB of memory at most "
+	printf("%-34s %9.1f ms to the first line %9.1f ms in all %9.1f ms CPU %6.1f MB at most "
 	       "(%zu bytes, exit %d)\n",
-	       what, first, now_ms() - began, (double)usage.ru_maxrss / 1024, all,
-	       WEXITSTATUS(code));
+	       what, first, now_ms() - began, bench_cpu_in(&usage) * 1e3,
+	       (double)usage.ru_maxrss / 1024, all, WEXITSTATUS(code));
 }
 
 #define ASK(directory, what, ...) ask(directory, what, (const char *const[]){ __VA_ARGS__, NULL })
