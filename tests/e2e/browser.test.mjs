@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { chromium } from 'playwright-core';
 import { authority } from './lib/certificates.mjs';
-import { freePorts, patience, sleep, start, temporary } from './lib/cluster.mjs';
+import { patience, sleep, start, temporary } from './lib/cluster.mjs';
 import { serve, ways } from './lib/page.mjs';
 
 const MESSAGES = 1000;
@@ -19,9 +19,7 @@ describe('a browser', { skip: !fs.existsSync(EXECUTABLE) && `no ${EXECUTABLE}` }
 	const profile = temporary('profile');
 	before(async () => {
 		const { cert, key } = await (await authority(profile)).issue('turn');
-		const ports = await freePorts();
-		ports.turns = ports.turn + 6;
-		cluster = await start('browser', { cert, pkey: key, 'tls-listening-port': ports.turns, 'turn-tcp': 'yes' }, { ports });
+		cluster = await start('browser', { cert, pkey: key, 'turn-tcp': 'yes' });
 		server = await serve();
 		// Chromium has no store of certificates of its own here: it believes this key alone.
 		const { publicKey } = new X509Certificate(fs.readFileSync(cert));

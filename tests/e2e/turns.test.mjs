@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import tls from 'node:tls';
-import { freePorts, run, sleep, start, prepare, temporary, until } from './lib/cluster.mjs';
+import { run, sleep, start, prepare, temporary, until } from './lib/cluster.mjs';
 import { authority } from './lib/certificates.mjs';
 import { assertNothingLost, echoTool, uclient } from './lib/coturn.mjs';
 import { TcpTurnClient, echoPeer } from './lib/turn.mjs';
@@ -50,14 +50,12 @@ describe('TURN over TLS', { concurrency: 2 }, () => {
 	let cluster;
 	const peers = {};
 	before(async () => {
-		const ports = await freePorts(3000);
-		ports.turns = ports.turn + 6;
 		cluster = await start('turns', {
-			cert: first.cert, pkey: first.key, 'tls-listening-port': ports.turns, 'turn-tcp': 'yes', 'tls-on-turn-tcp': 'yes',
+			cert: first.cert, pkey: first.key, 'turn-tcp': 'yes', 'tls-on-turn-tcp': 'yes',
 			'allowed-peer-ip': ['127.0.0.1', '::1'], 'legacy-channels': 'yes',
-		}, { ports });
-		peers.four = echoTool('127.0.0.1', ports.turn + 2);
-		if (hasIpv6) peers.six = echoTool('::1', ports.turn + 4);
+		}, { relayed: 3000 });
+		peers.four = echoTool('127.0.0.1', cluster.ports.turn + 2);
+		if (hasIpv6) peers.six = echoTool('::1', cluster.ports.turn + 4);
 		await sleep(300);
 	});
 	after(async () => {
@@ -190,10 +188,7 @@ describe('another certificate for TURN over TLS', () => {
 	before(async () => {
 		put(first.cert, cert);
 		put(first.key, key);
-		const ports = await freePorts();
-		ports.turns = ports.turn + 6;
-		cluster = await start('renewed', { cert, pkey: key, 'tls-listening-port': ports.turns, 'allowed-peer-ip': ['127.0.0.1', '::1'] },
-			{ ports });
+		cluster = await start('renewed', { cert, pkey: key, 'allowed-peer-ip': ['127.0.0.1', '::1'] });
 	});
 	after(() => cluster?.close());
 

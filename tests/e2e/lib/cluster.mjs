@@ -87,15 +87,24 @@ function udpPortIsFree(port, host = '127.0.0.1') {
 	});
 }
 
+function tcpPortIsFree(port, host = '127.0.0.1') {
+	return new Promise((resolve) => {
+		const server = net.createServer();
+		server.once('error', () => resolve(false));
+		server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
+	});
+}
+
 // A block of relayed ports and a listening port below the kernel's own ephemeral range, so that no socket of
 // the test itself gets one of them by chance.
 export async function freePorts(relayed = 200) {
 	for (let tries = 0; tries < 100; tries++) {
 		const first = 10_000 + 256 * Math.floor(Math.random() * 70);
 		const probes = [first, first + 10, first + 10 + relayed - 1];
-		const free = await Promise.all(probes.map((port) => udpPortIsFree(port)));
+		const free = await Promise.all([...probes.map((port) => udpPortIsFree(port)),
+			...[first, first + 6].map((port) => tcpPortIsFree(port))]);
 		if (free.every(Boolean)) {
-			return { ws: await tcpPort(), turn: first, min: first + 10, max: first + 10 + relayed - 1 };
+			return { ws: await tcpPort(), turn: first, turns: first + 6, min: first + 10, max: first + 10 + relayed - 1 };
 		}
 	}
 	throw new Error('no free ports');
@@ -122,6 +131,7 @@ export class Cluster {
 	arguments() {
 		const all = {
 			'data-dir': this.data, port: this.ports.ws, 'claims-port': 0, 'listening-port': this.ports.turn,
+			'tls-listening-port': this.ports.turns,
 			'min-port': this.ports.min, 'max-port': this.ports.max, ...this.options,
 		};
 		return Object.entries(all).flatMap(([key, value]) =>
@@ -234,8 +244,8 @@ export function kill(pid, signal = 'SIGKILL') {
 }
 
 // A cluster that is up, with the options given beside the ports.
-export async function start(name, options = {}, { env = {}, relayed, ports } = {}) {
-	const cluster = new Cluster({ data: path.join(temporary(name), 'var'), options, env, ports: ports ?? await freePorts(relayed) });
+export async function start(name, options = {}, { env = {}, relayed } = {}) {
+	const cluster = new Cluster({ data: path.join(temporary(name), 'var'), options, env, ports: await freePorts(relayed) });
 	await cluster.up();
 	return cluster;
 }
