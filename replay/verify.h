@@ -150,6 +150,7 @@ struct verify {
 	uint64_t sealed_erased; /* lawfully */
 	uint64_t sealed_lost;   /* in a restore that says so */
 	uint64_t pruned;        /* entries, lawfully */
+	uint64_t going;         /* entries that are to go with a pruning under way */
 	uint64_t pruned_to;     /* the end of the last pruned range */
 	uint64_t sealed_shut;   /* tried with the keys at hand, in vain */
 	uint64_t first_shut;

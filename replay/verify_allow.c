@@ -212,7 +212,8 @@ allow_take(struct verify_allow *allow, uint64_t seq, const struct event *event)
 	} else if (event->type == EVENT_LOG_PRUNED) {
 		const struct event_log_pruned *e = &event->log_pruned;
 		take_range(allow, &allow->pruned,
-			   &(struct allow_range){ e->first, e->end, seq, e->root });
+			   &(struct allow_range){
+				   .first = e->first, .end = e->end, .by = seq, .root = e->root });
 	} else if (event->type == EVENT_PARTS_LOST) {
 		const struct event_parts_lost *e = &event->parts_lost;
 		take_range(allow, &allow->lost,
@@ -380,6 +381,16 @@ allow_pruned_after(const struct verify_allow *allow, uint64_t seq)
 		}
 	}
 	return NULL;
+}
+
+void
+allow_under_way(struct verify_allow *allow, uint64_t by)
+{
+	struct allow_range *ranges = (void *)allow->pruned.items;
+
+	for (size_t i = 0; i < allow->pruned.count; i++) {
+		ranges[i].is_under_way |= ranges[i].by == by;
+	}
 }
 
 size_t

@@ -32,6 +32,7 @@ struct allow_range {
 	uint64_t first, end;
 	uint64_t by; /* seq of the event that says so */
 	struct digest root;
+	bool is_under_way; /* pruned, and some of it may still be there */
 };
 
 /* A part as an entry names it. */
@@ -77,6 +78,8 @@ uint64_t allow_key(const struct verify_allow *allow, const struct id *subject, u
 const struct allow_range *allow_pruned(const struct verify_allow *allow, uint64_t seq);
 /* The first pruned range that begins after the entry; NULL if none does. */
 const struct allow_range *allow_pruned_after(const struct verify_allow *allow, uint64_t seq);
+/* The pruned range of that event is not done yet. After allow_settle. */
+void allow_under_way(struct verify_allow *allow, uint64_t by);
 size_t allow_pruned_count(const struct verify_allow *allow);
 const struct allow_range *allow_pruned_at(const struct verify_allow *allow, size_t index);
 

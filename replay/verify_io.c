@@ -63,6 +63,15 @@ take_allowance(void *context, const struct event *event, const struct entry *ent
 	return true;
 }
 
+static bool
+take_under_way(void *context, const struct log_pruned_row *row)
+{
+	if (!row->is_done) {
+		allow_under_way(context, row->event);
+	}
+	return true;
+}
+
 /* The events that remove stand after what they remove. They are looked for when the first thing is
  * missing, since most logs have none; and again when the log has grown meanwhile. */
 static void
@@ -84,6 +93,9 @@ read_allowances(struct run *run)
 	if (size > run->allow_size) {
 		run->allow_size = size;
 		allow_settle(&run->allow);
+		if (!log_read_pruned(run->tiles, take_under_way, &run->allow)) {
+			say_unreadable(run, "what was pruned cannot all be read", run->tiles);
+		}
 	}
 }
 
@@ -466,6 +478,31 @@ check_tiles(struct run *run)
 	pub_pruned_check(&run->v, run->options->data_dir, run->published);
 }
 
+/* The table lets rows go and readers pass: no word of it counts that an event does not say. */
+static bool
+visit_pruned(void *context, const struct log_pruned_row *row)
+{
+	struct run *run = context;
+	uint64_t first = 0, end = 0, event = 0;
+	char where[96];
+
+	if (!log_pruned_at(run->tiles, row->first, &first, &end, &event) || first != row->first) {
+		snprintf(where, sizeof where, "table pruned, seq %" PRIu64 " to %" PRIu64,
+			 row->first, row->end - 1);
+		verify_say(&run->v, "a range is marked as pruned and no event says so", where,
+			   "a log_pruned event of that range", "none at the seq that it names");
+	}
+	return true;
+}
+
+static void
+check_pruned_table(struct run *run)
+{
+	if (!log_read_pruned(run->source->reader, visit_pruned, run)) {
+		say_unreadable(run, "what was pruned cannot all be read", run->source->reader);
+	}
+}
+
 static bool
 visit_stray(void *context, uint64_t seq)
 {
@@ -577,6 +614,7 @@ check_rest(struct run *run)
 	if (!log_read_snapshots(run->source->reader, visit_snapshot, run)) {
 		say_unreadable(run, "the snapshots cannot all be read", run->source->reader);
 	}
+	check_pruned_table(run);
 	check_declared_types(run);
 	check_keys(run);
 	anchors_check(&(struct anchors_place){ run->options->data_dir, run->options->policy,
@@ -667,6 +705,7 @@ verify_log(const struct options *options, struct source *source, verify_report *
 	summary.sealed_erased = run->v.sealed_erased;
 	summary.sealed_lost = run->v.sealed_lost;
 	summary.pruned = run->v.pruned;
+	summary.going = run->v.going;
 	summary.is_overfull = run->allow.is_overfull;
 	summary.signed_size = run->v.signed_size;
 	summary.last_us = run->v.recorded_us;

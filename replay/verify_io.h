@@ -19,6 +19,7 @@ struct verify_summary {
 	uint64_t sealed_erased; /* parts that are lawfully gone */
 	uint64_t sealed_lost;   /* parts that a restore could not bring back, as an event says */
 	uint64_t pruned;        /* entries that are lawfully gone */
+	uint64_t going;         /* entries that are to go with a pruning under way */
 	bool is_overfull;       /* so much was erased that missing parts were not judged */
 	uint64_t signed_size;
 	uint64_t digests; /* state digests that the replay reproduced */

@@ -40,13 +40,14 @@ print_summary_json(const struct verify_summary *s)
 	char text[VERIFY_LIMITS_MAX];
 
 	print_json(json_pack(
-		"{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:o, s:s}", "kind",
-		"summary", "holds", s->findings == 0, "breaks", (json_int_t)s->findings, "entries",
-		(json_int_t)s->size, "full_tiles", (json_int_t)s->full_tiles, "checkpoints",
-		(json_int_t)s->checkpoints, "signed_up_to", (json_int_t)s->signed_size,
-		"sealed_parts", (json_int_t)s->sealed_present, "sealed_opened",
-		(json_int_t)s->sealed_opened, "state_digests", (json_int_t)s->digests, "keys",
-		s->has_keys, "head", s->has_head, "published", s->has_published, "anchors",
+		"{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:o, s:s}",
+		"kind", "summary", "holds", s->findings == 0, "breaks", (json_int_t)s->findings,
+		"entries", (json_int_t)s->size, "full_tiles", (json_int_t)s->full_tiles,
+		"checkpoints", (json_int_t)s->checkpoints, "signed_up_to",
+		(json_int_t)s->signed_size, "sealed_parts", (json_int_t)s->sealed_present,
+		"sealed_opened", (json_int_t)s->sealed_opened, "state_digests",
+		(json_int_t)s->digests, "pruned", (json_int_t)s->pruned, "keys", s->has_keys,
+		"head", s->has_head, "published", s->has_published, "anchors",
 		anchors_json(&s->anchors), "does_not_prove", limits(s, text)));
 }
 
@@ -61,6 +62,12 @@ add_entries(struct paper *paper, const struct verify_summary *s)
 		  moment_print(last, sizeof last, s->last_us));
 	paper_add(paper, "tree          %" PRIu64 " full tiles, %" PRIu64 " checkpoints\n",
 		  s->full_tiles, s->checkpoints);
+	if (s->pruned + s->going > 0) {
+		paper_add(paper,
+			  "pruned        %" PRIu64 " entries are lawfully gone, %" PRIu64
+			  " are on their way out\n",
+			  s->pruned, s->going);
+	}
 	paper_add(paper, "signed roots  reproduced up to size %" PRIu64 " of %" PRIu64 "\n",
 		  s->signed_size, s->size);
 }

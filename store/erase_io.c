@@ -332,6 +332,7 @@ erase_begin(struct evidence *e, const struct erase_order *order, char *fault, si
 		erase_end(x);
 		return NULL;
 	}
+	log_pass_pruned(x->reader, NULL, NULL);
 	return x;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "store/evidence_state_io.h"
+#include "store/pruned_io.h"
 
 struct span
 evidence_newest_note(const struct evidence *e, uint64_t *size, uint64_t *substance)
@@ -126,10 +127,8 @@ visit_entry(struct span bytes, evidence_foreign_visitor *visit, void *context)
 	return true;
 }
 
-/* Where rows are gone, as after a pruning, nobody can tell what was cosigned: that is no beginning.
- */
 static bool
-has_all_rows(struct evidence *e, uint64_t from, uint64_t end)
+has_rows(struct evidence *e, uint64_t from, uint64_t end)
 {
 	sqlite3_stmt *statement =
 		db_prepare(e->log.db, "SELECT count(*) FROM event WHERE seq >= ? AND seq < ?");
@@ -143,6 +142,31 @@ has_all_rows(struct evidence *e, uint64_t from, uint64_t end)
 	}
 	sqlite3_finalize(statement);
 	return has_all;
+}
+
+/* Where rows are missing nobody can tell what was cosigned: that is no beginning. What was pruned
+ * told of no log for the last time (store/prune.h). */
+static bool
+has_all_rows(struct evidence *e, uint64_t from, uint64_t end)
+{
+	struct pruned_range range;
+
+	if (has_rows(e, from, end)) {
+		return true;
+	}
+	for (uint64_t at = from; at < end;) {
+		const uint64_t tile_end = (at / TILE_HASHES + 1) * TILE_HASHES;
+		const uint64_t next = tile_end < end ? tile_end : end;
+
+		if (pruned_find(&e->log.lookup, at, &range)) {
+			at = range.end;
+		} else if (has_rows(e, at, next)) {
+			at = next;
+		} else {
+			return false;
+		}
+	}
+	return true;
 }
 
 bool

@@ -13,6 +13,7 @@
 #include "store/erase_io.h"
 #include "store/evidence_state_io.h"
 #include "store/head_io.h"
+#include "store/prune_io.h"
 #include "store/pub_io.h"
 #include "store/retain_io.h"
 
@@ -336,6 +337,10 @@ begin_run(struct opening *o)
 	}
 	if (result == EVIDENCE_OK) {
 		result = evidence_publish(e);
+	}
+	if (result == EVIDENCE_OK &&
+	    !prune_resume(e, o->options->now_us, o->fault, o->fault_size)) {
+		return false;
 	}
 	/* A log that exists can be read, and its runs go on, while it cannot grow. */
 	if (result == EVIDENCE_OK || (result == EVIDENCE_FULL && !o->is_new)) {

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "store/checkpoint.h"
+#include "store/pruned_io.h"
 
 /* Up to here each file is synced by itself; beyond, one sync of the file system is cheaper. */
 enum { SYNC_EACH_EVENTS_MAX = 4096 };
@@ -116,18 +118,21 @@ write_tiles(const struct publication *p, unsigned level)
 	return result;
 }
 
-/* An entry bundle: each entry behind its length as two big-endian bytes. */
+/* An entry bundle: each entry behind its length as two big-endian bytes. Of what was pruned there
+ * is none. */
 static enum file_result
 write_bundle(const struct publication *p, uint64_t index, uint32_t width, uint8_t *memory)
 {
 	char name[MERKLE_PATH_MAX];
+	struct pruned_range range;
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < width; i++) {
+		const uint64_t seq = index * TILE_HASHES + i;
 		struct span entry;
 
-		if (!lookup_entry(p->log, index * TILE_HASHES + i, memory + count + 2, &entry)) {
-			return FILE_FAILED;
+		if (!lookup_entry(p->log, seq, memory + count + 2, &entry)) {
+			return pruned_find(p->log, seq, &range) ? FILE_OK : FILE_FAILED;
 		}
 		memory[count] = (uint8_t)(entry.count >> 8);
 		memory[count + 1] = (uint8_t)entry.count;
@@ -169,6 +174,33 @@ sync_all(const struct publication *p)
 	const bool ok = p->sync_each || syncfs(fd) == 0;
 	close(fd);
 	return ok;
+}
+
+enum file_result
+pub_drop_entries(const char *directory, uint64_t first, uint64_t end)
+{
+	char name[MERKLE_PATH_MAX];
+	char pub[FILE_PATH_MAX];
+	char path[FILE_PATH_MAX];
+
+	path_join(pub, directory, "pub");
+	for (uint64_t at = first; at + TILE_HASHES <= end; at += TILE_HASHES) {
+		merkle_tile_path(name, MERKLE_ENTRIES, at / TILE_HASHES, TILE_HASHES);
+		path_join(path, pub, name);
+		if (unlink(path) != 0 && errno != ENOENT) {
+			return FILE_FAILED;
+		}
+	}
+	return FILE_OK;
+}
+
+enum file_result
+pub_sync(const char *directory)
+{
+	struct publication p = { .sync_each = false };
+
+	path_join(p.directory, directory, "pub");
+	return sync_all(&p) ? FILE_OK : FILE_FAILED;
 }
 
 enum file_result

@@ -1,6 +1,7 @@
 /* DATA/pub: the log as a C2SP tlog-tiles directory that anyone may serve, copy or mirror: tiles,
  * entry bundles, and the checkpoint that covers them, written last. All of it follows from
- * witness.db; if the directory is deleted, the next publishing writes it again from the start. */
+ * witness.db; if the directory is deleted, the next publishing writes it again from the start, but
+ * for the bundles of what was pruned. */
 #ifndef IFSWARM_STORE_PUB_IO_H
 #define IFSWARM_STORE_PUB_IO_H
 
@@ -14,5 +15,9 @@ uint64_t pub_size(const char *directory);
  * caller has a transaction open, so that the file's locks are taken once and not for each entry. */
 enum file_result pub_publish(const char *directory, struct lookup *log, uint64_t from,
 			     const struct merkle *tree, struct span note);
+/* Removes the bundles of whole tiles first <= seq < end; one that is not there is removed already.
+ * Durable after pub_sync. */
+enum file_result pub_drop_entries(const char *directory, uint64_t first, uint64_t end);
+enum file_result pub_sync(const char *directory);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "store/pruned_io.h"
 #include "store/reader_state_io.h"
 
 bool
@@ -223,6 +224,29 @@ log_open_parts(struct log_keys *keys, const struct entry *entry, const struct sp
 /* --- events
  * ---------------------------------------------------------------------------------------- */
 
+void
+log_pass_pruned(struct log_reader *reader, log_pruned_visitor *visit, void *context)
+{
+	reader->passes_pruned = true;
+	reader->pruned = visit;
+	reader->pruned_context = context;
+}
+
+bool
+log_pruned_at(struct log_reader *reader, uint64_t seq, uint64_t *first, uint64_t *end,
+	      uint64_t *event)
+{
+	struct pruned_range range;
+
+	if (!pruned_find(&reader->lookup, seq, &range)) {
+		return false;
+	}
+	*first = range.first;
+	*end = range.end;
+	*event = range.event;
+	return true;
+}
+
 struct walk {
 	struct log_reader *reader;
 	struct log_keys *keys;
@@ -244,6 +268,36 @@ fail_walk(struct walk *walk, uint64_t seq, const char *what)
 	return reader_fails(walk->reader, text);
 }
 
+/* Whether what is not there was pruned, and the reader passes that over: then it is told. */
+static bool
+passes(const struct walk *walk, uint64_t seq, struct pruned_range *range)
+{
+	struct log_reader *reader = walk->reader;
+
+	if (!reader->passes_pruned || !pruned_find(&reader->lookup, seq, range)) {
+		return false;
+	}
+	if (reader->pruned != NULL) {
+		reader->pruned(reader->pruned_context, range->first, range->end, range->event);
+	}
+	return true;
+}
+
+/* Moves on over pruned ranges, up to `seq`; false if entries before it are missing. */
+static bool
+expect(struct walk *walk, uint64_t seq)
+{
+	struct pruned_range range;
+
+	while (walk->expected < seq) {
+		if (!passes(walk, walk->expected, &range)) {
+			return false;
+		}
+		walk->expected = range.end;
+	}
+	return true;
+}
+
 /* Gives false to end the walk. */
 static bool
 visit_row(void *context, const struct log_row *row)
@@ -252,8 +306,12 @@ visit_row(void *context, const struct log_row *row)
 	struct span plain[SEALED_PARTS_MAX];
 	struct entry entry;
 
-	if (row->seq != walk->expected) {
+	if (!expect(walk, row->seq)) {
 		return fail_walk(walk, walk->expected, "is missing");
+	}
+	/* Some rows of a range that is on its way out may be left: they are passed over as well. */
+	if (row->seq < walk->expected) {
+		return true;
 	}
 	walk->expected++;
 	if (!entry_read(row->entry, &entry) || entry.seq != row->seq) {
@@ -296,24 +354,30 @@ log_read_events(struct log_reader *reader, struct log_keys *keys, uint64_t from_
 	if (!log_read_rows(reader, from_seq, to_seq, visit_row, &walk) || walk.failed) {
 		return false;
 	}
-	return walk.stopped || walk.expected >= to_seq ||
+	return walk.stopped || expect(&walk, to_seq) ||
 	       fail_walk(&walk, walk.expected, "is missing");
 }
 
 enum { ROWS_BACK_PER_TRANSACTION = 1024 };
 
+/* Moves *seq down to the first of a range that was pruned. */
 static bool
-visit_back(struct walk *walk, uint64_t seq)
+visit_back(struct walk *walk, uint64_t *seq)
 {
+	struct pruned_range range;
 	struct log_row row;
 	bool found = false;
 
-	walk->expected = seq;
-	if (!log_read_row(walk->reader, seq, &row, &found)) {
+	walk->expected = *seq;
+	if (!log_read_row(walk->reader, *seq, &row, &found)) {
 		return false;
 	}
+	if (!found && passes(walk, *seq, &range)) {
+		*seq = range.first;
+		return true;
+	}
 	if (!found) {
-		return fail_walk(walk, seq, "is missing");
+		return fail_walk(walk, *seq, "is missing");
 	}
 	visit_row(walk, &row);
 	return !walk->failed;
@@ -340,7 +404,7 @@ log_read_events_back(struct log_reader *reader, struct log_keys *keys, uint64_t 
 		if (sqlite3_get_autocommit(reader->db) != 0) {
 			db_run(reader->db, "BEGIN");
 		}
-		ok = visit_back(&walk, seq);
+		ok = visit_back(&walk, &seq);
 		if (seq % ROWS_BACK_PER_TRANSACTION == 0) {
 			db_run(reader->db, "COMMIT");
 		}

@@ -49,11 +49,20 @@ void log_keys_close(struct log_keys *keys);
  * Both are valid during the call only. */
 typedef bool log_event_visitor(void *context, const struct event *event, const struct entry *entry);
 
+/* From here on the walks below pass over what was lawfully pruned, and tell it: `visit` (may be
+ * NULL) is given each range as a walk comes by, and the seq of the log_pruned that says so. Without
+ * it a pruned entry is missing like any other: whoever rebuilds a state must have them all. */
+typedef void log_pruned_visitor(void *context, uint64_t first, uint64_t end, uint64_t event);
+void log_pass_pruned(struct log_reader *reader, log_pruned_visitor *visit, void *context);
+/* Whether the log says that the entry was pruned, in which range, by which event. */
+bool log_pruned_at(struct log_reader *reader, uint64_t seq, uint64_t *first, uint64_t *end,
+		   uint64_t *event);
+
 /* Walks the events from_seq <= seq < to_seq (to_seq UINT64_MAX: all there are) of those streams, in
  * order. Personal fields are filled where `keys` (may be NULL) allow it and empty where they do
  * not: erased, key destroyed. Entries are read strictly, but hashes are not checked: that is
- * `ifreplay verify`. False if an entry is not readable, a seq is missing, or a key does not match
- * its commitment. */
+ * `ifreplay verify`. False if an entry is not readable, a seq is missing (but see
+ * log_pass_pruned), or a key does not match its commitment. */
 bool log_read_events(struct log_reader *reader, struct log_keys *keys, uint64_t from_seq,
 		     uint64_t to_seq, uint32_t streams, log_event_visitor *visit, void *context);
 /* The newest first, from to_seq - 1 (to_seq UINT64_MAX: from the head) down to from_seq. */
@@ -133,5 +142,9 @@ struct log_snapshot {
 bool log_snapshot_latest(struct log_reader *reader, struct log_keys *keys, uint64_t stream,
 			 struct log_snapshot *out, bool *found);
 void log_snapshot_free(struct log_snapshot *snapshot);
+/* From which seq on the newest two of that stream need the log, or the only one; *found false if
+ * there is none. */
+bool log_snapshots_need(struct log_reader *reader, struct log_keys *keys, uint64_t stream,
+			uint64_t *from_seq, bool *found);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/pruned_io.h"
 #include "store/reader_state_io.h"
 
 enum { SQL_MAX = 1024 };
@@ -185,6 +186,29 @@ log_read_declared_types(struct log_reader *reader, log_type_visitor *visit, void
 		    db_prepare(reader->db, "SELECT number, version, seq FROM declared_type"
 					   " ORDER BY number, version"),
 		    see_type, &seeing);
+}
+
+struct seeing_pruned {
+	log_pruned_row_visitor *visit;
+	void *context;
+};
+
+static bool
+see_pruned(void *context, const struct pruned_range *range)
+{
+	const struct seeing_pruned *seeing = context;
+	const struct log_pruned_row row = { range->first, range->end, range->event,
+					    range->is_done };
+
+	return seeing->visit(seeing->context, &row);
+}
+
+bool
+log_read_pruned(struct log_reader *reader, log_pruned_row_visitor *visit, void *context)
+{
+	struct seeing_pruned seeing = { visit, context };
+
+	return pruned_each(reader->db, see_pruned, &seeing) || sql_fails(reader, reader->db);
 }
 
 static bool

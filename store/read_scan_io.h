@@ -28,6 +28,16 @@ bool log_count_hidden(struct log_reader *reader, uint64_t *count);
 typedef bool log_type_visitor(void *context, uint64_t number, uint64_t version, uint64_t seq);
 bool log_read_declared_types(struct log_reader *reader, log_type_visitor *visit, void *context);
 
+/* The table `pruned`, in order: an index of the log_pruned events. `is_done`: its writer claims
+ * that nothing of the range is left in any file. */
+struct log_pruned_row {
+	uint64_t first, end;
+	uint64_t event;
+	bool is_done;
+};
+typedef bool log_pruned_row_visitor(void *context, const struct log_pruned_row *row);
+bool log_read_pruned(struct log_reader *reader, log_pruned_row_visitor *visit, void *context);
+
 /* The keys that keys.db beside the log holds, without opening them: no wrap key is needed. *found
  * false if there is no keys.db. */
 typedef bool log_key_visitor(void *context, const struct id *subject, const struct id *key,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/pruned_io.h"
 #include "store/reader_state_io.h"
 #include "store/sha256.h"
 
@@ -10,8 +11,9 @@ struct search {
 	struct log_reader *reader;
 	struct log_keys *keys;
 	uint64_t stream;
+	unsigned wanted; /* the first usable one, or the second if there is one */
 	struct log_snapshot *out;
-	bool found;
+	unsigned found;
 };
 
 static bool
@@ -33,17 +35,20 @@ is_vouched_for(struct search *search, uint64_t version, uint64_t seq, const stru
 	       digest_equal(&event.allocation_state_digest.digest, digest);
 }
 
-/* Backwards from the digest's event: the state is as of `version`, and events may lie between. */
+/* Backwards from the digest's event: the state is as of `version`, and events may lie between. What
+ * was pruned holds none of them (store/prune.h). */
 static bool
 find_start(struct search *search, uint64_t version, uint64_t seq, uint64_t *from_seq)
 {
+	struct lookup *lookup = &search->reader->lookup;
+	struct pruned_range range;
 	struct entry header;
 	struct event event;
 
 	*from_seq = seq;
 	for (uint64_t at = seq; at-- > 0;) {
-		if (lookup_event(&search->reader->lookup, at, &header, &event) == ENTRY_BROKEN) {
-			return false;
+		if (lookup_event(lookup, at, &header, &event) == ENTRY_BROKEN) {
+			return pruned_find(lookup, at, &range);
 		}
 		if (header.stream == search->stream && header.stream_version < version) {
 			return true;
@@ -70,40 +75,56 @@ try_snapshot(void *context, uint64_t stream, uint64_t version, uint64_t seq, str
 	     struct span box)
 {
 	struct search *search = context;
-	struct log_snapshot *out = search->out;
+	struct log_snapshot found = { .version = version, .seq = seq };
 	struct seal_annex_place place = { .stream = stream, .version = version };
 
 	sha256_span(dump, &place.dump);
 	if (stream != search->stream || !is_vouched_for(search, version, seq, &place.dump) ||
-	    !find_start(search, version, seq, &out->from_seq)) {
+	    !find_start(search, version, seq, &found.from_seq)) {
 		return true;
 	}
-	uint8_t *memory = malloc(dump.count + box.count + 1);
-	assert(memory != NULL);
-	if (!open_annex(search, &place, box, memory + dump.count, &out->annex)) {
-		free(memory);
+	found.memory = malloc(dump.count + box.count + 1);
+	assert(found.memory != NULL);
+	if (!open_annex(search, &place, box, found.memory + dump.count, &found.annex)) {
+		free(found.memory);
 		return true;
 	}
 	if (dump.count > 0) {
-		memcpy(memory, dump.at, dump.count);
+		memcpy(found.memory, dump.at, dump.count);
 	}
-	out->memory = memory;
-	out->dump = (struct span){ memory, dump.count };
-	out->version = version;
-	out->seq = seq;
-	search->found = true;
-	return false;
+	found.dump = (struct span){ found.memory, dump.count };
+	log_snapshot_free(search->out);
+	*search->out = found;
+	return ++search->found < search->wanted;
 }
 
 bool
 log_snapshot_latest(struct log_reader *reader, struct log_keys *keys, uint64_t stream,
 		    struct log_snapshot *out, bool *found)
 {
-	struct search search = { .reader = reader, .keys = keys, .stream = stream, .out = out };
+	struct search search = {
+		.reader = reader, .keys = keys, .stream = stream, .wanted = 1, .out = out
+	};
 
 	memset(out, 0, sizeof *out);
 	const bool ok = log_read_snapshots(reader, try_snapshot, &search);
-	*found = search.found;
+	*found = search.found > 0;
+	return ok;
+}
+
+bool
+log_snapshots_need(struct log_reader *reader, struct log_keys *keys, uint64_t stream,
+		   uint64_t *from_seq, bool *found)
+{
+	struct log_snapshot older = { 0 };
+	struct search search = {
+		.reader = reader, .keys = keys, .stream = stream, .wanted = 2, .out = &older
+	};
+	const bool ok = log_read_snapshots(reader, try_snapshot, &search);
+
+	*from_seq = older.from_seq;
+	*found = search.found > 0;
+	log_snapshot_free(&older);
 	return ok;
 }
 

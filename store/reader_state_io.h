@@ -20,6 +20,9 @@ struct log_reader {
 	sqlite3_stmt *sealed;
 	log_seq_visitor *stray; /* of log_watch_stray_sealed */
 	void *stray_context;
+	bool passes_pruned; /* of log_pass_pruned */
+	log_pruned_visitor *pruned;
+	void *pruned_context;
 	uint8_t *row_memory; /* of log_read_row */
 	struct event event;  /* of log_read_events */
 };

@@ -9,6 +9,7 @@
 
 #include "protocol/time_io.h"
 #include "store/erase_state_io.h"
+#include "store/pruned_io.h"
 
 enum { READ_AT_ONCE = 64, READ_US = 20 * 1000, WAITS_AT_START = 50 };
 
@@ -497,7 +498,7 @@ clean(struct retaining *r)
 /* --- one round ---------------------------------------------------------------------------------
  */
 
-/* recorded_us never decreases. */
+/* recorded_us never decreases; what was pruned was recorded before what follows it. */
 static uint64_t
 first_seq_at(struct evidence *e, uint64_t us)
 {
@@ -505,12 +506,17 @@ first_seq_at(struct evidence *e, uint64_t us)
 
 	while (low < high) {
 		const uint64_t middle = low + (high - low) / 2;
+		uint64_t seq = middle;
+		struct pruned_range range;
 		struct entry entry;
 		struct span bytes;
 
-		if (lookup_entry(&e->log.lookup, middle, e->entry, &bytes) &&
-		    entry_read(bytes, &entry) && entry.recorded_us < us) {
-			low = middle + 1;
+		while (!lookup_entry(&e->log.lookup, seq, e->entry, &bytes) &&
+		       pruned_find(&e->log.lookup, seq, &range)) {
+			seq = range.end;
+		}
+		if (bytes.count > 0 && entry_read(bytes, &entry) && entry.recorded_us < us) {
+			low = seq + 1;
 		} else {
 			high = middle;
 		}
@@ -547,6 +553,7 @@ retain_begin(struct evidence *e, uint64_t month, char *fault, size_t fault_size)
 		retain_end(r);
 		return NULL;
 	}
+	log_pass_pruned(r->reader, NULL, NULL);
 	return r;
 }
 
