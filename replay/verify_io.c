@@ -179,9 +179,6 @@ needs_allowances(const struct run *run, const struct verify_fact *fact)
 static void
 join_next(struct run *run, const struct verify_fact *fact)
 {
-	if (needs_allowances(run, fact)) {
-		read_allowances(run);
-	}
 	if (run->v.rows == 0) {
 		run->summary.first_us = fact->recorded_us;
 	}
@@ -197,6 +194,9 @@ pump(struct run *run, uint64_t until)
 	const struct verify_fact *fact;
 
 	while (run->v.next_seq < until && (fact = rows_peek(run->rows, &run->v)) != NULL) {
+		if (needs_allowances(run, fact)) {
+			read_allowances(run);
+		}
 		if (fact->seq >= until) {
 			verify_gap(&run->v, fact->seq, until);
 			return;
