@@ -323,6 +323,79 @@ threat_C11_time_limited_names(void **unused)
 	}
 }
 
+/* The linker hands us the calls that could tell by their time (CMakeLists.txt): what was summed,
+ * and what was compared. */
+static struct {
+	size_t sums, summed_bytes, comparisons, compared_bytes;
+} work;
+
+void __real_integrity_hmac(struct integrity *integrity_, enum integrity_hash hash, struct span key,
+			   const struct span *parts, size_t count, uint8_t *out);
+bool __real_integrity_equal(const uint8_t *a, const uint8_t *b, size_t count);
+
+void
+__wrap_integrity_hmac(struct integrity *integrity_, enum integrity_hash hash, struct span key,
+		      const struct span *parts, size_t count, uint8_t *out)
+{
+	work.sums++;
+	for (size_t i = 0; i < count; i++) {
+		work.summed_bytes += parts[i].count;
+	}
+	__real_integrity_hmac(integrity_, hash, key, parts, count, out);
+}
+
+bool
+__wrap_integrity_equal(const uint8_t *a, const uint8_t *b, size_t count)
+{
+	work.comparisons++;
+	work.compared_bytes += count;
+	return __real_integrity_equal(a, b, count);
+}
+
+/* Every comparison is CRYPTO_memcmp over all bytes, so who is refused learns nothing from how long
+ * it took if the same is summed and compared whoever it says it is. */
+static void
+threat_C15_a_refusal_does_the_same_work_whoever_asks(void **unused)
+{
+	static const struct {
+		const char *when;
+		struct attempt given;
+	} rows[] = {
+		{ "nobody", { .username = "1700000100:nobody", .password = "x" } },
+		{ "a user of the configuration",
+		  { .username = "bob-has-long-name", .password = "x" } },
+		{ "a timed user", { .username = "1700000100:alices", .password = "x" } },
+		{ "a timed user of the past",
+		  { .username = "1600000000:alices", .password = "x" } },
+		{ "no timed user", { .username = "17000001000000000", .password = "x" } },
+	};
+
+	(void)unused;
+	assert_null(credentials_add_user(&credentials, &integrity, "bob-has-long-name:pear"));
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct credential credential;
+		static size_t sums, summed_bytes, comparisons, compared_bytes;
+
+		print_message("  %s\n", rows[i].when);
+		assert_int_equal(strlen(rows[i].given.username), strlen(rows[0].given.username));
+		memset(&work, 0, sizeof work);
+		assert_int_equal(authenticate(&rows[i].given, &credential),
+				 REFUSED_UNAUTHENTICATED);
+		if (i == 0) {
+			sums = work.sums;
+			summed_bytes = work.summed_bytes;
+			comparisons = work.comparisons;
+			compared_bytes = work.compared_bytes;
+			assert_true(sums > 0);
+			assert_true(comparisons > 0);
+		}
+		assert_int_equal(work.sums, sums);
+		assert_int_equal(work.summed_bytes, summed_bytes);
+		assert_int_equal(work.comparisons, comparisons);
+		assert_int_equal(work.compared_bytes, compared_bytes);
+	}
+}
+
 static void
 threat_C13_every_secret_is_good_until_it_is_dropped(void **unused)
 {
@@ -610,6 +683,7 @@ main(void)
 		cmocka_unit_test(a_user_acts_for_an_agent),
 		cmocka_unit_test(static_users_are_checked),
 		cmocka_unit_test(threat_C11_time_limited_names),
+		cmocka_unit_test(threat_C15_a_refusal_does_the_same_work_whoever_asks),
 		cmocka_unit_test(threat_C13_every_secret_is_good_until_it_is_dropped),
 		cmocka_unit_test(a_credential_that_is_made_is_accepted),
 		cmocka_unit_test(a_name_too_long_once_encoded_is_refused),
