@@ -250,8 +250,10 @@ put_signed(struct export *x, struct digest *manifest)
 	const struct span bytes = { (const uint8_t *)text, strlen(text) };
 	log_signature(&x->signer, bytes, signature);
 	bundle_put(x->bundle, "manifest.json.sig", signature, sizeof signature);
-	put_text(x, "manifest.json", text);
+	bundle_put(x->bundle, "manifest.json", text, bytes.count);
 	bundle_digest(x->bundle, "manifest.json", manifest);
+	export_stamp(x, bytes, manifest);
+	free(text);
 	const size_t count = export_note_text(note, &x->words, manifest);
 	bundle_put(x->bundle, "manifest.json.note", note,
 		   note_sign(&x->signer, count, note, sizeof note));
@@ -261,7 +263,7 @@ put_signed(struct export *x, struct digest *manifest)
 static bool
 gather(struct export *x, struct digest *manifest)
 {
-	if (!export_rows(x) || !export_proofs(x) || !put_states(x)) {
+	if (!export_rows(x) || !export_proofs(x) || !export_anchors(x) || !put_states(x)) {
 		return false;
 	}
 	put_text(x, "README.txt", export_readme(&x->words));
@@ -320,12 +322,14 @@ print_made(const struct export *x, const struct digest *manifest)
 
 	hex_write(hex, manifest->bytes, sizeof manifest->bytes);
 	if (x->options->json) {
-		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "file",
+		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:s?}", "file",
 				     x->options->copy, "from", (json_int_t)w->from, "end",
 				     (json_int_t)w->end, "disclosed", (json_int_t)w->disclosed,
 				     "omitted", (json_int_t)w->omitted, "size",
 				     (json_int_t)w->checkpoint.size, "profile",
-				     profile_name(w->profile), "manifest_sha256", hex));
+				     profile_name(w->profile), "manifest_sha256", hex,
+				     "timestamped", x->is_stamped, "timestamp",
+				     x->stamp_says[0] == '\0' ? NULL : x->stamp_says));
 		return;
 	}
 	printf("%s: events %" PRIu64 " to %" PRIu64 ", %" PRIu64 " disclosed, %" PRIu64
@@ -337,6 +341,10 @@ print_made(const struct export *x, const struct digest *manifest)
 	       x->options->checkpoint == NULL && !x->options->to.is_set
 		       ? " --checkpoint with its log/checkpoint"
 		       : "");
+	if (x->stamp_says[0] != '\0') {
+		printf("  %s %s\n", x->is_stamped ? "timestamped by" : "not timestamped:",
+		       x->stamp_says);
+	}
 }
 
 static bool

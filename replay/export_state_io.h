@@ -4,6 +4,7 @@
  *   export_rows_io.c    one walk over the log: events.jsonl, events.csv, omissions.jsonl, ...
  *   export_report_io.c  the page for people, from the same walk
  *   export_proofs_io.c  tiles and proofs
+ *   export_anchors_io.c what others said of the log
  *   export_text.c       the words: manifest.json, README.txt, custody.jsonl
  */
 #ifndef IFSWARM_REPLAY_EXPORT_STATE_IO_H
@@ -33,6 +34,8 @@ struct export
 	struct report *report;
 	struct name asked;                 /* memory of the report's names_ask */
 	uint64_t proof[EXPORT_PROOFS_MAX]; /* seqs of disclosed events, while there are few */
+	bool is_stamped;                   /* the manifest, by an authority */
+	char stamp_says[EXPORT_FAULT_MAX]; /* by whom and when, or why not; "" nobody is to be asked */
 	char fault[EXPORT_FAULT_MAX];
 };
 
@@ -40,6 +43,9 @@ struct export
  */
 bool export_rows(struct export *x);
 bool export_proofs(struct export *x);
+bool export_anchors(struct export *x);
+/* manifest.json.tsr, if an authority is configured and answers: without it the export goes on. */
+void export_stamp(struct export *x, struct span manifest, const struct digest *digest);
 /* The report: begun before the walk, whose first entry is `first`; fed with what is disclosed;
  * ended as members. */
 bool export_report_begin(struct export *x, uint64_t first);

@@ -125,6 +125,9 @@ static const char readme[] =
 	"disclosed, or\n"
 	"    named in data/omissions.jsonl with its hash and the reason.\n"
 	"  - With proofs/consistency.txt: the log of the previous export was only added to since.\n"
+	"  - With anchors/: which witnesses have seen this log, and when; what an authority has "
+	"timestamped.\n"
+	"    Give their keys to the verifiers: --policy, --tsa-ca.\n"
 	"\n"
 	"What it does not prove\n"
 	"\n"
@@ -161,10 +164,12 @@ static const char readme[] =
 	"  data/omissions.jsonl      what is not disclosed\n"
 	"  log/                      the signed checkpoint and the hashes of the tree (C2SP "
 	"tlog-tiles)\n"
+	"  anchors/                  what others said of this log: cosigned.checkpoint, stamped.tsr\n"
 	"  proofs/                   the range; growth; single events (up to %d; beyond, log/ "
 	"proves them)\n"
 	"  state/                    who was registered before the first and after the last event\n"
-	"  manifest.json             what this is; signed by the export key (.sig, .note)\n"
+	"  manifest.json             what this is; signed by the export key (.sig, .note),\n"
+	"                            and perhaps timestamped (.tsr)\n"
 	"  custody.jsonl             who handed it to whom: add a line when you hand it on\n";
 
 char *

@@ -545,6 +545,7 @@ check_log(struct bundle *b)
 	bundle_check_range(b);
 	bundle_check_proofs(b);
 	bundle_check_csv(b);
+	bundle_check_anchors(b);
 	if (b->trust->has_checkpoint) {
 		check_given(b, "the checkpoint you gave", b->trust->checkpoint);
 	}
@@ -568,5 +569,6 @@ bundle_check(struct bundle *b, const struct bundle_files *files, const struct bu
 	trust_key(b, "log", trust->has_log_key, &trust->log_key, &b->manifest.log_key);
 	trust_key(b, "export", trust->has_export_key, &trust->export_key, &b->manifest.export_key);
 	check_manifest(b);
+	bundle_check_stamp(b);
 	check_log(b);
 }

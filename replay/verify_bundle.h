@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "replay/verify.h"
+#include "replay/verify_anchors.h"
 #include "store/checkpoint.h"
 #include "store/proof.h"
 
@@ -50,6 +51,8 @@ struct bundle_trust {
 	struct span checkpoint; /* a signed note */
 	bool has_previous;
 	struct span previous; /* log/checkpoint of the export before this one */
+	const struct policy *policy;         /* NULL: cosignatures are not judged */
+	const struct timestamp_trust *trust; /* NULL: who signed a timestamp is not judged */
 };
 
 struct bundle_manifest {
@@ -81,6 +84,8 @@ struct bundle {
 	bool has_manifest;
 	bool is_signed; /* the log's signature over the checkpoint holds */
 	uint64_t proofs;
+	struct anchors_summary anchors;
+	uint64_t stamped_s; /* when manifest.json was timestamped; 0: it was not */
 	/* The tile of each level that was read last. */
 	struct bundle_tile {
 		bool is_read;
@@ -152,6 +157,9 @@ void bundle_check_rows(struct bundle *b);
 void bundle_check_range(struct bundle *b);
 void bundle_check_proofs(struct bundle *b);
 void bundle_check_csv(struct bundle *b);
+/* anchors/, tied to the checkpoint; manifest.json.tsr. */
+void bundle_check_anchors(struct bundle *b);
+void bundle_check_stamp(struct bundle *b);
 /* A merkle_fetch over the bundle's tiles; the context is the bundle. Says nothing. */
 bool bundle_fetch(void *bundle, unsigned level, uint64_t index, uint32_t count,
 		  struct digest *hashes);

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "replay/commands_io.h"
+#include "replay/moment.h"
 #include "replay/print_io.h"
+#include "replay/witnesses_io.h"
 #include "store/files_io.h"
 #include "store/read_bundle_db_io.h"
 
@@ -171,13 +173,18 @@ print_json_summary(const struct bundle *b, uint64_t findings)
 {
 	const struct bundle_manifest *m = &b->manifest;
 
-	print_json(json_pack("{s:s, s:b, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "kind",
+	print_json(json_pack("{s:s, s:b, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:o, "
+			     "s:o}",
+			     "kind",
 			     "summary", "holds", findings == 0, "breaks", (json_int_t)findings,
 			     "origin", m->origin, "size", (json_int_t)m->size, "from",
 			     (json_int_t)m->from, "end", (json_int_t)m->end, "disclosed",
 			     (json_int_t)m->disclosed, "omitted", (json_int_t)m->omitted, "files",
 			     (json_int_t)b->files->count, "log_key_given", b->trust->has_log_key,
-			     "export_key_given", b->trust->has_export_key));
+			     "export_key_given", b->trust->has_export_key, "anchors",
+			     anchors_json(&b->anchors), "manifest_timestamped_time_s",
+			     b->stamped_s == 0 ? json_null()
+					       : json_integer((json_int_t)b->stamped_s)));
 }
 
 static void
@@ -200,6 +207,20 @@ add_what_holds(struct paper *paper, const struct bundle *b)
 	}
 }
 
+/* What is judged for what the reviewer has handed in is told, and what is not for the lack of it. */
+static void
+add_anchors(struct paper *paper, const struct bundle *b)
+{
+	char time[MOMENT_PRINT_MAX];
+
+	anchors_add(paper, &b->anchors);
+	if (b->stamped_s != 0) {
+		paper_add(paper, "manifest      timestamped at %s%s\n",
+			  moment_print(time, sizeof time, b->stamped_s * 1000000),
+			  b->trust->trust == NULL ? "; who signed that was not judged (--tsa-ca)" : "");
+	}
+}
+
 static void
 print_summary(const struct bundle *b, uint64_t findings)
 {
@@ -208,6 +229,7 @@ print_summary(const struct bundle *b, uint64_t findings)
 	paper_clear(&paper);
 	if (findings == 0) {
 		add_what_holds(&paper, b);
+		add_anchors(&paper, b);
 	}
 	if (!b->trust->has_log_key) {
 		paper_add(&paper, "not compared  the log's key: it is the one the bundle names; "
@@ -298,7 +320,8 @@ take_previous(const char *path, char note[CHECKPOINT_NOTE_MAX], bool *has, struc
 }
 
 static int
-check(const struct options *options, struct bundle *b, const struct bundle_trust *trust)
+check(const struct options *options, struct bundle *b, const struct bundle_trust *trust,
+      const struct witnesses *w)
 {
 	struct options copy = *options;
 	struct verify_voice form = { report, &copy, 0 };
@@ -310,6 +333,8 @@ check(const struct options *options, struct bundle *b, const struct bundle_trust
 		return EXIT_USAGE;
 	}
 	bundle_check(b, &place.files, trust, report, &copy);
+	snprintf(b->anchors.policy_from, sizeof b->anchors.policy_from, "%s", w->policy_from);
+	snprintf(b->anchors.trust_from, sizeof b->anchors.trust_from, "%s", w->trust_from);
 	check_database(b);
 	const uint64_t findings = form.findings + b->voice.findings;
 	if (options->json) {
@@ -336,12 +361,21 @@ verify_bundle_command(const struct options *options)
 	    !take_previous(options->previous, previous, &trust.has_previous, &trust.previous)) {
 		return EXIT_USAGE;
 	}
+	struct witnesses *w = witnesses_open(NULL, options->policy, options->tsa_ca);
+	if (w->fault[0] != '\0') {
+		fprintf(stderr, "ifreplay: verify-bundle: %s\n", w->fault);
+		witnesses_close(w);
+		return EXIT_USAGE;
+	}
+	trust.policy = w->has_policy ? &w->policy : NULL;
+	trust.trust = w->trust;
 	b = calloc(1, sizeof *b);
 	if (b == NULL) {
 		fputs("ifreplay: out of memory\n", stderr);
 		return EXIT_BREAK;
 	}
-	const int code = check(options, b, &trust);
+	const int code = check(options, b, &trust, w);
+	witnesses_close(w);
 	free(b);
 	return code;
 }

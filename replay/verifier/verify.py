@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Checks an export bundle of an ifswarm log, with python3 and its standard library alone.
 
-    verify.py [--log-key KEY] [--export-key KEY] BUNDLE
+    verify.py [--log-key KEY] [--export-key KEY] [--policy FILE] BUNDLE
 
 BUNDLE: the tar, or the folder it was unpacked to (default: the folder above this file).
 KEY: a verifier key, or a file that holds it. The log's key decides: have it from elsewhere, not from the bundle.
+FILE: the witnesses whose word counts, and their quorum (C2SP tlog-policy). Without it cosignatures are not judged.
+Of timestamps it is checked what they are over; who signed them, verify.sh says (--tsa-ca).
 
 Every break is named: what, where, expected, found. The last line is HOLDS or DOES NOT HOLD; exit code 0 or 1, and 2
 when it was called wrongly. The format is docs/bundle.md; the rules are RFC 6962 (the tree), RFC 8032 (Ed25519), and
-C2SP signed-note, tlog-checkpoint, tlog-tiles and tlog-proof.
+C2SP signed-note, tlog-checkpoint, tlog-tiles, tlog-proof, tlog-cosignature and tlog-policy; RFC 3161 (timestamps).
 """
 import base64
 import binascii
@@ -130,17 +132,20 @@ def base64_read(text):
     return data
 
 
-class Key:
-    """name+hash+base64(0x01 || public key)"""
+LOG_KEY, COSIGNER_KEY = 1, 4
 
-    def __init__(self, text):
+
+class Key:
+    """name+hash+base64(kind || public key)"""
+
+    def __init__(self, text, kind=LOG_KEY):
         parts = text.strip().split('+', 2)
         if len(parts) != 3 or not parts[0]:
             raise Wrong('not a verifier key')
         raw = base64_read(parts[2])
         self.name, self.public = parts[0], raw[1:]
         self.id = hashlib.sha256(self.name.encode() + b'\n' + raw).digest()[:4]
-        if len(raw) != 33 or raw[0] != 1 or self.id.hex() != parts[1]:
+        if len(raw) != 33 or raw[0] != kind or self.id.hex() != parts[1]:
             raise Wrong('a verifier key whose parts do not belong together')
 
 
@@ -166,6 +171,17 @@ def note_read(data, key):
     if not found:
         raise Wrong('no signature by ' + key.name)
     return text
+
+
+def cosignature_time(line, key, text):
+    """When this key cosigned that text (C2SP tlog-cosignature); None: the line is by another."""
+    name, raw = line.split(' ')[1], base64_read(line.split(' ')[2])
+    if name != key.name or raw[:4] != key.id:
+        return None
+    time = int.from_bytes(raw[4:12], 'big')
+    if len(raw) != 76 or not ed25519_holds(key.public, b'cosignature/v1\ntime %d\n' % time + text.encode(), raw[12:]):
+        raise Wrong(f'a cosignature of {key.name} that does not verify')
+    return time
 
 
 def number_read(text, least=0):
@@ -769,6 +785,150 @@ def check_consistency(bundle, manifest, key, size, root):
     return f'the log of the previous export, size {old}, is a prefix of this one'
 
 
+# --- What others said (docs/bundle.md, anchors/) --------------------------------------------------------------
+
+
+class Policy:
+    """C2SP tlog-policy: witnesses by name, and the rule that says how many are enough."""
+
+    def __init__(self, text):
+        self.witnesses, self.groups, self.quorum = {}, {}, None
+        for line in text.splitlines():
+            words = line.split()
+            if not words or words[0].startswith('#') or words[0] == 'log':
+                continue
+            if words[0] == 'witness' and len(words) in (3, 4):
+                self.witnesses[words[1]] = Key(words[2], COSIGNER_KEY)
+            elif words[0] == 'group' and len(words) > 3:
+                enough = {'any': '1', 'all': str(len(words) - 3)}.get(words[2], words[2])
+                self.groups[words[1]] = (number_read(enough, 1), words[3:])
+            elif words[0] == 'quorum' and len(words) == 2 and self.quorum is None:
+                self.quorum = words[1]
+            else:
+                raise Wrong('not a line of a policy: ' + line)
+        if self.quorum is None:
+            raise Wrong('a policy without a quorum')
+
+    def holds(self, met):
+        met = set(met)
+        for name, (enough, members) in self.groups.items():
+            if len(met.intersection(members)) >= enough:
+                met.add(name)
+        return self.quorum == 'none' or self.quorum in met
+
+
+def der_read(data, at):
+    """(tag, first byte of the content, end) of the value there (X.690, the definite form)."""
+    tag, length = data[at], data[at + 1]
+    at += 2
+    if length & 0x80:
+        count = length & 0x7f
+        at, length = at + count, int.from_bytes(data[at:at + count], 'big')
+    if at + length > len(data):
+        raise Wrong('DER that breaks off')
+    return tag, at, at + length
+
+
+def der_items(data, start, end):
+    while start < end:
+        item = der_read(data, start)
+        yield item
+        start = item[2]
+
+
+def der_walk(data, *path):
+    """The content of a value: each step goes into the item of that number."""
+    tag, start, end = der_read(data, 0)
+    for step in path:
+        tag, start, end = list(der_items(data, start, end))[step]
+    return data[start:end]
+
+
+def token_holds(token, data):
+    """When, as a token over these bytes says. Who signed it is not judged."""
+    try:
+        # TimeStampResp, its token, SignedData, encapContentInfo, eContent: a TSTInfo (RFC 3161 section 2.4.2).
+        info = der_walk(token, 1, 1, 0, 2, 1, 0)
+        algorithm, imprint, time = der_walk(info, 2, 0, 0), der_walk(info, 2, 1), der_walk(info, 4).decode()
+    except (IndexError, UnicodeDecodeError):
+        raise Wrong('not an RFC 3161 response with a token') from None
+    if algorithm != bytes.fromhex('608648016503040201') or imprint != hashlib.sha256(data).digest():
+        raise Wrong('a token over other bytes')
+    return time
+
+
+def check_tie(bundle, name, anchor, signed, key):
+    """The smaller of both trees is a prefix of the larger."""
+    if anchor[0] == signed[0]:
+        compare("an anchor is not of this log's tree", name, signed[1].hex(), anchor[1].hex())
+        return
+    old, new = sorted((anchor, signed))
+    stated, proof, note = proof_read(bundle, name, 'ifswarm.local/consistency@v1', 'old')
+    if stated != old[0] or checkpoint_read(note, key) != old:
+        raise Wrong('a proof from another checkpoint')
+    compare("an anchor is not of this log's tree", name, (old[1].hex(), new[1].hex()),
+            tuple(root.hex() for root in consistency_roots(old[0], new[0], old[1], proof)))
+
+
+def anchor_read(bundle, kind, signed, key):
+    """The note, its size; None if there is none, or it does not hold."""
+    name = f'anchors/{kind}.checkpoint'
+    if name not in bundle.names:
+        for stray in (f'anchors/{kind}.proof', f'anchors/{kind}.tsr'):
+            if stray in bundle.names:
+                say('a file is missing', name, 'what the file beside it is of', 'none')
+        return None
+    try:
+        note = bundle.read(name)
+        anchor = checkpoint_read(note, key)
+        before = breaks
+        check_tie(bundle, f'anchors/{kind}.proof', anchor, signed, key)
+        return (note, anchor[0]) if breaks == before else None
+    except Wrong as error:
+        say('an anchor cannot be followed', name, "a checkpoint of this log, and a proof that ties it to the bundle's", str(error))
+        return None
+
+
+def check_cosigned(bundle, signed, key, policy):
+    found = anchor_read(bundle, 'cosigned', signed, key)
+    if found is None:
+        return 'no checkpoint that witnesses have cosigned is here'
+    note, size = found
+    text, _, lines = note.decode().rpartition('\n\n')
+    lines = lines.splitlines()
+    if policy is None:
+        return f'{len(lines) - 1} cosignatures of size {size} were not judged: hand in the witnesses with --policy'
+    met = {}
+    for name, witness in policy.witnesses.items():
+        for line in lines:
+            try:
+                time = cosignature_time(line, witness, text + '\n')
+            except Wrong as error:
+                say('a cosignature does not hold', 'anchors/cosigned.checkpoint', f'cosignature/v1 by {witness.name}', str(error))
+                continue
+            if time is not None:
+                met[name] = time
+    enough = 'enough' if met and policy.holds(met) else 'not enough'
+    who = ', '.join(f'{name} at {time}' for name, time in met.items()) or 'none'
+    return f'{len(met)} of {len(policy.witnesses)} witnesses, {enough}, have cosigned size {size}: {who}'
+
+
+def check_stamp(bundle, token, over):
+    try:
+        return f'{over} was timestamped at {token_holds(bundle.read(token), bundle.read(over))}; who signed that was not judged'
+    except Wrong as error:
+        say('a timestamp does not hold', token, 'a token over ' + over, str(error))
+        return ''
+
+
+def check_anchors(bundle, signed, key, policy):
+    before = breaks
+    ok(before, check_cosigned(bundle, signed, key, policy))
+    before = breaks
+    if anchor_read(bundle, 'stamped', signed, key) is not None:
+        ok(before, check_stamp(bundle, 'anchors/stamped.tsr', 'anchors/stamped.checkpoint'))
+
+
 # --- The same rows elsewhere ----------------------------------------------------------------------------------
 
 
@@ -827,7 +987,7 @@ def ok(before, text):
         print('ok', show(text))
 
 
-def check_log(bundle, manifest, keys):
+def check_log(bundle, manifest, keys, policy):
     before = breaks
     signed = check_checkpoint(bundle, manifest, keys)
     if signed is None or breaks != before:
@@ -846,6 +1006,7 @@ def check_log(bundle, manifest, keys):
     ok(before, check_proofs(bundle, leaves, keys['log']))
     before = breaks
     ok(before, check_consistency(bundle, manifest, keys['log'], *signed))
+    check_anchors(bundle, signed, keys['log'], policy)
     before = breaks
     try:
         check_csv(bundle, rows)
@@ -855,7 +1016,7 @@ def check_log(bundle, manifest, keys):
     ok(before, 'the spreadsheet and the database, where they are there, have the same rows')
 
 
-def check(path, trusted):
+def check(path, trusted, policy):
     bundle = Bundle(path)
     ok(0, f'{len(bundle.names)} plain files')
     before = breaks
@@ -869,7 +1030,10 @@ def check(path, trusted):
         keys[name] = key
     before = breaks
     ok(before, check_manifest(bundle, manifest, keys))
-    check_log(bundle, manifest, keys)
+    if 'manifest.json.tsr' in bundle.names:
+        before = breaks
+        ok(before, check_stamp(bundle, 'manifest.json.tsr', 'manifest.json'))
+    check_log(bundle, manifest, keys, policy)
     for name in {'log', 'export'} - set(trusted):
         print(f'note: the {name} key is the one the bundle names; hand in yours with --{name}-key')
 
@@ -881,13 +1045,23 @@ def key_argument(text):
     return Key(text)
 
 
+def policy_argument(path):
+    with open(path, encoding='utf-8') as file:
+        return Policy(file.read())
+
+
+OPTIONS = {'--log-key': ('log', key_argument), '--export-key': ('export', key_argument), '--policy': ('policy', policy_argument)}
+
+
 def main(arguments):
     trusted = {}
-    while arguments and arguments[0].startswith('--') and arguments[0][2:-4] in ('log', 'export') and len(arguments) > 1:
+    while len(arguments) > 1 and arguments[0] in OPTIONS:
+        name, read = OPTIONS[arguments[0]]
         try:
-            trusted[arguments[0][2:-4]] = key_argument(arguments[1])
+            trusted[name] = read(arguments[1])
         except (Wrong, OSError, ValueError) as error:
-            sys.exit(print(f'verify.py: {arguments[1]}: {error}', file=sys.stderr) or 2)
+            print(f'verify.py: {arguments[1]}: {error}', file=sys.stderr)
+            return 2
         arguments = arguments[2:]
     if len(arguments) > 1 or arguments and arguments[0].startswith('-'):
         print(__doc__)
@@ -896,7 +1070,7 @@ def main(arguments):
     if not os.path.exists(path):
         print(f'verify.py: {path}: no such file or folder', file=sys.stderr)
         return 2
-    check(path, trusted)
+    check(path, trusted, trusted.pop('policy', None))
     print('HOLDS' if not breaks else f'DOES NOT HOLD: {breaks} breaks, named above')
     return 1 if breaks else 0
 

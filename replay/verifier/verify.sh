@@ -1,12 +1,14 @@
 #!/bin/sh
 # Checks an export bundle of an ifswarm log with what every Debian has: a POSIX shell, openssl, coreutils (base64,
-# basenc, comm, cut, head, join, od, paste, seq, sha256sum, sort, split, tail, tr, uniq, wc), sed, grep, find and xargs.
+# basenc, comm, cut, date, head, join, od, paste, seq, sha256sum, sort, split, tail, tr, uniq, wc), sed, grep, find and xargs.
 #
-#   verify.sh [--log-key KEY] [--export-key KEY] [FOLDER]
+#   verify.sh [--log-key KEY] [--export-key KEY] [--policy FILE] [--tsa-ca FILE] [FOLDER]
 #
 # FOLDER: where the bundle was unpacked (tar xf; default: the folder above this file). KEY: a verifier key, or a file
-# that holds it. The log's key decides: have it from elsewhere, not from the bundle. Every break is a line BREAK with
-# what, where, expected, found; the last line is HOLDS or DOES NOT HOLD; exit code 0 or 1, 2 when called wrongly.
+# that holds it. The log's key decides: have it from elsewhere, not from the bundle. --policy: the witnesses whose word
+# counts, and their quorum (C2SP tlog-policy); --tsa-ca: certificates (PEM) that timestamps must chain to. Without them
+# cosignatures are not judged, and of timestamps only what they are over. Every break is a line BREAK with what, where,
+# expected, found; the last line is HOLDS or DOES NOT HOLD; exit code 0 or 1, 2 when called wrongly.
 #
 # A tree is hashed level by level: all nodes of a level are written into one stream, cut into files of 65 bytes, and
 # hashed by one sha256sum. So the number of processes grows with the tree's height, not with its leaves.
@@ -16,11 +18,17 @@ export LC_ALL
 umask 077
 
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '$d'; }
-given_log='' given_export=''
+given_log='' given_export='' policy='' authority=''
+whole() { # A file that is read from another folder.
+	[ -r "$1" ] || { echo "verify.sh: $1 cannot be read" >&2 && exit 2; }
+	case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac
+}
 while [ $# -gt 0 ]; do
 	case $1 in
 	--log-key) given_log=${2-} && shift ;;
 	--export-key) given_export=${2-} && shift ;;
+	--policy) policy=$(whole "${2-}") || exit 2 && shift ;;
+	--tsa-ca) authority=$(whole "${2-}") || exit 2 && shift ;;
 	-h | --help) usage && exit 0 ;;
 	-*) usage >&2 && exit 2 ;;
 	*) break ;;
@@ -85,13 +93,13 @@ node() {
 }
 
 # --- Keys and signed notes -----------------------------------------------------------------------------------
-# NAME KEY: a verifier key of C2SP signed-note becomes a DER file.
+# NAME KEY [KIND WHERE]: a verifier key of C2SP signed-note becomes a DER file. Kind 01 signs its log, 04 cosigns others.
 take_key() {
 	printf '%s' "$2" | cut -d+ -f3- | base64 -d >"$work/raw" 2>/dev/null
 	key_id=$({ printf '%s\n' "$2" | cut -d+ -f1 && cat "$work/raw"; } | sum | cut -c1-8)
-	if [ "$(wc -c <"$work/raw")" -ne 33 ] || [ "$(head -c 1 "$work/raw" | to_hex)" != 01 ] ||
+	if [ "$(wc -c <"$work/raw")" -ne 33 ] || [ "$(head -c 1 "$work/raw" | to_hex)" != "${3-01}" ] ||
 		[ "$(printf '%s' "$2" | cut -d+ -f2)" != "$key_id" ]; then
-		say 'a verifier key cannot be read' manifest.json 'name+hash+base64' "$2"
+		say 'a verifier key cannot be read' "${4-manifest.json}" 'name+hash+base64' "$2"
 		finish
 	fi
 	# The 12 bytes that RFC 8410 puts before an Ed25519 public key.
@@ -441,8 +449,8 @@ check_inclusions() {
 	ok "$count inclusion proofs lead to signed roots"
 }
 # RFC 9162 section 2.1.4.2.
-follow_consistency() {
-	proof_place=$((number - 1)) proof_last=$((size - 1))
+follow_consistency() { # SIZE, to which it leads
+	proof_place=$((number - 1)) proof_last=$(($1 - 1))
 	[ $((number & (number - 1))) -ne 0 ] || { echo "$note_root" && cat "$work/proof"; } >"$work/more"
 	[ $((number & (number - 1))) -eq 0 ] || cp "$work/proof" "$work/more"
 	while [ $((proof_place & 1)) -eq 1 ]; do proof_place=$((proof_place >> 1)) proof_last=$((proof_last >> 1)); done
@@ -475,13 +483,124 @@ check_consistency() {
 	[ "$number" -gt 0 ] && [ "$number" -le "$size" ] || { say 'the previous export is larger' proofs/consistency.txt "up to $size" "$number" && return 0; }
 	old_hash=$note_root new_hash=$note_root
 	if [ "$number" -lt "$size" ]; then
-		follow_consistency
+		follow_consistency "$size"
 	elif [ -s "$work/proof" ]; then
 		new_hash='hashes where none are needed'
 	fi
 	same 'the proof does not lead to the previous root' proofs/consistency.txt "$note_root" "$old_hash"
 	same 'the proof does not lead to the root' proofs/consistency.txt "$root" "$new_hash"
 	ok "the log of the previous export, size $previous, is a prefix of this one"
+}
+
+# --- What others said (docs/bundle.md, anchors/) -------------------------------------------------------------
+# KIND: the checkpoint is the log's, and it and log/checkpoint are of one tree. Its size is in $anchor_size.
+check_anchor() {
+	anchor=anchors/$1.checkpoint
+	if [ ! -f "$anchor" ]; then
+		[ ! -e "anchors/$1.proof" ] && [ ! -e "anchors/$1.tsr" ] || say 'a file is missing' "$anchor" 'what the file beside it is of' none
+		return 1
+	fi
+	note log "$anchor" "$anchor" || return 1
+	cp "$work/text" "$work/$1.text" && cp "$work/signatures" "$work/$1.lines"
+	same 'an anchor is of another log' "$anchor" "$origin" "$(sed -n 1p "$work/text")"
+	anchor_size=$(sed -n 2p "$work/text") anchor_root=$(sed -n 3p "$work/text" | base64 -d 2>/dev/null | to_hex)
+	is_number "$anchor_size" || { say 'an anchor cannot be read' "$anchor" 'a size' "$anchor_size" && return 1; }
+	check_tie "anchors/$1.proof"
+	[ "$breaks" -eq "$before" ]
+}
+check_tie() { # FILE: the smaller of both trees is a prefix of the larger
+	if [ "$anchor_size" -eq "$size" ]; then
+		same "an anchor is not of this log's tree" "$1" "$root" "$anchor_root"
+		return 0
+	fi
+	[ -f "$1" ] || { say 'a file is missing' "$1" 'a file' none && return 0; }
+	read_proof "$1" 'ifswarm.local/consistency@v1' old || return 0
+	if [ "$anchor_size" -lt "$size" ]; then
+		tie="$anchor_size $anchor_root" tie_size=$size tie_root=$root
+	else
+		tie="$size $root" tie_size=$anchor_size tie_root=$anchor_root
+	fi
+	if [ "$number $note_root" != "$tie" ] || [ "$note_size" != "$number" ] || [ "$number" -eq 0 ]; then
+		say "an anchor's proof is from another checkpoint" "$1" "$tie" "$number $note_root"
+		return 0
+	fi
+	follow_consistency "$tie_size"
+	same "an anchor is not of this log's tree" "$1" "${tie#* } $tie_root" "$old_hash $new_hash"
+}
+# NAME: that witness's line among those of the cosigned checkpoint. True if it holds; the time is in $cosigned_at.
+cosigned_by() {
+	grep -F "— $(cat "$work/witness.name") " "$work/cosigned.lines" | cut -d' ' -f3 >"$work/lines"
+	while read -r line; do
+		printf '%s' "$line" | base64 -d >"$work/blob" 2>/dev/null
+		[ "$(head -c 4 "$work/blob" | to_hex)" = "$(cat "$work/witness.id")" ] || continue
+		cosigned_at=$(printf %d "0x$(head -c 12 "$work/blob" | tail -c 8 | to_hex)")
+		{ printf 'cosignature/v1\ntime %s\n' "$cosigned_at" && cat "$work/cosigned.text"; } >"$work/message"
+		tail -c +13 "$work/blob" >"$work/sig"
+		signed witness "$work/message" "$work/sig" && return 0
+		say 'a cosignature does not hold' anchors/cosigned.checkpoint "cosignature/v1 by $1" 'none that verifies'
+	done <"$work/lines"
+	return 1
+}
+# The policy, line by line; groups name what stands before them. In $met: who has cosigned, and which groups that makes.
+check_policy() {
+	met=' ' met_count=0 met_who='' witness_count=0 quorum=none
+	while read -r word name rule members; do
+		case $word in
+		witness)
+			witness_count=$((witness_count + 1))
+			take_key witness "$rule" 04 "$policy"
+			if cosigned_by "$name"; then
+				met="$met$name " met_count=$((met_count + 1)) met_who="$met_who, $name at $cosigned_at"
+			fi
+			;;
+		group)
+			group_count=0 group_met=0
+			for member in $members; do
+				group_count=$((group_count + 1))
+				case $met in *" $member "*) group_met=$((group_met + 1)) ;; esac
+			done
+			case $rule in any) rule=1 ;; all) rule=$group_count ;; esac
+			[ "$group_met" -lt "$rule" ] || met="$met$name "
+			;;
+		quorum) quorum=$name ;;
+		'' | '#'* | log) ;;
+		*) echo "verify.sh: $policy: not a line of a policy: $word" >&2 && exit 2 ;;
+		esac
+	done <"$policy"
+	enough='not enough'
+	case $met in *" $quorum "*) enough=enough ;; esac
+	[ "$quorum" != none ] || [ "$met_count" -eq 0 ] || enough=enough
+}
+check_cosigned() {
+	if ! check_anchor cosigned; then
+		ok 'no checkpoint that witnesses have cosigned is here'
+	elif [ -z "$policy" ]; then
+		ok "$(($(wc -l <"$work/cosigned.lines") - 1)) cosignatures of size $anchor_size were not judged: hand in the witnesses with --policy"
+	else
+		check_policy
+		ok "$met_count of $witness_count witnesses, $enough, have cosigned size $anchor_size: ${met_who#, }"
+	fi
+}
+# TOKEN FILE: what it is over, and, with --tsa-ca, who signed it: judged at the time it names.
+check_stamp() {
+	[ -f "$1" ] || { say 'a file is missing' "$1" 'a file' none && return 0; }
+	openssl ts -reply -in "$1" -text >"$work/token" 2>/dev/null
+	stamped_at=$(sed -n 's/^Time stamp: //p' "$work/token")
+	imprint=$(sed -n '/^Message data:/,/^Serial/s/^ *[0-9a-f]\{4\} - \(.\{47\}\).*/\1/p' "$work/token" | tr -d ' \n-')
+	same 'a timestamp does not hold' "$1" "a token over $2, $(sum "$2")" "a token over $2, ${imprint:-none}"
+	judged='; who signed that was not judged: hand in the authority with --tsa-ca'
+	if [ -n "$authority" ]; then
+		judged=', by an authority that you named'
+		openssl ts -verify -data "$2" -in "$1" -CAfile "$authority" -attime "$(date -u -d "$stamped_at" +%s)" >/dev/null 2>&1 ||
+			say 'a timestamp is not by an authority that you named' "$1" "a token under $authority" another
+	fi
+	ok "$2 was timestamped at $stamped_at$judged"
+}
+check_anchors() {
+	check_cosigned
+	if check_anchor stamped; then
+		check_stamp anchors/stamped.tsr anchors/stamped.checkpoint
+	fi
 }
 
 # LOW HIGH: the hash of a subtree, from the tiles that were found under the root.
@@ -529,6 +648,7 @@ check_range() {
 # A bundle that is not as it was signed is refused before its content is judged: verify.py names that too.
 check_files
 check_manifest
+[ ! -f manifest.json.tsr ] || check_stamp manifest.json.tsr manifest.json
 [ "$breaks" -eq 0 ] || finish
 check_checkpoint
 read_levels
@@ -538,6 +658,7 @@ check_leaves
 check_entry_bundles
 check_inclusions
 check_consistency
+check_anchors
 check_range
 [ -n "$given_log" ] || echo "note: the log key is the one the bundle names; hand in yours with --log-key"
 finish

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
-import http from 'node:http';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { authority, cosigner, serve, text } from './lib/anchors.mjs';
 import { freePorts, kill, prepare, run, temporary, until } from './lib/cluster.mjs';
 
 const freePort = async () => (await freePorts()).ws;
@@ -221,39 +221,6 @@ describe('two clusters that witness each other', () => {
 	}
 });
 
-// An HTTP server of the test; `answer(request's body, response)`.
-async function serve(answer) {
-	const server = http.createServer((request, response) => {
-		const parts = [];
-		request.on('data', (part) => parts.push(part));
-		request.on('end', () => answer(Buffer.concat(parts), response));
-		request.on('error', () => {});
-	});
-	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-	return {
-		url: `http://127.0.0.1:${server.address().port}`,
-		close: () => { server.closeAllConnections(); server.close(); },
-	};
-}
-
-// What a witness signs: C2SP signed-note's key, and tlog-cosignature's line.
-function cosigner(name) {
-	const { privateKey, publicKey } = crypto.generateKeyPairSync('ed25519');
-	const raw = Buffer.concat([Buffer.from([4]), publicKey.export({ type: 'spki', format: 'der' }).subarray(-32)]);
-	const id = crypto.createHash('sha256').update(`${name}\n`).update(raw).digest().subarray(0, 4);
-	return {
-		vkey: `${name}+${id.toString('hex')}+${raw.toString('base64')}`,
-		line(text) {
-			const seconds = Math.floor(Date.now() / 1000);
-			const time = Buffer.alloc(8);
-			time.writeBigUInt64BE(BigInt(seconds));
-			const signature = crypto.sign(null, Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`), privateKey);
-			return `— ${name} ${Buffer.concat([id, time, signature]).toString('base64')}\n`;
-		},
-	};
-}
-const text = (body) => body.toString().split('\n\n').slice(1).join('\n\n').split('\n\n')[0] + '\n';
-
 describe('witnesses that are hostile, broken or slow', () => {
 	// Each has a key of policy.txt; only what it answers is wrong.
 	const answers = {
@@ -308,30 +275,6 @@ describe('witnesses that are hostile, broken or slow', () => {
 		for (const row of rows) assert.equal(row.fields.witness, 'good.example');
 	});
 });
-
-// A timestamping authority: `openssl ts` behind HTTP. Resolves with its folder and its answer to a query.
-async function authority() {
-	const folder = temporary('tsa');
-	const at = (name) => path.join(folder, name);
-	const openssl = async (...args) => {
-		const { code, text: said } = await run('openssl', args, { cwd: folder });
-		assert.equal(code, 0, said);
-	};
-	fs.writeFileSync(at('ts.cnf'), ['[tsa]', 'default_tsa = t', '[t]', 'serial = serial', 'signer_digest = sha256',
-		'default_policy = 1.2.3.4', 'digests = sha256', 'ordering = yes', 'ess_cert_id_chain = no', ''].join('\n'));
-	fs.writeFileSync(at('serial'), '01\n');
-	await openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'key.pem', '-out', 'tsa.pem', '-days', '30',
-		'-subj', '/CN=tsa.example', '-addext', 'extendedKeyUsage=critical,timeStamping');
-	return {
-		folder, at,
-		async reply(query) {
-			fs.writeFileSync(at('query'), query);
-			await openssl('ts', '-reply', '-config', 'ts.cnf', '-section', 't', '-queryfile', 'query', '-inkey', 'key.pem',
-				'-signer', 'tsa.pem', '-out', 'reply');
-			return fs.readFileSync(at('reply'));
-		},
-	};
-}
 
 describe('timestamps by an authority', () => {
 	let cluster;

@@ -6,7 +6,8 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Bundle, Log, makeEntry, sha256, signer, tar, tarMember, tilePath } from './lib/bundle.mjs';
 import { join, offer } from './lib/agent.mjs';
-import { bin, run, source, start, temporary, until } from './lib/cluster.mjs';
+import { checkersIn } from './lib/checkers.mjs';
+import { run, start, temporary, until } from './lib/cluster.mjs';
 import { TurnClient, echoPeer } from './lib/turn.mjs';
 
 const thief = signer('ifswarm.local/node1/export', 66);
@@ -24,40 +25,8 @@ let withheld;
 const OFFERS = 3; // each disclosed event is a proof more, in every run of every checker
 const ECHOES = 5;
 const PACKET = 200;
-const verifiers = path.join(source, 'replay/verifier');
 const folder = temporary('bundle');
-const go = path.join(folder, 'gocheck');
-const ifreplay = path.join(bin, 'ifreplay');
-let knowsBundles = false;
-let serial = 0;
-
-const nothing = () => null;
-// Each takes a folder or a tar; null: it does not read this kind.
-const checkers = {
-	'verify.sh': (at, keys) => (at.folder ? run('sh', [path.join(verifiers, 'verify.sh'), ...keys, at.folder]) : nothing()),
-	'verify.py': (at, keys) => run('python3', [path.join(verifiers, 'verify.py'), ...keys, at.tar ?? at.folder]),
-	gocheck: (at, keys) => (at.folder ? run(go, [...keys, at.folder]) : nothing()),
-	'verify-bundle': (at, keys) => (knowsBundles ? run(ifreplay, ['verify-bundle', ...keys, at.tar ?? at.folder]) : nothing()),
-};
-
-function place(bundle, links = []) {
-	const to = path.join(folder, String(++serial));
-	fs.mkdirSync(to);
-	bundle.unpack(to);
-	for (const [name, target] of links) fs.symlinkSync(target, path.join(to, name));
-	return { folder: to };
-}
-
-function placeTar(bytes) {
-	const to = path.join(folder, `${++serial}.tar`);
-	fs.writeFileSync(to, bytes);
-	return { tar: to };
-}
-
-async function verdicts(at, keys = []) {
-	const results = await Promise.all(Object.entries(checkers).map(async ([name, check]) => [name, await check(at, keys)]));
-	return results.filter(([, result]) => result);
-}
+const { checkers, place, placeTar, refused, verdicts } = await checkersIn(folder);
 
 const flip = (at) => (bytes) => { bytes[at] ^= 1; };
 const swapLines = (text, a, b) => {
@@ -274,11 +243,6 @@ async function makeBundles() {
 
 describe('bundle', () => {
 	before(async () => {
-		const built = await run('go', ['build', '-o', go, path.join(source, 'tests/gocheck/main.go')], {
-			env: { GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: path.join(folder, 'cache'), GOFLAGS: '' }, timeout: 120_000,
-		});
-		assert.equal(built.code, 0, built.text);
-		knowsBundles = !/unknown|not a command|no command|is not known/i.test((await run(ifreplay, ['verify-bundle', '/nowhere'])).text);
 		await makeBundles();
 	});
 	after(async () => {
@@ -378,14 +342,6 @@ describe('bundle', () => {
 		assert.equal(event.fields.asked, 'carol');
 		assert.equal(event.fields.events, shown.length);
 	});
-
-	async function refused(at, keys = []) {
-		for (const [name, { code, text }] of await verdicts(at, keys)) {
-			assert.equal(code, 1, `${name}\n${text}`);
-			assert.match(text, /DOES NOT HOLD|does not hold|BREAK/, name);
-			assert.doesNotMatch(text, /Traceback|AddressSanitizer|panic:|not found\n.*sh:/, `${name}\n${text}`);
-		}
-	}
 
 	function table(name, rows, turn) {
 		describe(name, { concurrency: 2 }, () => {

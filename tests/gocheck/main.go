@@ -1,7 +1,9 @@
 // gocheck checks an export bundle with the code that Go's checksum database runs on: golang.org/x/mod/sumdb/note
 // for signatures, golang.org/x/mod/sumdb/tlog for the tree. Nothing of ours decides here but the reading of files.
 //
-//	gocheck [-log-key KEY] [-export-key KEY] FOLDER
+//	gocheck [-log-key KEY] [-export-key KEY] [-policy FILE] FOLDER
+//
+// Of timestamps it is checked what they are over; who signed them is for openssl.
 //
 // Built offline with Debian's golang-golang-x-mod-dev: GO111MODULE=off GOPATH=/usr/share/gocode go build main.go
 package main
@@ -10,7 +12,9 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/asn1"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
@@ -42,11 +46,12 @@ type manifest struct {
 }
 
 type bundle struct {
-	folder string
-	m      manifest
-	log    note.Verifier
-	tree   tlog.Tree
-	leaves map[int64]tlog.Hash
+	folder    string
+	m         manifest
+	log       note.Verifier
+	tree      tlog.Tree
+	cosigners []note.Verifier // of the policy
+	leaves    map[int64]tlog.Hash
 }
 
 var unlisted = map[string]bool{"SHA256SUMS": true, "manifest.json": true, "manifest.json.note": true,
@@ -399,15 +404,186 @@ func (b *bundle) checkConsistency() error {
 	return tlog.CheckTree(hashes, b.tree.N, b.tree.Hash, old.N, old.Hash)
 }
 
+// cosigner is a witness of C2SP tlog-cosignature as a verifier of notes.
+type cosigner struct {
+	name   string
+	hash   uint32
+	public ed25519.PublicKey
+}
+
+func (c cosigner) Name() string    { return c.name }
+func (c cosigner) KeyHash() uint32 { return c.hash }
+func (c cosigner) Verify(text, signature []byte) bool {
+	if len(signature) != 8+ed25519.SignatureSize {
+		return false
+	}
+	head := fmt.Sprintf("cosignature/v1\ntime %d\n", binary.BigEndian.Uint64(signature))
+	return ed25519.Verify(c.public, append([]byte(head), text...), signature[8:])
+}
+
+// newCosigner reads a verifier key of type 0x04; its hash must be that of name, newline and key.
+func newCosigner(vkey string) (c cosigner, err error) {
+	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 {
+		return c, fmt.Errorf("%q is no verifier key", vkey)
+	}
+	raw, err := base64.StdEncoding.DecodeString(parts[2])
+	digest := sha256.Sum256(append([]byte(parts[0]+"\n"), raw...))
+	if err != nil || len(raw) != 33 || raw[0] != 4 || hex.EncodeToString(digest[:4]) != parts[1] {
+		return c, fmt.Errorf("%q is no key of a witness, %v", vkey, err)
+	}
+	return cosigner{parts[0], binary.BigEndian.Uint32(digest[:4]), raw[1:]}, nil
+}
+
+// readPolicy takes the witnesses of a C2SP tlog-policy; the quorum is for the other checkers.
+func (b *bundle) readPolicy(name string) error {
+	if name == "" {
+		return nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		words := strings.Fields(line)
+		if len(words) < 3 || words[0] != "witness" {
+			continue
+		}
+		witness, err := newCosigner(words[2])
+		if err != nil {
+			return err
+		}
+		b.cosigners = append(b.cosigners, witness)
+	}
+	return nil
+}
+
+// anchor reads a checkpoint that others spoke of: it and the bundle's own are of one tree. Nil: there is none.
+func (b *bundle) anchor(kind string) ([]byte, error) {
+	data, err := b.read("anchors/" + kind + ".checkpoint")
+	if os.IsNotExist(err) {
+		for _, stray := range []string{".proof", ".tsr"} {
+			if _, err := b.read("anchors/" + kind + stray); err == nil {
+				return nil, fmt.Errorf("anchors/%s%s without its checkpoint", kind, stray)
+			}
+		}
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	found, err := b.checkpoint(data)
+	if err != nil {
+		return nil, err
+	}
+	older, newer := found, b.tree
+	if older.N > newer.N {
+		older, newer = newer, older
+	}
+	if older.N == newer.N {
+		if older.Hash != newer.Hash {
+			return nil, fmt.Errorf("expected root %s, found %s", b.tree.Hash, found.Hash)
+		}
+		return data, nil
+	}
+	number, hashes, stated, err := b.proof("anchors/"+kind+".proof", "ifswarm.local/consistency@v1", "old")
+	if err == nil && (number != older.N || stated != older) {
+		err = fmt.Errorf("expected a proof from size %d, found %d", older.N, number)
+	}
+	if err == nil {
+		err = tlog.CheckTree(hashes, newer.N, newer.Hash, older.N, older.Hash)
+	}
+	return data, err
+}
+
+// checkCosigned: note.Open refuses a line of a witness that it knows and that does not verify.
+func (b *bundle) checkCosigned() error {
+	data, err := b.anchor("cosigned")
+	if err != nil || data == nil {
+		return err
+	}
+	opened, err := note.Open(data, note.VerifierList(append([]note.Verifier{b.log}, b.cosigners...)...))
+	if err != nil {
+		return err
+	}
+	for _, signature := range opened.Sigs[1:] {
+		fmt.Println("ok", opened.Text[:strings.LastIndex(opened.Text[:len(opened.Text)-1], "\n")], "cosigned by", signature.Name)
+	}
+	return nil
+}
+
+// checkToken: an RFC 3161 response whose token is over these bytes.
+func checkToken(response, data []byte) error {
+	var reply struct {
+		Status asn1.RawValue
+		Token  struct {
+			Type   asn1.ObjectIdentifier
+			Signed struct {
+				Version int
+				Digests asn1.RawValue
+				Content struct {
+					Type asn1.ObjectIdentifier
+					Info []byte `asn1:"explicit,tag:0"`
+				}
+				Certificates asn1.RawValue `asn1:"optional,tag:0"`
+				Signers      asn1.RawValue
+			} `asn1:"explicit,tag:0"`
+		}
+	}
+	var info struct {
+		Version int
+		Policy  asn1.ObjectIdentifier
+		Imprint struct {
+			Algorithm asn1.RawValue
+			Digest    []byte
+		}
+		Serial asn1.RawValue
+		Rest   asn1.RawValue
+	}
+	if _, err := asn1.Unmarshal(response, &reply); err != nil {
+		return err
+	}
+	if _, err := asn1.Unmarshal(reply.Token.Signed.Content.Info, &info); err != nil {
+		return err
+	}
+	if digest := sha256.Sum256(data); !bytes.Equal(digest[:], info.Imprint.Digest) {
+		return fmt.Errorf("expected a token over %x, found one over %x", digest, info.Imprint.Digest)
+	}
+	return nil
+}
+
+func (b *bundle) checkStamps() error {
+	manifest, _ := b.read("manifest.json")
+	token, err := b.read("manifest.json.tsr")
+	if err == nil {
+		if err = checkToken(token, manifest); err != nil {
+			return fmt.Errorf("manifest.json.tsr: %v", err)
+		}
+	}
+	data, err := b.anchor("stamped")
+	if err != nil || data == nil {
+		return err
+	}
+	if token, err = b.read("anchors/stamped.tsr"); err != nil {
+		return err
+	}
+	return checkToken(token, data)
+}
+
 func main() {
 	logKey := flag.String("log-key", "", "the log's verifier `key`, or a file that holds it")
 	exportKey := flag.String("export-key", "", "the export `key`, the same way")
+	policy := flag.String("policy", "", "a `file` that names the witnesses")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		flag.Usage()
 		os.Exit(2)
 	}
 	b := &bundle{folder: flag.Arg(0)}
+	if err := b.readPolicy(*policy); err != nil {
+		fmt.Fprintln(os.Stderr, "gocheck:", err)
+		os.Exit(2)
+	}
 	steps := []struct {
 		name string
 		run  func() error
@@ -420,6 +596,8 @@ func main() {
 		{"entry bundles hold the entries of the tree", b.checkEntries},
 		{"inclusion proofs lead to the root", b.checkInclusion},
 		{"the previous export's log is a prefix", b.checkConsistency},
+		{"what witnesses have cosigned is of this log", b.checkCosigned},
+		{"timestamps are over this log and this manifest", b.checkStamps},
 	}
 	for _, step := range steps {
 		if err := step.run(); err != nil {
