@@ -9,6 +9,8 @@
 #include "replay/print_io.h"
 #include "replay/words.h"
 
+enum { HELD_RUNS_MAX = 256 }; /* short reads under one hold of the reader: a few milliseconds */
+
 /* --- keeping it up to the log ------------------------------------------------------------------
  */
 
@@ -288,28 +290,37 @@ visit_one(void *context, const struct event *event, const struct entry *entry)
 /* Entries that stand side by side are read together. What is learnt from one may add entries behind
  * it, so a run is never longer than what was known when it began. */
 static bool
+read_run(struct index_walk *walk, uint64_t *at, uint32_t streams, struct run *run)
+{
+	const uint64_t first = *at;
+
+	do {
+		++*at;
+	} while (is_set(walk, *at));
+	return log_read_events(walk->source->reader, walk->source->keys, walk->block + first,
+			       walk->block + *at, streams, visit_one, run);
+}
+
+static bool
 run_block(struct index_walk *walk, uint64_t from, uint32_t streams, bool *stopped)
 {
+	struct log_reader *reader = walk->source->reader;
 	struct run run = { .walk = walk };
 	uint64_t at = from > walk->block ? from - walk->block : 0;
+	bool is_read = true;
 
-	while ((at = next_set(walk, at)) < INDEX_BLOCK_MAX && is_usable(walk)) {
-		uint64_t end = at + 1;
-
-		while (is_set(walk, end)) {
-			end++;
+	for (unsigned runs = 1; is_read && !run.stopped && is_usable(walk) &&
+				(at = next_set(walk, at)) < INDEX_BLOCK_MAX;
+	     runs++) {
+		log_reader_hold(reader);
+		is_read = read_run(walk, &at, streams, &run);
+		if (runs % HELD_RUNS_MAX == 0) {
+			log_reader_let_go(reader);
 		}
-		if (!log_read_events(walk->source->reader, walk->source->keys, walk->block + at,
-				     walk->block + end, streams, visit_one, &run)) {
-			return false;
-		}
-		*stopped = run.stopped;
-		if (run.stopped) {
-			return true;
-		}
-		at = end;
 	}
-	return true;
+	log_reader_let_go(reader);
+	*stopped = run.stopped;
+	return is_read;
 }
 
 static uint64_t
@@ -384,12 +395,18 @@ look_in_block(struct source *source, const struct index_walk *block, uint64_t fr
 	uint64_t at = from > block->block ? from - block->block : 0;
 	bool is_read = true;
 
-	while (is_read && !look->stopped && (at = next_set(block, at)) < INDEX_BLOCK_MAX &&
-	       block->block + at < end) {
+	for (unsigned looks = 1;
+	     is_read && !look->stopped && (at = next_set(block, at)) < INDEX_BLOCK_MAX &&
+	     block->block + at < end;
+	     looks++, at++) {
+		log_reader_hold(source->far_reader);
 		is_read = log_read_events(source->far_reader, source->far_keys, block->block + at,
 					  block->block + at + 1, LOG_STREAMS_ALL, look_at, look);
-		at++;
+		if (looks % HELD_RUNS_MAX == 0) {
+			log_reader_let_go(source->far_reader);
+		}
 	}
+	log_reader_let_go(source->far_reader);
 	return is_read;
 }
 

@@ -72,16 +72,19 @@ lookup_open(struct lookup *lookup, sqlite3 *db)
 	for (size_t i = 0; i < MERKLE_LEVELS; i++) {
 		lookup->derived[i].count = 0;
 	}
+	lookup->size = db_prepare(db, "SELECT ifnull(max(seq), -1) + 1 FROM event");
 	lookup->entry = db_prepare(db, "SELECT entry FROM event WHERE seq = ?");
 	lookup->leaves = db_prepare(
 		db, "SELECT seq, entry FROM event WHERE seq >= ? AND seq < ? ORDER BY seq");
 	lookup->tile = db_prepare(db, "SELECT hashes FROM tile WHERE id = ?");
-	return lookup->entry != NULL && lookup->leaves != NULL && lookup->tile != NULL;
+	return lookup->size != NULL && lookup->entry != NULL && lookup->leaves != NULL &&
+	       lookup->tile != NULL;
 }
 
 void
 lookup_close(struct lookup *lookup)
 {
+	sqlite3_finalize(lookup->size);
 	sqlite3_finalize(lookup->entry);
 	sqlite3_finalize(lookup->leaves);
 	sqlite3_finalize(lookup->tile);
@@ -90,13 +93,10 @@ lookup_close(struct lookup *lookup)
 bool
 lookup_size(struct lookup *lookup, uint64_t *size)
 {
-	sqlite3_stmt *statement =
-		db_prepare(lookup->db, "SELECT ifnull(max(seq), -1) + 1 FROM event");
-	const bool ok = statement != NULL && sqlite3_step(statement) == SQLITE_ROW;
+	const bool ok = sqlite3_step(lookup->size) == SQLITE_ROW;
 
-	*size = ok ? db_u64(statement, 0) : 0;
-	sqlite3_finalize(statement);
-	return ok;
+	*size = ok ? db_u64(lookup->size, 0) : 0;
+	return sqlite3_reset(lookup->size) == SQLITE_OK && ok;
 }
 
 bool

@@ -19,6 +19,7 @@ struct lookup_derived {
 
 struct lookup {
 	sqlite3 *db;
+	sqlite3_stmt *size;
 	sqlite3_stmt *entry;
 	sqlite3_stmt *leaves;
 	sqlite3_stmt *tile;

@@ -401,16 +401,12 @@ log_read_events_back(struct log_reader *reader, struct log_keys *keys, uint64_t 
 	for (uint64_t seq = to_seq < size ? to_seq : size;
 	     ok && seq-- > from_seq && !walk.stopped;) {
 		/* A transaction for each row costs more than the row. */
-		if (sqlite3_get_autocommit(reader->db) != 0) {
-			db_run(reader->db, "BEGIN");
-		}
+		log_reader_hold(reader);
 		ok = visit_back(&walk, &seq);
 		if (seq % ROWS_BACK_PER_TRANSACTION == 0) {
-			db_run(reader->db, "COMMIT");
+			log_reader_let_go(reader);
 		}
 	}
-	if (sqlite3_get_autocommit(reader->db) == 0) {
-		db_run(reader->db, "COMMIT");
-	}
+	log_reader_let_go(reader);
 	return ok;
 }

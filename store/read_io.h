@@ -41,6 +41,11 @@ bool log_keys_open_with(struct log_reader *reader, const struct seal_key *wrap,
 			struct log_keys **out, char *fault, size_t fault_size);
 void log_keys_close(struct log_keys *keys);
 
+/* Between the two a walk costs no transaction of its own, and everything is of one moment: for many
+ * short ones. Not for long: while somebody holds, the writer's WAL cannot begin anew. */
+void log_reader_hold(struct log_reader *reader);
+void log_reader_let_go(struct log_reader *reader);
+
 /* All streams in a mask: LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_CLAIMED). */
 #define LOG_STREAM(stream) (UINT32_C(1) << (stream))
 #define LOG_STREAMS_ALL    UINT32_C(0xFFFFFFFF)

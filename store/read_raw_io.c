@@ -147,10 +147,27 @@ skip_nothing(struct log_reader *reader, uint64_t from)
 	return found ? next : UINT64_MAX;
 }
 
+void
+log_reader_hold(struct log_reader *reader)
+{
+	if (sqlite3_get_autocommit(reader->db) != 0) {
+		db_run(reader->db, "BEGIN");
+	}
+}
+
+void
+log_reader_let_go(struct log_reader *reader)
+{
+	if (sqlite3_get_autocommit(reader->db) == 0) {
+		db_run(reader->db, "COMMIT");
+	}
+}
+
 bool
 log_read_rows(struct log_reader *reader, uint64_t from_seq, uint64_t to_seq, log_row_visitor *visit,
 	      void *context)
 {
+	const bool is_held = sqlite3_get_autocommit(reader->db) == 0;
 	bool stopped = false;
 	bool ok = true;
 	uint64_t size = 0;
@@ -165,11 +182,11 @@ log_read_rows(struct log_reader *reader, uint64_t from_seq, uint64_t to_seq, log
 			from_seq + (left < ROWS_PER_TRANSACTION ? left : ROWS_PER_TRANSACTION);
 
 		/* One transaction, so that events and sealed parts are of the same moment. */
-		ok = db_run(reader->db, "BEGIN") == DB_OK || sql_fails(reader);
+		ok = is_held || db_run(reader->db, "BEGIN") == DB_OK || sql_fails(reader);
 		uint64_t rows = 0;
 		ok = ok && read_chunk(reader, from_seq, next, visit, context, &stopped, &rows);
-		if (!sqlite3_get_autocommit(reader->db)) {
-			db_run(reader->db, "COMMIT");
+		if (!is_held) {
+			log_reader_let_go(reader);
 		}
 		from_seq = rows > 0 || !ok ? next : skip_nothing(reader, next);
 	}
