@@ -85,36 +85,43 @@ erase_answer_read(struct mp_reader *r, enum erase_state *state, struct erase_rep
 }
 
 void
-retain_request_write(struct mp_writer *w, const struct id *id, uint64_t payload_days)
+retain_request_write(struct mp_writer *w, const struct id *id, const struct retain_order *order)
 {
-	mp_put_array(w, 3);
+	mp_put_array(w, 4);
 	mp_put_u64(w, REQUEST_RETAIN);
 	mp_put_id(w, id);
-	mp_put_u64(w, payload_days);
+	mp_put_u64(w, order->payload_days);
+	mp_put_u64(w, order->envelope_months);
 }
 
 enum verdict
-retain_request_read(struct mp_reader *r, struct id *id, uint64_t *payload_days)
+retain_request_read(struct mp_reader *r, struct id *id, struct retain_order *order)
 {
 	*id = mp_get_id(r);
-	*payload_days = mp_get_u64(r);
-	return mp_reader_is_done(r) && !id_is_none(id) && *payload_days <= RETAIN_DAYS_MAX
+	order->payload_days = mp_get_u64(r);
+	order->envelope_months = mp_get_u64(r);
+	return mp_reader_is_done(r) && !id_is_none(id) && order->payload_days <= RETAIN_DAYS_MAX &&
+			       order->envelope_months <= RETAIN_MONTHS_MAX
 		       ? ACCEPTED
 		       : REFUSED_MALFORMED;
 }
 
 void
 retain_answer_put(uint64_t numbers[RETAIN_NUMBERS], enum erase_state state,
-		  const struct retain_report *report)
+		  const struct retain_result *result)
 {
-	const uint64_t said[RETAIN_NUMBERS] = { (uint64_t)state, report->month, report->keys,
-						report->parts,   report->kept,  report->holds };
+	const struct retain_report *payload = &result->payload;
+	const struct prune_report *envelope = &result->envelope;
+	const uint64_t said[RETAIN_NUMBERS] = {
+		(uint64_t)state, payload->month,  payload->keys,    payload->parts,   payload->kept,
+		payload->holds,  envelope->month, envelope->ranges, envelope->entries
+	};
 
 	memcpy(numbers, said, sizeof said);
 }
 
 bool
-retain_answer_read(struct mp_reader *r, enum erase_state *state, struct retain_report *report)
+retain_answer_read(struct mp_reader *r, enum erase_state *state, struct retain_result *result)
 {
 	uint64_t numbers[RETAIN_NUMBERS];
 
@@ -125,7 +132,9 @@ retain_answer_read(struct mp_reader *r, enum erase_state *state, struct retain_r
 		return false;
 	}
 	*state = (enum erase_state)numbers[0];
-	*report = (struct retain_report){ numbers[1], numbers[2], numbers[3], numbers[4],
-					  numbers[5] };
+	*result = (struct retain_result){
+		.payload = { numbers[1], numbers[2], numbers[3], numbers[4], numbers[5] },
+		.envelope = { .month = numbers[6], .ranges = numbers[7], .entries = numbers[8] },
+	};
 	return true;
 }

@@ -6,6 +6,7 @@
 #include "protocol/log_line_io.h"
 #include "protocol/time_io.h"
 #include "store/erase_io.h"
+#include "store/prune_io.h"
 #include "store/retain_io.h"
 
 struct witness_acts {
@@ -13,22 +14,24 @@ struct witness_acts {
 	struct erasing *erasing; /* kept after its end, so that who asks again is told */
 	struct id erase_id;
 	enum erase_state erase_state;
-	uint64_t payload_days;
+	struct retain_order configured;
 	uint64_t retained_us; /* monotonic: when the last round by itself began; 0: none yet */
-	struct retaining *retaining; /* likewise kept */
 	struct id retain_id;
-	enum erase_state retain_state;
-	struct retain_report retained;
+	struct retain_order retain_order;
+	enum erase_state retain_state; /* of the whole round: first personal data, then entries */
+	struct retaining *retaining;
+	struct pruning *pruning;
+	struct retain_result retained;
 };
 
 struct witness_acts *
-witness_acts_new(struct evidence *evidence, uint64_t payload_days)
+witness_acts_new(struct evidence *evidence, const struct retain_order *retain)
 {
 	struct witness_acts *acts = calloc(1, sizeof *acts);
 
 	assert(acts != NULL);
 	acts->evidence = evidence;
-	acts->payload_days = payload_days;
+	acts->configured = *retain;
 	return acts;
 }
 
@@ -38,6 +41,7 @@ witness_acts_free(struct witness_acts *acts)
 	if (acts != NULL) {
 		erase_end(acts->erasing);
 		retain_end(acts->retaining);
+		prune_end(acts->pruning);
 		free(acts);
 	}
 }
@@ -57,7 +61,7 @@ is_erasing(const struct witness_acts *acts)
 static bool
 is_retaining(const struct witness_acts *acts)
 {
-	return acts->retaining != NULL && goes_on(acts->retain_state);
+	return (acts->retaining != NULL || acts->pruning != NULL) && goes_on(acts->retain_state);
 }
 
 static enum verdict
@@ -138,22 +142,49 @@ say_ended(const struct witness_acts *acts)
 	}
 }
 
-static enum verdict
-begin_retain(struct witness_acts *acts, const struct id *id, uint64_t payload_days)
+/* The second half of a round, if there is anything old. */
+static void
+begin_prune(struct witness_acts *acts)
 {
-	const uint64_t month = retain_month(payload_days, time_now_us());
+	const uint64_t month = prune_month(acts->retain_order.envelope_months, time_now_us());
+	char fault[EVIDENCE_FAULT_MAX];
+
+	acts->retain_state = ERASE_DONE;
+	if (month == 0) {
+		return;
+	}
+	acts->pruning = prune_begin(acts->evidence, month, fault, sizeof fault);
+	acts->retain_state = acts->pruning != NULL ? ERASE_WORKS : ERASE_FAILED;
+	if (acts->pruning == NULL) {
+		log_error("a pruning cannot begin: %s", fault);
+	}
+}
+
+static void
+end_retain(struct witness_acts *acts)
+{
+	retain_end(acts->retaining);
+	prune_end(acts->pruning);
+	acts->retaining = NULL;
+	acts->pruning = NULL;
+}
+
+static enum verdict
+begin_retain(struct witness_acts *acts, const struct id *id, const struct retain_order *order)
+{
+	const uint64_t month = retain_month(order->payload_days, time_now_us());
 	char fault[EVIDENCE_FAULT_MAX];
 	const enum verdict verdict = check_free(acts);
 
 	if (verdict != ACCEPTED) {
 		return verdict;
 	}
-	retain_end(acts->retaining);
-	acts->retaining = NULL;
+	end_retain(acts);
 	acts->retain_id = *id;
-	acts->retain_state = ERASE_DONE;
-	acts->retained = (struct retain_report){ 0 };
+	acts->retain_order = *order;
+	acts->retained = (struct retain_result){ 0 };
 	if (month == 0) {
+		begin_prune(acts);
 		return ACCEPTED;
 	}
 	acts->retaining = retain_begin(acts->evidence, month, fault, sizeof fault);
@@ -169,14 +200,20 @@ enum verdict
 witness_acts_retain(struct witness_acts *acts, struct mp_reader *r,
 		    uint64_t numbers[WITNESS_ACT_NUMBERS], size_t *count)
 {
-	uint64_t payload_days = 0;
+	_Static_assert((int)RETAIN_NUMBERS <= (int)WITNESS_ACT_NUMBERS, "its answer fits");
+	struct retain_order order;
 	struct id id;
-	enum verdict verdict = retain_request_read(r, &id, &payload_days);
+	enum verdict verdict = retain_request_read(r, &id, &order);
 
 	*count = 0;
 	if (verdict == ACCEPTED && !id_equal(&id, &acts->retain_id)) {
-		verdict = begin_retain(acts, &id,
-				       payload_days > 0 ? payload_days : acts->payload_days);
+		if (order.payload_days == 0) {
+			order.payload_days = acts->configured.payload_days;
+		}
+		if (order.envelope_months == 0) {
+			order.envelope_months = acts->configured.envelope_months;
+		}
+		verdict = begin_retain(acts, &id, &order);
 	}
 	if (verdict != ACCEPTED) {
 		return verdict;
@@ -194,24 +231,45 @@ step_erase(struct witness_acts *acts)
 	return acts->erase_state == ERASE_WORKS;
 }
 
-static bool
+static void
 step_retain(struct witness_acts *acts)
 {
+	const struct retain_report *report = &acts->retained.payload;
+
 	acts->retain_state = retain_step(acts->retaining, time_now_us());
-	acts->retained = retain_report_of(acts->retaining);
+	acts->retained.payload = retain_report_of(acts->retaining);
 	if (acts->retain_state == ERASE_FAILED) {
 		log_error("a retention failed: %s", retain_fault(acts->retaining));
-	} else if (acts->retain_state == ERASE_DONE &&
-		   acts->retained.keys + acts->retained.parts > 0) {
-		log_info(
-			"personal data up to month %llu is destroyed: %llu keys, %llu parts; holds "
-			"keep %llu keys",
-			(unsigned long long)acts->retained.month,
-			(unsigned long long)acts->retained.keys,
-			(unsigned long long)acts->retained.parts,
-			(unsigned long long)acts->retained.kept);
 	}
-	return acts->retain_state == ERASE_WORKS;
+	if (acts->retain_state != ERASE_DONE) {
+		return;
+	}
+	if (report->keys + report->parts > 0) {
+		log_info("personal data up to month %llu is destroyed: %llu keys, %llu parts; "
+			 "holds keep %llu keys",
+			 (unsigned long long)report->month, (unsigned long long)report->keys,
+			 (unsigned long long)report->parts, (unsigned long long)report->kept);
+	}
+	retain_end(acts->retaining);
+	acts->retaining = NULL;
+	begin_prune(acts);
+}
+
+static void
+step_prune(struct witness_acts *acts)
+{
+	const struct prune_report *report = &acts->retained.envelope;
+
+	acts->retain_state = prune_step(acts->pruning, time_now_us());
+	acts->retained.envelope = prune_report_now(acts->pruning);
+	if (acts->retain_state == ERASE_FAILED) {
+		log_error("a pruning failed: %s", prune_fault(acts->pruning));
+	} else if (acts->retain_state == ERASE_DONE && report->entries > 0) {
+		log_info("entries up to month %llu are pruned: %llu, in %llu ranges; tiles and "
+			 "proofs stay",
+			 (unsigned long long)report->month, (unsigned long long)report->entries,
+			 (unsigned long long)report->ranges);
+	}
 }
 
 static void
@@ -220,13 +278,13 @@ begin_if_due(struct witness_acts *acts)
 	const struct id nobody = { 0 };
 	const uint64_t now_us = time_monotonic_us();
 
-	if (!retain_is_due(acts->payload_days, now_us, acts->retained_us) ||
+	if (!retain_is_due(acts->configured.payload_days, now_us, acts->retained_us) ||
 	    check_free(acts) != ACCEPTED) {
 		return;
 	}
 	/* One that cannot begin has said so, and is tried again tomorrow. */
 	acts->retained_us = now_us;
-	begin_retain(acts, &nobody, acts->payload_days);
+	begin_retain(acts, &nobody, &acts->configured);
 }
 
 bool
@@ -238,7 +296,12 @@ witness_acts_step(struct witness_acts *acts, bool *failed)
 	if (is_erasing(acts)) {
 		works = step_erase(acts);
 	} else if (is_retaining(acts)) {
-		works = step_retain(acts);
+		if (acts->retaining != NULL) {
+			step_retain(acts);
+		} else {
+			step_prune(acts);
+		}
+		works = acts->retain_state == ERASE_WORKS;
 	}
 	/* A fault of the disk is final for the evidence; any other ends this act alone. */
 	*failed = evidence_has_failed(acts->evidence);

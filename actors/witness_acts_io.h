@@ -1,5 +1,5 @@
-/* Erasure and retention in the witness: begun by a request, worked on between requests, a step at a
- * time, so that nobody waits for them. */
+/* Erasure, retention and pruning in the witness: begun by a request, worked on between requests, a
+ * step at a time, so that nobody waits for them. */
 #ifndef IFSWARM_ACTORS_WITNESS_ACTS_IO_H
 #define IFSWARM_ACTORS_WITNESS_ACTS_IO_H
 
@@ -8,8 +8,8 @@
 
 struct witness_acts;
 
-/* payload_days: as configured, 0: nothing is destroyed by itself. */
-struct witness_acts *witness_acts_new(struct evidence *evidence, uint64_t payload_days);
+/* retain: as configured; all 0: nothing is destroyed by itself. */
+struct witness_acts *witness_acts_new(struct evidence *evidence, const struct retain_order *retain);
 /* What is under way is given up; the next start carries through what the log lists. */
 void witness_acts_free(struct witness_acts *acts);
 

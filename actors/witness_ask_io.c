@@ -7,7 +7,6 @@
 #include "actors/act_io.h"
 #include "actors/data_dir_io.h"
 #include "actors/mailbox_io.h"
-#include "actors/witness_acts.h"
 
 enum { WAIT_MS = 30000, PAUSE_MS = 50 };
 
@@ -103,8 +102,9 @@ erase_ask(const char *data, const struct erase_order *order, erase_progress *pro
 }
 
 enum told
-retain_ask(const char *data, uint64_t payload_days, retain_progress *progress, void *context,
-	   enum erase_state *state, struct retain_report *report, char *fault, size_t fault_size)
+retain_ask(const char *data, const struct retain_order *order, retain_progress *progress,
+	   void *context, enum erase_state *state, struct retain_result *result, char *fault,
+	   size_t fault_size)
 {
 	char url[MAILBOX_URL_MAX];
 	uint8_t request[64];
@@ -116,13 +116,13 @@ retain_ask(const char *data, uint64_t payload_days, retain_progress *progress, v
 	if (!find_witness(data, url)) {
 		return TOLD_NOT_RUNNING;
 	}
-	retain_request_write(&w, &id, payload_days);
+	retain_request_write(&w, &id, order);
 	assert(!w.bad);
 	do {
 		if (!ask(url, mp_written(&w), answer, &r, fault, fault_size)) {
 			return TOLD_REFUSED;
 		}
-		if (!retain_answer_read(&r, state, report)) {
+		if (!retain_answer_read(&r, state, result)) {
 			return not_understood(fault, fault_size);
 		}
 		pause_a_little();

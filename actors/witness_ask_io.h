@@ -3,7 +3,7 @@
 #ifndef IFSWARM_ACTORS_WITNESS_ASK_IO_H
 #define IFSWARM_ACTORS_WITNESS_ASK_IO_H
 
-#include "store/retain.h"
+#include "actors/witness_acts.h"
 
 enum told {
 	TOLD_END,         /* the state says how */
@@ -19,10 +19,10 @@ enum told erase_ask(const char *data, const struct erase_order *order, erase_pro
 		    void *context, enum erase_state *state, struct erase_report *report,
 		    char *fault, size_t fault_size);
 
-/* Likewise; payload_days 0: as that cluster is configured. */
+/* Likewise a round of retention and pruning. */
 typedef bool retain_progress(void *context, enum erase_state state);
-enum told retain_ask(const char *data, uint64_t payload_days, retain_progress *progress,
-		     void *context, enum erase_state *state, struct retain_report *report,
+enum told retain_ask(const char *data, const struct retain_order *order, retain_progress *progress,
+		     void *context, enum erase_state *state, struct retain_result *result,
 		     char *fault, size_t fault_size);
 
 #endif

@@ -611,7 +611,9 @@ open_all(struct witness *w, const char *run_dir, struct settings *settings)
 		return false;
 	}
 	w->settings = settings;
-	w->acts = witness_acts_new(w->evidence, settings->retain_payload_days);
+	const struct retain_order retain = { settings->retain_payload_days,
+					     settings->retain_envelope_months };
+	w->acts = witness_acts_new(w->evidence, &retain);
 	log_info("serving %s with %llu events", origin,
 		 (unsigned long long)evidence_size(w->evidence));
 	return true;

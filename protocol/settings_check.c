@@ -195,6 +195,18 @@ check_anchors(const struct settings *s, struct setting_faults *faults)
 	}
 }
 
+static void
+check_retention(const struct settings *s, struct setting_faults *faults)
+{
+	if (s->retain_envelope_months > 0 && s->retain_payload_days == 0) {
+		setting_fault_add(faults,
+				  "%s: retain.envelope_months without retain.payload_days: entries "
+				  "are pruned "
+				  "only when their personal data is gone: set both or none",
+				  setting_source(faults, "retain.envelope_months"));
+	}
+}
+
 void
 settings_check(const struct settings *settings, struct setting_faults *faults)
 {
@@ -205,4 +217,5 @@ settings_check(const struct settings *settings, struct setting_faults *faults)
 	check_authentication(settings, faults);
 	check_claims(settings, faults);
 	check_anchors(settings, faults);
+	check_retention(settings, faults);
 }

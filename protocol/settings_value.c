@@ -33,6 +33,7 @@ static const struct {
 	{ "anchor-interval", 1, 86400 },
 	{ "tsa-interval", 1, 366 * 86400 },
 	{ "retain.payload_days", 0, 36500 },
+	{ "retain.envelope_months", 0, 1200 },
 	{ "snapshot-events", 100, 1000000000 },
 };
 

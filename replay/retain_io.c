@@ -1,5 +1,6 @@
-/* retain: the personal data of past months is destroyed, by hand; a witness with
- * retain.payload_days does it by itself once a day. */
+/* retain: the personal data of past months is destroyed, and entries of old ones are pruned, by
+ * hand; a witness with retain.payload_days and retain.envelope_months does it by itself once a day.
+ */
 #include "store/retain_io.h"
 
 #include <assert.h>
@@ -15,6 +16,8 @@
 #include "replay/commands_io.h"
 #include "replay/print_io.h"
 #include "store/erase_io.h"
+#include "store/prune_io.h"
+#include "store/prune_survey_io.h"
 #include "store/seal.h"
 
 enum { USAGE = 2, WAITS_MAX = 600, RETAIN_FAULT_MAX = 768, HELD_MAX = 256 };
@@ -23,7 +26,7 @@ struct retain_work {
 	const struct options *options;
 	struct source *source;
 	enum erase_state state;
-	struct retain_report report;
+	struct retain_result result;
 	unsigned waits;
 	char fault[RETAIN_FAULT_MAX];
 };
@@ -47,10 +50,25 @@ wait_on(void *context, enum erase_state state)
 /* --- here, for a stopped cluster ---------------------------------------------------------------
  */
 
-static bool
-step_to_end(struct retain_work *w, struct evidence *evidence, uint64_t month)
+static void
+pause_if_it_waits(enum erase_state state)
 {
 	const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
+
+	if (state == ERASE_WAITS) {
+		nanosleep(&pause, NULL);
+	}
+}
+
+static bool
+goes_on(struct retain_work *w)
+{
+	return (w->state == ERASE_WORKS || w->state == ERASE_WAITS) && wait_on(w, w->state);
+}
+
+static bool
+retain_to_end(struct retain_work *w, struct evidence *evidence, uint64_t month)
+{
 	struct retaining *retaining = retain_begin(evidence, month, w->fault, sizeof w->fault);
 
 	if (retaining == NULL) {
@@ -58,11 +76,9 @@ step_to_end(struct retain_work *w, struct evidence *evidence, uint64_t month)
 	}
 	do {
 		w->state = retain_step(retaining, time_now_us());
-		if (w->state == ERASE_WAITS) {
-			nanosleep(&pause, NULL);
-		}
-	} while ((w->state == ERASE_WORKS || w->state == ERASE_WAITS) && wait_on(w, w->state));
-	w->report = retain_report_of(retaining);
+		pause_if_it_waits(w->state);
+	} while (goes_on(w));
+	w->result.payload = retain_report_of(retaining);
 	if (w->state == ERASE_FAILED) {
 		say(w, retain_fault(retaining));
 	}
@@ -71,26 +87,62 @@ step_to_end(struct retain_work *w, struct evidence *evidence, uint64_t month)
 }
 
 static bool
+prune_to_end(struct retain_work *w, struct evidence *evidence, uint64_t month)
+{
+	struct pruning *pruning = prune_begin(evidence, month, w->fault, sizeof w->fault);
+
+	if (pruning == NULL) {
+		return false;
+	}
+	do {
+		w->state = prune_step(pruning, time_now_us());
+		pause_if_it_waits(w->state);
+	} while (goes_on(w));
+	w->result.envelope = prune_report_now(pruning);
+	if (w->state == ERASE_FAILED) {
+		say(w, prune_fault(pruning));
+	}
+	prune_end(pruning);
+	return w->state != ERASE_FAILED;
+}
+
+static bool
+do_both(struct retain_work *w, struct evidence *evidence, uint64_t past, uint64_t old)
+{
+	const char *why = evidence_read_only(evidence);
+
+	if (why != NULL) {
+		return say(w, why);
+	}
+	if (past > 0 && !retain_to_end(w, evidence, past)) {
+		return false;
+	}
+	return old == 0 || w->state != ERASE_DONE || prune_to_end(w, evidence, old);
+}
+
+static bool
 run_here(struct retain_work *w)
 {
-	const uint64_t month = retain_month(w->options->payload_days, time_now_us());
-	const struct evidence_options options = { .directory = w->options->data_dir,
+	const struct options *o = w->options;
+	const uint64_t past = retain_month(o->payload_days, time_now_us());
+	const uint64_t old = prune_month(o->envelope_months, time_now_us());
+	const struct evidence_options options = { .directory = o->data_dir,
 						  .origin = log_reader_origin(w->source->reader),
 						  .now_us = time_now_us() };
 	struct evidence *evidence = NULL;
 
-	if (w->options->payload_days == 0) {
-		return say(w, "no cluster runs there: say after how many days with --payload-days");
+	if (o->payload_days + o->envelope_months == 0) {
+		return say(w, "no cluster runs there: say after how many days with --payload-days, "
+			      "or months with --envelope-months");
 	}
 	w->state = ERASE_DONE;
-	if (month == 0) {
+	if (past + old == 0) {
 		return true;
 	}
 	if (!evidence_open(&options, &evidence, w->fault, sizeof w->fault)) {
 		return false;
 	}
-	const char *why = evidence_read_only(evidence);
-	const bool ok = why == NULL ? step_to_end(w, evidence, month) : say(w, why);
+	const bool ok = do_both(w, evidence, past, old);
 	evidence_close(evidence, time_now_us());
 	return ok;
 }
@@ -98,8 +150,10 @@ run_here(struct retain_work *w)
 static bool
 retain_now(struct retain_work *w)
 {
-	switch (retain_ask(w->options->data_dir, w->options->payload_days, wait_on, w, &w->state,
-			   &w->report, w->fault, sizeof w->fault)) {
+	const struct retain_order order = { w->options->payload_days, w->options->envelope_months };
+
+	switch (retain_ask(w->options->data_dir, &order, wait_on, w, &w->state, &w->result,
+			   w->fault, sizeof w->fault)) {
 	case TOLD_END:
 		return w->state != ERASE_FAILED ||
 		       say(w, "the witness could not finish: see its lines");
@@ -199,29 +253,108 @@ survey_log(struct survey *s, struct source *source)
 	return ok && log_read_rows(source->reader, 0, UINT64_MAX, count_row, s);
 }
 
+/* What pruning would find now: what retention would free first still counts as sealed. */
+static bool
+survey_envelope(struct source *source, uint64_t month, struct prune_report *report)
+{
+	static struct prune_range ranges[PRUNE_RANGES_MAX];
+	struct prune_survey *survey;
+	bool done = false;
+
+	if (month == 0) {
+		return true;
+	}
+	if (!prune_survey_begin(source->reader, source->keys, month, &survey)) {
+		return false;
+	}
+	bool ok = true;
+	while (ok && !done) {
+		ok = prune_survey_step(survey, &done);
+	}
+	if (ok) {
+		prune_survey_ranges(survey, ranges, report);
+	}
+	prune_survey_end(survey);
+	return ok;
+}
+
+static bool
+is_worth_telling(const struct prune_report *report, size_t why)
+{
+	return why != PRUNE_GOES && why != PRUNE_YOUNG && report->stays[why] > 0;
+}
+
+static json_t *
+stays_json(const struct prune_report *report)
+{
+	json_t *stays = json_array();
+
+	for (size_t why = 0; why < PRUNE_WHYS; why++) {
+		if (is_worth_telling(report, why)) {
+			json_array_append_new(stays,
+					      json_pack("{s:I, s:s}", "segments",
+							(json_int_t)report->stays[why], "why",
+							prune_why_text((enum prune_why)why)));
+		}
+	}
+	return stays;
+}
+
+static void
+print_envelope_survey(const struct prune_report *report)
+{
+	if (report->month == 0) {
+		return;
+	}
+	printf("old           all months up to %" PRIu64 "\n"
+	       "would go      %" PRIu64 " entries in %" PRIu64 " ranges\n",
+	       report->month, report->entries, report->ranges);
+	for (size_t why = 0; why < PRUNE_WHYS; why++) {
+		if (is_worth_telling(report, why)) {
+			printf("stays         %" PRIu64 " segments of 256: %s\n",
+			       report->stays[why], prune_why_text((enum prune_why)why));
+		}
+	}
+}
+
+static void
+print_survey(const struct options *options, const struct survey *s,
+	     const struct prune_report *envelope)
+{
+	if (options->json) {
+		print_json(json_pack(
+			"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "kind", "retain_dry_run",
+			"month", (json_int_t)s->month, "parts", (json_int_t)s->report.parts, "kept",
+			(json_int_t)s->report.kept, "holds", (json_int_t)s->report.holds,
+			"pruned_month", (json_int_t)envelope->month, "pruned_ranges",
+			(json_int_t)envelope->ranges, "pruned_entries",
+			(json_int_t)envelope->entries, "stays", stays_json(envelope)));
+		return;
+	}
+	if (options->payload_days > 0) {
+		printf("past          all months up to %" PRIu64 "\n"
+		       "would go      %" PRIu64 " sealed parts and their keys\n"
+		       "kept          %" PRIu64 " sealed parts, by %" PRIu64 " holds\n",
+		       s->month, s->report.parts, s->report.kept, s->report.holds);
+	}
+	print_envelope_survey(envelope);
+	printf("nothing was destroyed\n");
+}
+
 static int
 dry_run(const struct options *options, struct source *source)
 {
 	struct survey *s = calloc(1, sizeof *s);
-	bool ok = true;
+	struct prune_report envelope = { 0 };
 
 	assert(s != NULL);
 	s->now_us = time_now_us();
 	s->month = retain_month(options->payload_days, s->now_us);
-	if (s->month > 0) {
-		ok = survey_log(s, source);
-	}
-	if (ok && options->json) {
-		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I}", "kind", "retain_dry_run", "month",
-				     (json_int_t)s->month, "parts", (json_int_t)s->report.parts,
-				     "kept", (json_int_t)s->report.kept, "holds",
-				     (json_int_t)s->report.holds));
-	} else if (ok) {
-		printf("past          all months up to %" PRIu64 "\n"
-		       "would go      %" PRIu64 " sealed parts and their keys\n"
-		       "kept          %" PRIu64 " sealed parts, by %" PRIu64 " holds\n"
-		       "nothing was destroyed\n",
-		       s->month, s->report.parts, s->report.kept, s->report.holds);
+	const bool ok = (s->month == 0 || survey_log(s, source)) &&
+			survey_envelope(source, prune_month(options->envelope_months, s->now_us),
+					&envelope);
+	if (ok) {
+		print_survey(options, s, &envelope);
 	}
 	for (size_t i = 0; i < s->plan_count; i++) {
 		erase_plan_free(&s->plans[i]);
@@ -233,20 +366,35 @@ dry_run(const struct options *options, struct source *source)
 static int
 print_done(const struct retain_work *w)
 {
-	const struct retain_report *report = &w->report;
+	const struct retain_report *report = &w->result.payload;
+	const struct prune_report *envelope = &w->result.envelope;
+	const bool has_destroyed = report->keys + report->parts > 0;
 
 	if (w->options->json) {
-		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "kind", "retained", "month",
-				     (json_int_t)report->month, "keys", (json_int_t)report->keys,
-				     "parts", (json_int_t)report->parts, "kept",
-				     (json_int_t)report->kept, "holds", (json_int_t)report->holds));
-	} else if (report->keys + report->parts == 0) {
-		printf("nothing       is past that was not destroyed before or is held\n");
-	} else {
+		print_json(json_pack(
+			"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind", "retained",
+			"month", (json_int_t)report->month, "keys", (json_int_t)report->keys,
+			"parts", (json_int_t)report->parts, "kept", (json_int_t)report->kept,
+			"holds", (json_int_t)report->holds, "pruned_month",
+			(json_int_t)envelope->month, "pruned_ranges", (json_int_t)envelope->ranges,
+			"pruned_entries", (json_int_t)envelope->entries));
+		return 0;
+	}
+	if (has_destroyed) {
 		printf("past          all months up to %" PRIu64 "\n"
 		       "destroyed     %" PRIu64 " keys, %" PRIu64 " sealed parts\n"
 		       "kept          %" PRIu64 " keys, by %" PRIu64 " holds\n",
 		       report->month, report->keys, report->parts, report->kept, report->holds);
+	}
+	if (envelope->entries > 0) {
+		printf("old           all months up to %" PRIu64 "\n"
+		       "pruned        %" PRIu64 " entries in %" PRIu64
+		       " ranges; their tiles and every proof stay\n",
+		       envelope->month, envelope->entries, envelope->ranges);
+	}
+	if (!has_destroyed && envelope->entries == 0) {
+		printf("nothing       is past that was not destroyed before, is held or still "
+		       "needed\n");
 	}
 	return 0;
 }
@@ -257,8 +405,9 @@ retain_command(const struct options *options, struct source *source)
 	struct retain_work w = { .options = options, .source = source };
 	int code = 1;
 
-	if (options->dry_run && options->payload_days == 0) {
-		fprintf(stderr, "ifreplay: retain: --dry-run needs --payload-days N\n");
+	if (options->dry_run && options->payload_days + options->envelope_months == 0) {
+		fprintf(stderr, "ifreplay: retain: --dry-run needs --payload-days N or "
+				"--envelope-months N\n");
 		return USAGE;
 	}
 	if (options->dry_run) {

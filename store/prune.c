@@ -12,7 +12,8 @@ prune_month(uint64_t envelope_months, uint64_t now_us)
 	const uint64_t now = seal_month(now_us);
 	const uint64_t count = now / 100 * 12 + now % 100 - 1;
 
-	if (envelope_months == 0 || count < 1970 * 12 + 1 + envelope_months) {
+	if (envelope_months == 0 || envelope_months > count ||
+	    count < 1970 * 12 + 1 + envelope_months) {
 		return 0;
 	}
 	const uint64_t month = count - 1 - envelope_months;

@@ -28,6 +28,7 @@ static const struct {
 	{ "a year", 12, MARCH, 202502 },
 	{ "a year's turn", 2, MARCH, 202512 },
 	{ "more months than there have been since 1970", 1200, MARCH, 0 },
+	{ "more months than there can be", UINT64_MAX, MARCH, 0 },
 	{ "the first month there was", 1, 59 * DAY, 197001 },
 };
 
