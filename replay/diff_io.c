@@ -10,6 +10,7 @@
 #include "replay/commands_io.h"
 #include "replay/guard_io.h"
 #include "replay/print_io.h"
+#include "replay/rebuild_io.h"
 #include "replay/roster_rows.h"
 #include "replay/rows_io.h"
 
@@ -29,6 +30,7 @@ struct diff {
 	const struct options *options;
 	struct source source;
 	struct states states;
+	struct rebuild rebuild;
 	struct guard *guard;
 	uint64_t size;
 	bool has_before;
@@ -150,7 +152,7 @@ visit(void *context, const struct event *event, const struct entry *entry)
 		return false;
 	}
 	diff->guard->seq = entry->seq;
-	if (event != NULL) {
+	if (event != NULL && rebuild_needs(&diff->rebuild, entry)) {
 		states_feed(&diff->states, entry, event, &claimed, &found);
 	}
 	if (entry->seq % PROGRESS_EVERY == 0) {
@@ -258,11 +260,19 @@ work(void *context, struct guard *guard)
 		source_forget_keys(&diff.source);
 	}
 	states_make(&diff.states);
+	const struct moment beginning = { .is_set = true };
+	const struct options *o = diff.options;
+	if (!rebuild_begin(&diff.rebuild, &diff.source, &diff.states,
+			   o->from.is_set ? &o->from : &beginning, &o->to)) {
+		states_free(&diff.states);
+		source_close(&diff.source);
+		return 1;
+	}
 	const bool is_read =
 		log_reader_size(diff.source.reader, &diff.size) &&
-		log_read_events(diff.source.reader, diff.source.keys, 0, UINT64_MAX,
-				LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_ALLOCATION), visit,
-				&diff);
+		log_read_events(
+			diff.source.reader, diff.source.keys, diff.rebuild.from_seq, UINT64_MAX,
+			LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_ALLOCATION), visit, &diff);
 	const int code = is_read ? print_diff(&diff) : source_failed(&diff.source);
 	states_free(&diff.states);
 	source_close(&diff.source);

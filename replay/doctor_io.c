@@ -224,6 +224,7 @@ look_at_events(struct visit *v, struct log_reader *reader)
 	const uint64_t now_us = time_now_us();
 	struct seen seen = { 0 };
 
+	log_pass_pruned(reader, NULL, NULL);
 	if (!log_read_events_back(reader, NULL, 0, UINT64_MAX, LOG_STREAM(STREAM_WITNESS),
 				  see_event, &seen)) {
 		note(v, LOST, "ifreplay verify names it; then ifreplay repair --from COPY",

@@ -8,14 +8,10 @@
 static bool
 time_of(struct export *x, uint64_t seq, uint64_t *us)
 {
-	struct log_row row;
-	bool found = false;
-
-	if (!log_read_row(x->source->reader, seq, &row, &found)) {
+	if (!source_time(x->source, seq, us)) {
 		return export_fails(x, "%s", log_reader_fault(x->source->reader));
 	}
-	*us = row.recorded_us;
-	return found || export_fails(x, "entry %" PRIu64 " is missing: run ifreplay verify", seq);
+	return *us > 0 || export_fails(x, "entry %" PRIu64 " is missing: run ifreplay verify", seq);
 }
 
 /* A names_ask: who was named before the range. With --subject others are pseudonyms, and the

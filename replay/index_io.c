@@ -81,7 +81,6 @@ fill_one(void *context, const struct event *event, const struct entry *entry)
 	const uint64_t command = index_command_of(&entry->command_id);
 
 	filler->seq = entry->seq;
-	filler->next = entry->seq + 1;
 	filler->has_erasure = filler->has_erasure || is_erasure(entry->type);
 	log_index_post(filler->index, log_index_key(INDEX_TYPE, &entry->type, sizeof entry->type),
 		       entry->seq);
@@ -97,12 +96,10 @@ fill_block(struct source *source, struct log_index *index, uint64_t size, bool *
 {
 	const uint64_t from = log_index_covered(index);
 	const uint64_t to = size - from < INDEX_BLOCK_MAX ? size : from + INDEX_BLOCK_MAX;
-	struct filler filler = { .index = index, .next = from };
+	struct filler filler = { .index = index };
 
-	if (!log_index_begin(index) ||
-	    !log_read_events(source->reader, source->keys, from, to, LOG_STREAMS_ALL, fill_one,
-			     &filler) ||
-	    filler.next != to) {
+	if (!log_index_begin(index) || !log_read_events(source->reader, source->keys, from, to,
+							LOG_STREAMS_ALL, fill_one, &filler)) {
 		return false;
 	}
 	*again = filler.has_erasure && source->index_is_old;

@@ -194,6 +194,12 @@ show_command(const struct options *options, struct source *source)
 	    !log_read_row(source->reader, options->seq, &row, &found)) {
 		return source_failed(source);
 	}
+	if (!found && options->seq < size) {
+		char what[SOURCE_WORDS_MAX];
+		source_say_missing(source, options->seq, what, sizeof what);
+		fprintf(stderr, "ifreplay: %s\n", what);
+		return 1;
+	}
 	if (!found) {
 		fprintf(stderr, "ifreplay: no entry %llu: the log holds 0 to %llu\n",
 			(unsigned long long)options->seq,

@@ -84,14 +84,10 @@ seek(struct making *m, const struct moment *moment, uint64_t most, uint64_t *seq
 static bool
 time_of(struct making *m, uint64_t seq, uint64_t *us)
 {
-	struct log_row row;
-	bool found = false;
-
-	if (!log_read_row(m->source->reader, seq, &row, &found)) {
+	if (!source_time(m->source, seq, us)) {
 		return fails(m, "%s", log_reader_fault(m->source->reader));
 	}
-	*us = row.recorded_us;
-	return found || fails(m, "entry %" PRIu64 " is missing: run ifreplay verify", seq);
+	return *us > 0 || fails(m, "entry %" PRIu64 " is missing: run ifreplay verify", seq);
 }
 
 /* The oldest checkpoint that covers a range with an end: the same range gives the same page for

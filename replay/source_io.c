@@ -1,6 +1,7 @@
 #include "replay/source_io.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,48 @@ source_forget_keys(struct source *source)
 	source->far_keys = NULL;
 }
 
+static void
+say_gap(void *context, uint64_t first, uint64_t end, uint64_t event)
+{
+	struct source *source = context;
+
+	for (size_t i = 0; i < source->gap_count; i++) {
+		if (source->gaps[i] == event) {
+			return;
+		}
+	}
+	if (source->gap_count == SOURCE_GAPS_MAX) {
+		return;
+	}
+	source->gaps[source->gap_count++] = event;
+	fprintf(stderr,
+		"ifreplay: entries %" PRIu64 " to %" PRIu64 " were pruned, as event %" PRIu64
+		" says: what they told is not shown%s\n",
+		first, end - 1, event,
+		source->gap_count == SOURCE_GAPS_MAX ? "; more such ranges are not named" : "");
+}
+
+void
+source_pass_silently(struct source *source)
+{
+	log_pass_pruned(source->reader, NULL, NULL);
+}
+
+void
+source_say_missing(struct source *source, uint64_t seq, char *out, size_t size)
+{
+	uint64_t first = 0, end = 0, event = 0;
+
+	if (log_pruned_at(source->reader, seq, &first, &end, &event)) {
+		snprintf(out, size,
+			 "entry %" PRIu64 " was pruned with %" PRIu64 " to %" PRIu64
+			 ", as event %" PRIu64 " says",
+			 seq, first, end - 1, event);
+	} else {
+		snprintf(out, size, "entry %" PRIu64 " is missing: run ifreplay verify", seq);
+	}
+}
+
 bool
 source_open(struct source *source, const char *data_dir, char *fault, size_t fault_size)
 {
@@ -45,6 +88,8 @@ source_open(struct source *source, const char *data_dir, char *fault, size_t fau
 		log_reader_close(source->reader);
 		return false;
 	}
+	log_pass_pruned(source->reader, say_gap, source);
+	log_pass_pruned(source->far_reader, NULL, NULL);
 	open_keys(source);
 	names_make(&source->names);
 	idmap_make(&source->nameless, NAMES_MAX);
@@ -154,6 +199,34 @@ source_names_from(struct source *source, uint64_t seq)
 	source->names_from = seq;
 }
 
+/* The row at that seq, or the first behind what was pruned there. */
+static bool
+read_at_or_behind(struct source *source, uint64_t *seq, struct log_row *row, bool *found)
+{
+	uint64_t first = 0, end = 0, event = 0;
+
+	while (log_read_row(source->reader, *seq, row, found)) {
+		if (*found || !log_pruned_at(source->reader, *seq, &first, &end, &event)) {
+			return true;
+		}
+		*seq = end;
+	}
+	return false;
+}
+
+bool
+source_time(struct source *source, uint64_t seq, uint64_t *us)
+{
+	struct log_row row;
+	bool found = false;
+
+	if (!read_at_or_behind(source, &seq, &row, &found)) {
+		return false;
+	}
+	*us = found ? row.recorded_us : 0;
+	return true;
+}
+
 /* recorded_us never decreases, so halving finds the place. */
 bool
 source_seek(struct source *source, const struct moment *moment, uint64_t size, uint64_t *seq)
@@ -167,14 +240,15 @@ source_seek(struct source *source, const struct moment *moment, uint64_t size, u
 	}
 	while (low < high) {
 		const uint64_t middle = low + (high - low) / 2;
+		uint64_t at = middle;
 		struct log_row row;
 		bool found = false;
 
-		if (!log_read_row(source->reader, middle, &row, &found)) {
+		if (!read_at_or_behind(source, &at, &row, &found)) {
 			return false;
 		}
 		if (found && row.recorded_us < moment->value) {
-			low = middle + 1;
+			low = at + 1;
 		} else {
 			high = middle;
 		}

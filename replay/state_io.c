@@ -10,6 +10,7 @@
 #include "replay/guard_io.h"
 #include "replay/newest_io.h"
 #include "replay/print_io.h"
+#include "replay/rebuild_io.h"
 #include "replay/roster_rows.h"
 #include "replay/states.h"
 
@@ -30,6 +31,7 @@ struct replay {
 	bool is_empty; /* the checkpoint covers nothing */
 	struct source source;
 	struct states states;
+	struct rebuild rebuild;
 	struct guard *guard;
 	uint64_t size;
 	uint64_t end; /* the seq after the last event that was applied */
@@ -49,6 +51,9 @@ visit(void *context, const struct event *event, const struct entry *entry)
 	replay->guard->seq = entry->seq;
 	replay->end = entry->seq + 1;
 	replay->end_us = entry->recorded_us;
+	if (!rebuild_needs(&replay->rebuild, entry)) {
+		return true;
+	}
 	if (event == NULL) {
 		return true; /* a newer program's event: the digests will tell whether it mattered
 			      */
@@ -262,13 +267,14 @@ find_moment(struct replay *replay)
 static int
 replay_log(struct replay *replay)
 {
-	if (!find_moment(replay)) {
+	if (!find_moment(replay) || !rebuild_begin(&replay->rebuild, &replay->source,
+						   &replay->states, &replay->at, &replay->at)) {
 		return 1;
 	}
 	if (!log_reader_size(replay->source.reader, &replay->size) ||
-	    !log_read_events(replay->source.reader, replay->source.keys, 0, UINT64_MAX,
-			     LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_ALLOCATION), visit,
-			     replay)) {
+	    !log_read_events(replay->source.reader, replay->source.keys, replay->rebuild.from_seq,
+			     UINT64_MAX, LOG_STREAM(STREAM_SESSION) | LOG_STREAM(STREAM_ALLOCATION),
+			     visit, replay)) {
 		print_progress_end();
 		return source_failed(&replay->source);
 	}

@@ -222,8 +222,6 @@ static bool
 find_end(const struct story *story, uint64_t *end, uint64_t *end_us)
 {
 	struct moment after = story->options->to;
-	struct log_row row;
-	bool found = false;
 
 	*end_us = 0;
 	if (!log_reader_size(story->source->reader, end)) {
@@ -237,10 +235,7 @@ find_end(const struct story *story, uint64_t *end, uint64_t *end_us)
 		}
 		*end = kept < *end ? kept : *end;
 	}
-	if (*end > 0 && log_read_row(story->source->reader, *end - 1, &row, &found) && found) {
-		*end_us = row.recorded_us;
-	}
-	return true;
+	return *end == 0 || source_time(story->source, *end - 1, end_us);
 }
 
 bool

@@ -23,19 +23,6 @@ struct drawing {
 
 /* --- the range --- */
 
-static bool
-time_of(struct source *source, uint64_t seq, uint64_t *us)
-{
-	struct log_row row;
-	bool found = false;
-
-	if (!log_read_row(source->reader, seq, &row, &found)) {
-		return false;
-	}
-	*us = found ? row.recorded_us : 0;
-	return true;
-}
-
 /* When the first entry of the range was recorded, and its last: until then what lasts has lasted.
  * 0 where nothing was asked for, or nothing is there. */
 static bool
@@ -58,10 +45,10 @@ find_range(struct drawing *d, uint64_t *end_us)
 	}
 	if (d->options->from.is_set &&
 	    (!source_seek(d->source, &d->options->from, size, &first) ||
-	     (first < size && !time_of(d->source, first, &d->chart.from_us)))) {
+	     (first < size && !source_time(d->source, first, &d->chart.from_us)))) {
 		return false;
 	}
-	return end == 0 || time_of(d->source, end - 1, end_us);
+	return end == 0 || source_time(d->source, end - 1, end_us);
 }
 
 static bool

@@ -93,11 +93,16 @@ leaf_of(struct log_reader *reader, uint64_t seq, struct digest *out)
 	uint8_t memory[ENTRY_BYTES_MAX];
 	struct span bytes;
 
-	if (!lookup_entry(&reader->lookup, seq, memory, &bytes)) {
-		return false;
+	if (lookup_entry(&reader->lookup, seq, memory, &bytes)) {
+		entry_leaf_hash(bytes, out);
+		return true;
 	}
-	entry_leaf_hash(bytes, out);
-	return true;
+	/* Of what was pruned the tile has the hash. */
+	struct digest hashes[TILE_HASHES];
+	const bool is_there =
+		lookup_hashes(&reader->lookup, 0, seq / TILE_HASHES, TILE_HASHES, hashes);
+	*out = is_there ? hashes[seq % TILE_HASHES] : *out;
+	return is_there;
 }
 
 static bool

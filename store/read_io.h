@@ -146,6 +146,9 @@ struct log_snapshot {
  * passed over. *found false if there is none. Freed by log_snapshot_free. */
 bool log_snapshot_latest(struct log_reader *reader, struct log_keys *keys, uint64_t stream,
 			 struct log_snapshot *out, bool *found);
+/* The same, of those whose digest event lies at or before that seq. */
+bool log_snapshot_before(struct log_reader *reader, struct log_keys *keys, uint64_t stream,
+			 uint64_t seq, struct log_snapshot *out, bool *found);
 void log_snapshot_free(struct log_snapshot *snapshot);
 /* From which seq on the newest two of that stream need the log, or the only one; *found false if
  * there is none. */

@@ -11,6 +11,7 @@ struct search {
 	struct log_reader *reader;
 	struct log_keys *keys;
 	uint64_t stream;
+	uint64_t most;   /* the last seq that its event may have */
 	unsigned wanted; /* the first usable one, or the second if there is one */
 	struct log_snapshot *out;
 	unsigned found;
@@ -79,7 +80,8 @@ try_snapshot(void *context, uint64_t stream, uint64_t version, uint64_t seq, str
 	struct seal_annex_place place = { .stream = stream, .version = version };
 
 	sha256_span(dump, &place.dump);
-	if (stream != search->stream || !is_vouched_for(search, version, seq, &place.dump) ||
+	if (stream != search->stream || seq > search->most ||
+	    !is_vouched_for(search, version, seq, &place.dump) ||
 	    !find_start(search, version, seq, &found.from_seq)) {
 		return true;
 	}
@@ -102,9 +104,19 @@ bool
 log_snapshot_latest(struct log_reader *reader, struct log_keys *keys, uint64_t stream,
 		    struct log_snapshot *out, bool *found)
 {
-	struct search search = {
-		.reader = reader, .keys = keys, .stream = stream, .wanted = 1, .out = out
-	};
+	return log_snapshot_before(reader, keys, stream, UINT64_MAX, out, found);
+}
+
+bool
+log_snapshot_before(struct log_reader *reader, struct log_keys *keys, uint64_t stream, uint64_t seq,
+		    struct log_snapshot *out, bool *found)
+{
+	struct search search = { .reader = reader,
+				 .keys = keys,
+				 .stream = stream,
+				 .most = seq,
+				 .wanted = 1,
+				 .out = out };
 
 	memset(out, 0, sizeof *out);
 	const bool ok = log_read_snapshots(reader, try_snapshot, &search);
@@ -117,9 +129,12 @@ log_snapshots_need(struct log_reader *reader, struct log_keys *keys, uint64_t st
 		   uint64_t *from_seq, bool *found)
 {
 	struct log_snapshot older = { 0 };
-	struct search search = {
-		.reader = reader, .keys = keys, .stream = stream, .wanted = 2, .out = &older
-	};
+	struct search search = { .reader = reader,
+				 .keys = keys,
+				 .stream = stream,
+				 .most = UINT64_MAX,
+				 .wanted = 2,
+				 .out = &older };
 	const bool ok = log_read_snapshots(reader, try_snapshot, &search);
 
 	*from_seq = older.from_seq;
