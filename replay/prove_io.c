@@ -74,6 +74,28 @@ refuse_beyond(uint64_t size)
 	return refuse(line);
 }
 
+/* Its tile has the hash, and the proof is as good as ever; the entry itself is for others to have
+ * kept. */
+static json_t *
+pruned_json(struct source *source, uint64_t seq, uint64_t size)
+{
+	uint64_t first = 0, end = 0, event = 0;
+	struct digest hashes[TILE_HASHES];
+	char hex[2 * sizeof hashes[0] + 1];
+
+	if (!log_pruned_at(source->reader, seq, &first, &end, &event) ||
+	    !log_fetch_hashes(source->reader, 0, seq / TILE_HASHES, TILE_HASHES, hashes)) {
+		return NULL;
+	}
+	fprintf(stderr,
+		"ifreplay: prove: entry %" PRIu64 " was pruned, as event %" PRIu64
+		" says: the proof holds for whoever keeps the entry\n",
+		seq, event);
+	hex_write(hex, hashes[seq % TILE_HASHES].bytes, sizeof hashes[0]);
+	return json_pack("{s:I, s:I, s:s, s:I}", "seq", (json_int_t)seq, "size", (json_int_t)size,
+			 "leaf_hash", hex, "pruned_by", (json_int_t)event);
+}
+
 static json_t *
 entry_json(struct source *source, uint64_t seq, uint64_t size)
 {
@@ -82,8 +104,11 @@ entry_json(struct source *source, uint64_t seq, uint64_t size)
 	bool found = false;
 	char hex[2 * sizeof leaf + 1];
 
-	if (!log_read_row(source->reader, seq, &row, &found) || !found) {
+	if (!log_read_row(source->reader, seq, &row, &found)) {
 		return NULL;
+	}
+	if (!found) {
+		return pruned_json(source, seq, size);
 	}
 	entry_leaf_hash(row.entry, &leaf);
 	hex_write(hex, leaf.bytes, sizeof leaf);

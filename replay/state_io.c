@@ -292,6 +292,7 @@ work(void *context, struct guard *guard)
 		fprintf(stderr, "ifreplay: %s\n", fault);
 		return 1;
 	}
+	source_pass_silently(&replay.source); /* rebuild_begin knows what may be passed */
 	if (!task->shows_names) {
 		source_forget_keys(&replay.source);
 	}

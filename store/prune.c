@@ -33,7 +33,8 @@ static const char *const texts[PRUNE_WHYS] = {
 	[PRUNE_LASTING] =
 		"it holds an act that lasts: an erasure, a hold, a pruning, a declared type",
 	[PRUNE_END] = "it holds the newest entry or claim of a stream",
-	[PRUNE_COSIGNED] = "it holds the newest checkpoint that we cosigned of another log",
+	[PRUNE_COSIGNED] =
+		"it holds the newest cosignature of a witness, or of ours on another log",
 };
 
 const char *
@@ -83,21 +84,23 @@ is_lasting(uint64_t type)
 
 /* Those whose newest one is not kept in mind here are kept all. */
 static void
-see_cosigned(struct prune_plan *plan, struct prune_segment *segment, const struct text *origin)
+see_cosignature(struct prune_plan *plan, struct prune_segment *segment, enum event_type type,
+		const struct text *name)
 {
-	for (size_t i = 0; i < plan->origin_count; i++) {
-		struct prune_origin *known = &plan->origins[i];
-		if (known->origin.length == origin->length &&
-		    memcmp(known->origin.bytes, origin->bytes, origin->length) == 0) {
+	for (size_t i = 0; i < plan->cosigner_count; i++) {
+		struct prune_cosigner *known = &plan->cosigners[i];
+		if (known->type == type && known->name.length == name->length &&
+		    memcmp(known->name.bytes, name->bytes, name->length) == 0) {
 			known->segment = segment->index;
 			return;
 		}
 	}
-	if (plan->origin_count == PRUNE_ORIGINS_MAX) {
+	if (plan->cosigner_count == PRUNE_COSIGNERS_MAX) {
 		segment->has_lasting = true;
 		return;
 	}
-	plan->origins[plan->origin_count++] = (struct prune_origin){ *origin, segment->index };
+	plan->cosigners[plan->cosigner_count++] =
+		(struct prune_cosigner){ type, *name, segment->index };
 }
 
 void
@@ -118,7 +121,10 @@ prune_see(struct prune_plan *plan, struct prune_segment *segment, const struct e
 		const struct prune_end *end = &plan->bounds.ends[event->stream_claimed.stream];
 		segment->has_end |= end->epoch == event->stream_claimed.epoch;
 	} else if (event->type == EVENT_FOREIGN_CHECKPOINT_COSIGNED) {
-		see_cosigned(plan, segment, &event->foreign_checkpoint_cosigned.origin);
+		see_cosignature(plan, segment, event->type,
+				&event->foreign_checkpoint_cosigned.origin);
+	} else if (event->type == EVENT_CHECKPOINT_COSIGNED) {
+		see_cosignature(plan, segment, event->type, &event->checkpoint_cosigned.witness);
 	}
 }
 
@@ -179,10 +185,10 @@ prune_take(struct prune_plan *plan, const struct prune_segment *segment)
 }
 
 static bool
-tells_of_a_log(const struct prune_plan *plan, uint64_t index)
+has_newest_cosignature(const struct prune_plan *plan, uint64_t index)
 {
-	for (size_t i = 0; i < plan->origin_count; i++) {
-		if (plan->origins[i].segment == index) {
+	for (size_t i = 0; i < plan->cosigner_count; i++) {
+		if (plan->cosigners[i].segment == index) {
 			return true;
 		}
 	}
@@ -195,7 +201,7 @@ leave_out_cosigned(struct prune_plan *plan)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < plan->count; i++) {
-		if (tells_of_a_log(plan, plan->going[i])) {
+		if (has_newest_cosignature(plan, plan->going[i])) {
 			plan->stays[PRUNE_COSIGNED]++;
 			plan->stays[PRUNE_GOES]--;
 		} else {

@@ -13,7 +13,8 @@
  *   a lasting act      erasures, retentions, holds, prunings, lost parts: `verify` tells by them
  *                      what is lawfully gone, whatever comes later
  *   a stream's end     its newest entry, and the claim of its living epoch
- *   a log we cosigned  the newest of each, or we might cosign a smaller one after it
+ *   a cosignature      ours on a log: the newest, or we might cosign a smaller one after it; those
+ * of each witness on this log: the newest, which pub/cosigned is judged by
  */
 #ifndef IFSWARM_STORE_PRUNE_H
 #define IFSWARM_STORE_PRUNE_H
@@ -64,7 +65,7 @@ struct prune_segment {
 	bool has_end;
 };
 
-enum { PRUNE_ORIGINS_MAX = 64, PRUNE_SEGMENTS_MAX = 1 << 16, PRUNE_RANGES_MAX = 256 };
+enum { PRUNE_COSIGNERS_MAX = 64, PRUNE_SEGMENTS_MAX = 1 << 16, PRUNE_RANGES_MAX = 256 };
 
 /* One round: segments are judged in order of their index. */
 struct prune_plan {
@@ -72,12 +73,13 @@ struct prune_plan {
 	uint64_t *going; /* indexes of the segments that go */
 	size_t count, room;
 	uint64_t stays[PRUNE_WHYS]; /* old segments by what keeps them */
-	/* The newest segment so far that tells of each foreign log. */
-	struct prune_origin {
-		struct text origin;
+	/* The newest segment so far with a cosignature of each witness, or of ours on each log. */
+	struct prune_cosigner {
+		enum event_type type;
+		struct text name;
 		uint64_t segment;
-	} origins[PRUNE_ORIGINS_MAX];
-	size_t origin_count;
+	} cosigners[PRUNE_COSIGNERS_MAX];
+	size_t cosigner_count;
 };
 
 void prune_plan_make(struct prune_plan *plan, const struct prune_bounds *bounds);
@@ -98,8 +100,8 @@ bool prune_take(struct prune_plan *plan, const struct prune_segment *segment);
 struct prune_range {
 	uint64_t first, end;
 };
-/* The segments that go, after the last one: those that tell of a foreign log's newest checkpoint
- * are left out. At most PRUNE_RANGES_MAX, the oldest first; the next round takes the rest. */
+/* The segments that go, after the last one: those that hold somebody's newest cosignature are left
+ * out. At most PRUNE_RANGES_MAX, the oldest first; the next round takes the rest. */
 size_t prune_ranges(struct prune_plan *plan, struct prune_range ranges[PRUNE_RANGES_MAX]);
 
 struct prune_report {

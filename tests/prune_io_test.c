@@ -505,6 +505,88 @@ a_dry_look_says_the_same(void **state)
 	assert_memory_equal(&seen, &report, sizeof seen);
 }
 
+/* --- as a user meets it --------------------------------------------------------------------------
+ */
+
+static const struct {
+	const char *arguments;
+	int code;
+	const char *has;
+	const char *has_not;
+} commands[] = {
+	{ "log --json", 0, "entries 256 to 1023 were pruned, as event", "missing" },
+	{ "log --json", 0, "\"event\":\"log_pruned\"", NULL },
+	{ "log --from 1024 --json", 0, "\"seq\":1024", "were pruned" },
+	{ "log --from 300 --to 400 --json", 0, "256 to 1023 were pruned", "\"seq\"" },
+	{ "log --type ice_candidate_relayed --json", 0, "\"seq\":1025", "missing" },
+	{ "log --limit 5 --no-index", 0, "witness_stopped", "were pruned" },
+	{ "agent a0000000000000000000000000000001", 0, "256 to 1023 were pruned", "missing" },
+	{ "show 300", 1, "entry 300 was pruned with 256 to 1023, as event", "verify" },
+	{ "show 255", 0, "255", "pruned" },
+	{ "prove 300", 0, "c2sp.org/tlog-proof@v1", "verify" },
+	{ "prove 300", 0, "the proof holds for whoever keeps the entry", NULL },
+	{ "prove 300 --json", 0, "\"pruned_by\":", "entry_b64" },
+	{ "prove --range 200 1100", 0, "\"from\":200", NULL },
+	{ "verify", 0, "768 entries are lawfully gone, 0 are on their way out", NULL },
+	{ "verify --json", 0, "\"pruned\":768", NULL },
+	{ "state --at 200", 0, "agents: 2", "pruned" },
+	{ "state --at 255", 0, "state after seq 255", "pruned" },
+	{ "state --at 256", 1, "cannot be rebuilt: entries were pruned (256", "agents" },
+	{ "state --at 700", 1, "ask for a moment before seq 256", "agents" },
+	{ "state --at 1100", 1, "cannot be rebuilt", "agents" },
+	{ "state", 0, "reproduced", "pruned" },
+	{ "diff --from 90 --to 200", 0, "nothing changed", "pruned" },
+	{ "diff --from 200 --to 1200", 1, "cannot be rebuilt", NULL },
+	{ "diff --to 1200", 1, "cannot be rebuilt", NULL },
+	{ "holds", 0, "", "pruned" },
+	{ "doctor", 0, "well", "pruned" },
+	{ "stats --json", 0, "ice_candidate_relayed", "missing" },
+	{ "timeline --json --from 300", 0, "", "missing" },
+	{ "report --text --from 300 --to 1100", 0, "", "missing" },
+	{ "retain --dry-run --envelope-months 1", 0, "was pruned before", "sealed part is left" },
+	{ "retain --dry-run", 2, "--envelope-months N", NULL },
+};
+
+static char output[1 << 20];
+
+static int
+run(const char *arguments)
+{
+	char line[512];
+
+	snprintf(line, sizeof line, "LC_ALL=C %s/ifreplay --data-dir %s %s 2>&1", IFSWARM_BIN,
+		 at("data"), arguments);
+	FILE *pipe = popen(line, "r");
+	assert_non_null(pipe);
+	const size_t count = fread(output, 1, sizeof output - 1, pipe);
+	output[count] = '\0';
+	const int status = pclose(pipe);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static void
+each_command_says_what_is_not_there(void **state)
+{
+	size_t failures = 0;
+
+	(void)state;
+	fresh();
+	prune_all("data");
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+		const int code = run(commands[i].arguments);
+		if (code != commands[i].code || strstr(output, commands[i].has) == NULL ||
+		    (commands[i].has_not != NULL && strstr(output, commands[i].has_not) != NULL)) {
+			print_message("NOT AS EXPECTED: %s: %d, without \"%s\" or with "
+				      "\"%s\":\n%.1500s\n",
+				      commands[i].arguments, code, commands[i].has,
+				      commands[i].has_not == NULL ? "" : commands[i].has_not,
+				      output);
+			failures++;
+		}
+	}
+	assert_int_equal(failures, 0);
+}
+
 static int
 set_up(void **state)
 {
@@ -536,6 +618,7 @@ main(void)
 		cmocka_unit_test(a_row_that_comes_back_is_named),
 		cmocka_unit_test(pub_is_written_again_without_them),
 		cmocka_unit_test(a_dry_look_says_the_same),
+		cmocka_unit_test(each_command_says_what_is_not_there),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, fixture_tear_down);

@@ -177,22 +177,26 @@ each_rule_keeps_what_it_is_for(void **state)
 /* --- a round -------------------------------------------------------------------------------------
  */
 
-/* One segment of 256 entries, the 17th of which tells of a foreign log. */
+/* One segment of 256 entries, the 17th of which tells of a foreign log, or with a "+" before its
+ * name of a witness. */
 static bool
 take(struct prune_plan *plan, uint64_t index, const char *origin, bool has_part)
 {
+	const bool is_witness = origin != NULL && origin[0] == '+';
 	struct prune_segment segment = { .index = index, .has_part = has_part };
 
 	for (uint64_t i = 0; i < TILE_HASHES; i++) {
-		struct event event = { .type = origin != NULL && i == 17
-						       ? EVENT_FOREIGN_CHECKPOINT_COSIGNED
-						       : EVENT_GATEWAY_ATTACHED };
+		struct event event = { .type = origin == NULL || i != 17 ? EVENT_GATEWAY_ATTACHED
+					       : is_witness              ? EVENT_CHECKPOINT_COSIGNED
+							    : EVENT_FOREIGN_CHECKPOINT_COSIGNED };
 		const struct entry entry = { .seq = index * TILE_HASHES + i,
 					     .recorded_us = 5,
 					     .stream = STREAM_SESSION,
 					     .type = event.type };
 		if (event.type == EVENT_FOREIGN_CHECKPOINT_COSIGNED) {
 			assert_true(text_set(&event.foreign_checkpoint_cosigned.origin, origin));
+		} else if (event.type == EVENT_CHECKPOINT_COSIGNED) {
+			assert_true(text_set(&event.checkpoint_cosigned.witness, origin + 1));
 		}
 		prune_see(plan, &segment, &entry, &event);
 	}
@@ -229,7 +233,7 @@ segments_side_by_side_are_one_range(void **state)
 }
 
 static void
-the_newest_word_about_a_foreign_log_stays(void **state)
+the_newest_cosignatures_stay(void **state)
 {
 	static const char *const origins[] = { NULL, "a", "b", "a", "a", NULL };
 	static struct prune_range ranges[PRUNE_RANGES_MAX];
@@ -252,6 +256,25 @@ the_newest_word_about_a_foreign_log_stays(void **state)
 }
 
 static void
+a_witness_is_not_a_log_of_its_name(void **state)
+{
+	static const char *const names[] = { NULL, "+a", "a", "+a" };
+	static struct prune_range ranges[PRUNE_RANGES_MAX];
+	const struct prune_bounds bounds = bounds_of(900000);
+	struct prune_plan plan;
+
+	(void)state;
+	prune_plan_make(&plan, &bounds);
+	for (uint64_t index = 0; index < 4; index++) {
+		assert_true(take(&plan, index, names[index], false));
+	}
+	assert_int_equal(prune_ranges(&plan, ranges), 1);
+	assert_int_equal(ranges[0].first, 256);
+	assert_int_equal(ranges[0].end, 512);
+	prune_plan_free(&plan);
+}
+
+static void
 logs_beyond_the_table_keep_every_segment_that_tells_of_them(void **state)
 {
 	const struct prune_bounds bounds = bounds_of(900000);
@@ -260,12 +283,12 @@ logs_beyond_the_table_keep_every_segment_that_tells_of_them(void **state)
 
 	(void)state;
 	prune_plan_make(&plan, &bounds);
-	for (unsigned i = 0; i <= PRUNE_ORIGINS_MAX; i++) {
+	for (unsigned i = 0; i <= PRUNE_COSIGNERS_MAX; i++) {
 		snprintf(origin, sizeof origin, "log %u", i);
 		take(&plan, 1 + i, origin, false);
 	}
 	assert_int_equal(plan.stays[PRUNE_LASTING], 1);
-	assert_int_equal(plan.stays[PRUNE_GOES], PRUNE_ORIGINS_MAX);
+	assert_int_equal(plan.stays[PRUNE_GOES], PRUNE_COSIGNERS_MAX);
 	prune_plan_free(&plan);
 }
 
@@ -293,7 +316,8 @@ main(void)
 		cmocka_unit_test(a_month_is_old_so_many_months_after_its_end),
 		cmocka_unit_test(each_rule_keeps_what_it_is_for),
 		cmocka_unit_test(segments_side_by_side_are_one_range),
-		cmocka_unit_test(the_newest_word_about_a_foreign_log_stays),
+		cmocka_unit_test(the_newest_cosignatures_stay),
+		cmocka_unit_test(a_witness_is_not_a_log_of_its_name),
 		cmocka_unit_test(logs_beyond_the_table_keep_every_segment_that_tells_of_them),
 		cmocka_unit_test(a_round_says_no_more_ranges_than_it_may),
 	};

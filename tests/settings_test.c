@@ -163,6 +163,12 @@ static const struct {
 	  "static-auth-secret=5\nstatic-auth-secret=6\nstatic-auth-secret=7\nstatic-auth-secret=8\n"
 	  "static-auth-secret=9\n",
 	  "f:9: more than 8 secrets at once" },
+	{ "entries pruned, and their personal data kept", "retain.envelope_months = 24\n",
+	  "f:1: retain.envelope_months without retain.payload_days" },
+	{ "entries pruned after their personal data",
+	  "retain.payload_days = 90\nretain.envelope_months = 24\n", "" },
+	{ "more months than anybody keeps", "retain.payload_days=1\nretain.envelope_months=1201\n",
+	  "f:2: retain.envelope_months: \"1201\": not a number from 0 to 1200" },
 	{ "a retired secret", "retired-auth-secret = 1900000000:a:b\n", "" },
 	{ "a retired secret without its end", "retired-auth-secret = secret\n",
 	  "f:1: retired-auth-secret: not UNTIL:SECRET" },
