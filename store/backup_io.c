@@ -205,26 +205,24 @@ copy_file(const struct copying *c, const char *from, const char *to, unsigned mo
 	return ok;
 }
 
-/* What pub/ holds beside the tiles (timestamps, cosignatures), and, where entries were pruned, the
- * tiles as well: only then can they not be written again from the log. */
+/* What pub/ holds beside the tiles (timestamps, cosignatures): those are written again from the
+ * log, and the bundles of what was pruned are not. */
 static bool
-is_copied(const char *name, unsigned depth, bool with_tiles)
+is_copied(const char *name, unsigned depth)
 {
 	const size_t count = strlen(name);
 
 	if (name[0] == '.' || (count > 4 && strcmp(name + count - 4, ".new") == 0)) {
 		return false;
 	}
-	if (depth == 0 &&
-	    (strcmp(name, "checkpoint") == 0 || (strcmp(name, "tile") == 0 && !with_tiles))) {
+	if (depth == 0 && (strcmp(name, "checkpoint") == 0 || strcmp(name, "tile") == 0)) {
 		return false;
 	}
 	return count < 2 || strcmp(name + count - 2, ".p") != 0;
 }
 
 static bool
-copy_tree(const struct copying *c, const char *from, const char *to, unsigned depth,
-	  bool with_tiles)
+copy_tree(const struct copying *c, const char *from, const char *to, unsigned depth)
 {
 	DIR *directory = depth < DEPTH_MAX ? opendir(from) : NULL;
 	bool ok = directory_make(to, 0755) == FILE_OK || say_errno(c, to, "cannot be made");
@@ -237,13 +235,13 @@ copy_tree(const struct copying *c, const char *from, const char *to, unsigned de
 		char in[FILE_PATH_MAX], out[FILE_PATH_MAX];
 		struct stat status;
 
-		if (!is_copied(item->d_name, depth, with_tiles)) {
+		if (!is_copied(item->d_name, depth)) {
 			continue;
 		}
 		path_join(in, from, item->d_name);
 		path_join(out, to, item->d_name);
 		if (lstat(in, &status) == 0 && S_ISDIR(status.st_mode)) {
-			ok = copy_tree(c, in, out, depth + 1, with_tiles);
+			ok = copy_tree(c, in, out, depth + 1);
 		} else if (S_ISREG(status.st_mode)) {
 			ok = copy_file(c, in, out, 0644);
 		}
@@ -271,17 +269,6 @@ newest_note(sqlite3 *db, char note[CHECKPOINT_NOTE_MAX], size_t *count)
 	return *count > 0;
 }
 
-static uint64_t
-first_entry(sqlite3 *db)
-{
-	sqlite3_stmt *statement = db_prepare(db, "SELECT ifnull(min(seq), 0) FROM event");
-	const bool ok = statement != NULL && sqlite3_step(statement) == SQLITE_ROW;
-	const uint64_t first = ok ? db_u64(statement, 0) : 0;
-
-	sqlite3_finalize(statement);
-	return first;
-}
-
 static bool
 publish_copy(const struct copying *c, struct lookup *lookup)
 {
@@ -297,15 +284,14 @@ publish_copy(const struct copying *c, struct lookup *lookup)
 		return say(c, c->plan->data, "no checkpoint is in the log yet: start it once");
 	}
 	const struct span bytes = { (const uint8_t *)note, count };
-	const uint64_t first = first_entry(lookup->db);
 	path_join(from, c->plan->data, "pub");
 	path_join(to, c->made->partial, "pub");
-	ok = copy_tree(c, from, to, 0, first > 0);
+	ok = copy_tree(c, from, to, 0);
 	if (ok && (!checkpoint_read(bytes, &checkpoint) ||
 		   !merkle_resume(tree, checkpoint.size, lookup_hashes, lookup))) {
 		ok = say(c, c->plan->data, "its newest checkpoint is damaged: ifreplay verify");
 	}
-	if (ok && (pub_publish(c->made->partial, lookup, first, tree, bytes) != FILE_OK ||
+	if (ok && (pub_publish(c->made->partial, lookup, 0, tree, bytes) != FILE_OK ||
 		   head_write(c->made->partial, bytes) != FILE_OK)) {
 		ok = say_errno(c, to, "cannot be written");
 	}

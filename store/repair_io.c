@@ -30,6 +30,8 @@ struct rebuild {
 		struct digest hashes[TILE_HASHES];
 	} tiles[MERKLE_LEVELS];
 
+	struct repair_pruned pruned;
+	bool is_pruned; /* the new log has a range of it */
 	struct log log;
 	struct merkle *tree; /* of the new file */
 	struct stream_head heads[STREAMS];
@@ -173,6 +175,43 @@ find_entry(struct rebuild *r, uint64_t seq, struct span *out)
 	return false;
 }
 
+static bool
+prove_entry(void *context, uint64_t seq, struct span *out)
+{
+	return find_entry(context, seq, out);
+}
+
+static void
+find_pruned(struct rebuild *r)
+{
+	r->pruned.prove = prove_entry;
+	r->pruned.context = r;
+	r->pruned.signed_size = r->done->anchor.size;
+	for (unsigned i = 0; i < r->count; i++) {
+		repair_pruned_find(&r->pruned, &r->copies[i]);
+	}
+}
+
+/* What no log tells any more, a pub/ may. The ranges that it adds lie behind what was written. */
+static const struct pruned_range *
+look_in_pub(struct rebuild *r, uint64_t seq)
+{
+	const size_t before = r->pruned.count;
+
+	if (r->pruned.has_looked_in_pub) {
+		return NULL;
+	}
+	r->pruned.has_looked_in_pub = true;
+	for (unsigned i = 0; i < r->count; i++) {
+		repair_pruned_find_published(&r->pruned, &r->copies[i]);
+	}
+	struct repair_pruned added = r->pruned;
+	added.ranges += before;
+	added.count -= before;
+	return repair_pruned_put(&r->log, &added) == DB_OK ? repair_pruned_at(&r->pruned, seq)
+							   : NULL;
+}
+
 /* Not signed yet, so only our own files are asked, and only for what goes on where we are. */
 static bool
 find_tail(struct rebuild *r, uint64_t seq, struct span *out)
@@ -282,6 +321,24 @@ put_checkpoint(struct rebuild *r)
 	return DB_OK;
 }
 
+/* A pruning that was not known before, because only pub/ tells it, or no checkpoint covers it yet:
+ * all rows were there, and the next start takes it up. */
+static enum db_result
+put_pruned_late(struct rebuild *r, const struct entry *entry)
+{
+	struct pruned_range range;
+	struct repair_pruned late = { .ranges = &range, .count = 1 };
+
+	if (entry->type != EVENT_LOG_PRUNED || !repair_pruned_by(entry, &range)) {
+		return DB_OK;
+	}
+	r->is_pruned = true;
+	if (repair_pruned_at(&r->pruned, range.first) != NULL) {
+		return DB_OK;
+	}
+	return repair_pruned_put(&r->log, &late);
+}
+
 static enum db_result
 put_row(struct rebuild *r, struct span bytes)
 {
@@ -292,7 +349,8 @@ put_row(struct rebuild *r, struct span bytes)
 		return DB_FAILED;
 	}
 	merkle_leaf_hash(bytes, &leaf);
-	enum db_result result = log_put_event(&r->log, &entry, bytes);
+	enum db_result result = put_pruned_late(r, &entry);
+	result = result == DB_OK ? log_put_event(&r->log, &entry, bytes) : result;
 	result = result == DB_OK ? put_parts(r, &entry) : result;
 	result = result == DB_OK ? put_declared(r, &entry) : result;
 	if (result == DB_OK && !merkle_append(r->tree, &leaf, put_tile, r)) {
@@ -300,6 +358,48 @@ put_row(struct rebuild *r, struct span bytes)
 	}
 	follow_heads(r, &entry);
 	return result == DB_OK ? put_checkpoint(r) : result;
+}
+
+/* Its leaves are as the proven tiles say them. */
+static enum db_result
+pass_pruned(struct rebuild *r, const struct pruned_range *range)
+{
+	enum db_result result = DB_OK;
+
+	while (r->tree->size < range->end && result == DB_OK) {
+		const uint64_t seq = r->tree->size;
+		const struct digest *tile = proven_tile(r, 0, seq / TILE_HASHES);
+
+		if (tile == NULL) {
+			note_gap(r->done, seq);
+			return DB_OK;
+		}
+		const struct digest leaf = tile[seq % TILE_HASHES];
+		if (!merkle_append(r->tree, &leaf, put_tile, r)) {
+			result = DB_FAILED;
+		}
+		result = result == DB_OK ? put_checkpoint(r) : result;
+	}
+	return result;
+}
+
+/* An entry that is to be there, or a whole range that was pruned. */
+static enum db_result
+put_signed(struct rebuild *r, uint64_t *seq)
+{
+	const struct pruned_range *range = repair_pruned_at(&r->pruned, *seq);
+	struct span bytes;
+
+	if (range == NULL && find_entry(r, *seq, &bytes)) {
+		return r->done->gap_count == 0 ? put_row(r, bytes) : DB_OK;
+	}
+	range = range == NULL ? look_in_pub(r, *seq) : range;
+	if (range == NULL || *seq != range->first) {
+		note_gap(r->done, *seq);
+		return DB_OK;
+	}
+	*seq = range->end - 1;
+	return r->done->gap_count == 0 ? pass_pruned(r, range) : DB_OK;
 }
 
 static bool
@@ -318,11 +418,13 @@ put_rows(struct rebuild *r)
 	bool goes_on = true;
 
 	for (uint64_t seq = 0; goes_on; seq++) {
-		if (seq < signed_size && !find_entry(r, seq, &bytes)) {
-			note_gap(r->done, seq);
-		} else if (seq >= signed_size && !find_tail(r, seq, &bytes)) {
+		if (seq < signed_size && put_signed(r, &seq) != DB_OK) {
+			return say_database(r);
+		}
+		if (seq >= signed_size && !find_tail(r, seq, &bytes)) {
 			goes_on = false;
-		} else if (r->done->gap_count == 0 && put_row(r, bytes) != DB_OK) {
+		} else if (seq >= signed_size && r->done->gap_count == 0 &&
+			   put_row(r, bytes) != DB_OK) {
 			return say_database(r);
 		}
 		if (seq >= signed_size && r->done->gap_count > 0) {
@@ -354,6 +456,10 @@ put_heads(struct rebuild *r)
 		if (r->heads[stream].version > 0 || r->heads[stream].epoch > 0) {
 			result = log_put_head(&r->log, stream, &r->heads[stream]);
 		}
+	}
+	/* The repaired copy last: what it has counts. */
+	for (unsigned i = r->count; r->is_pruned && i-- > 0 && result == DB_OK;) {
+		result = repair_keep_snapshots(&r->log, &r->copies[i], i == 0);
 	}
 	return (result == DB_OK && log_commit(&r->log) == DB_OK) || say_database(r);
 }
@@ -440,7 +546,11 @@ write_new(struct rebuild *r)
 	if (!log_open(&r->log, r->plan->path, r->fault, r->fault_size)) {
 		return false;
 	}
-	bool ok = (log_begin(&r->log) == DB_OK || say_database(r)) && put_rows(r) && put_heads(r);
+	find_pruned(r);
+	bool ok =
+		((log_begin(&r->log) == DB_OK && repair_pruned_put(&r->log, &r->pruned) == DB_OK) ||
+		 say_database(r)) &&
+		put_rows(r) && put_heads(r);
 	if (!ok) {
 		log_rollback(&r->log);
 	}
@@ -482,6 +592,7 @@ repair_rebuild(const struct repair_plan *plan, struct repair_done *out, char *fa
 	for (unsigned i = 0; i < r->count; i++) {
 		repair_copy_close(&r->copies[i]);
 	}
+	free(r->pruned.ranges);
 	free(r->frontier);
 	free(r->tree);
 	free(r);

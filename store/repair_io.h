@@ -5,7 +5,9 @@
  *
  * Rows are never replaced in place: the new file is written beside the old one, and the caller
  * renames. Columns, tiles, stream heads and declared types are derived again. Snapshots are left
- * out: they cost time at the next start, nothing else.
+ * out, because they cost time at the next start and nothing else, unless entries were pruned: then
+ * the actors cannot do without, and those are kept that the log vouches for. What was pruned is no
+ * gap, and is taken from no copy.
  *
  * Events after the checkpoint (durable, but not yet signed) are taken only from sources marked
  * `is_own`, as long as they continue the log without a gap.

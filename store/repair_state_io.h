@@ -6,6 +6,7 @@
 #include "store/checkpoint.h"
 #include "store/files_io.h"
 #include "store/log_io.h"
+#include "store/pruned_io.h"
 
 struct repair_copy {
 	char directory[FILE_PATH_MAX];
@@ -48,5 +49,28 @@ bool repair_copy_note(struct repair_copy *copy, uint64_t size, char note[CHECKPO
 /* Deletes the sealed parts that the log itself says are erased: a copy from before the erasure must
  * not bring them back. `erasures`: how many subjects, parts and months that were. */
 bool repair_drop_erased(struct log *log, uint64_t *erasures, char *fault, size_t fault_size);
+
+/* The ranges that log_pruned events of the signed log say. `prove` gives the entry at a seq below
+ * signed_size if any copy has the one that the tree holds. */
+struct repair_pruned {
+	bool (*prove)(void *context, uint64_t seq, struct span *out);
+	void *context;
+	uint64_t signed_size;
+	struct pruned_range *ranges; /* freed by the caller */
+	size_t count;
+	bool has_looked_in_pub;
+};
+/* As the copy's log tells them; and, much slower, as its pub/ does. */
+void repair_pruned_find(struct repair_pruned *pruned, struct repair_copy *copy);
+void repair_pruned_find_published(struct repair_pruned *pruned, struct repair_copy *copy);
+/* NULL: nothing was pruned there. */
+const struct pruned_range *repair_pruned_at(const struct repair_pruned *pruned, uint64_t seq);
+/* Whether an entry is a log_pruned that counts. */
+bool repair_pruned_by(const struct entry *entry, struct pruned_range *out);
+/* Into a new log, before its rows: the next start removes what is left of them in pub/. */
+enum db_result repair_pruned_put(struct log *log, const struct repair_pruned *pruned);
+/* After its rows: the copy's snapshots that the new log vouches for. Of another copy than the one
+ * that is repaired, those from before the last erasure are left. */
+enum db_result repair_keep_snapshots(struct log *log, struct repair_copy *copy, bool is_repaired);
 
 #endif

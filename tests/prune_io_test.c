@@ -483,6 +483,114 @@ pub_is_written_again_without_them(void **state)
 	assert_pruned("data");
 }
 
+/* --- copies --------------------------------------------------------------------------------------
+ */
+
+static const struct options *
+care(const char *copy)
+{
+	static struct options options;
+
+	options = (struct options){ .data_dir = at("data"), .copy = at(copy), .discard = true };
+	return &options;
+}
+
+/* The actors' states are still to be had: from the snapshots alone. */
+static void
+assert_states(const char *directory)
+{
+	static const enum stream streams[] = { STREAM_SESSION, STREAM_ALLOCATION };
+	struct reading r = open_reading(directory);
+
+	for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++) {
+		struct log_snapshot snapshot;
+		bool found = false;
+		assert_true(log_snapshot_latest(r.reader, r.keys, streams[i], &snapshot, &found));
+		assert_true(found);
+		assert_true(snapshot.from_seq >= END);
+		log_snapshot_free(&snapshot);
+	}
+	close_reading(&r);
+}
+
+static void
+a_backup_from_before_brings_nothing_back(void **state)
+{
+	(void)state;
+	fresh();
+	assert_int_equal(backup_command(care("backup")), 0);
+	prune_all("data");
+	assert_int_equal(sh("rm data/witness.db*"), 0);
+	assert_int_equal(restore_command(care("backup")), 0);
+	assert_pruned("data");
+	assert_states("data");
+	/* And where pub/ knows nothing later, the backup is all there is. */
+	assert_int_equal(sh("rm -r data/witness.db* data/head data/pub"), 0);
+	assert_int_equal(restore_command(care("backup")), 0);
+	assert_int_equal(count("data", FIRST, END).rows, END - FIRST);
+	/* Without snapshots, which a restore leaves out, the actors need it all. */
+	prune_all("data");
+	assert_int_equal(report.stays[PRUNE_NEEDED], 1);
+	assert_int_equal(count("data", FIRST, END).rows, END - FIRST);
+}
+
+static void
+a_backup_from_after_is_whole(void **state)
+{
+	(void)state;
+	fresh();
+	prune_all("data");
+	assert_int_equal(backup_command(care("backup")), 0);
+	assert_int_equal(care_verify(at("backup")), 0);
+	assert_int_equal(search("backup"), 0);
+	assert_int_equal(sh("rm -r data/witness.db* data/head data/pub"), 0);
+	assert_int_equal(restore_command(care("backup")), 0);
+	assert_pruned("data");
+	assert_states("data");
+}
+
+static void
+a_repair_takes_no_pruned_row_from_a_copy(void **state)
+{
+	(void)state;
+	fresh();
+	assert_int_equal(sh("cp -a data backup"), 0);
+	prune_all("data");
+	assert_int_equal(try_sql("DROP TRIGGER event_delete; DELETE FROM event WHERE seq = 1100"),
+			 SQLITE_OK);
+	assert_int_equal(repair_command(care("backup")), 0);
+	assert_int_equal(sh("rm -r data/before-repair-* backup"), 0);
+	assert_pruned("data");
+	assert_int_equal(count("data", 1100, 1101).rows, 1);
+	assert_states("data");
+}
+
+static void
+a_repair_is_told_by_pub_what_was_pruned(void **state)
+{
+	(void)state;
+	fresh();
+	prune_all("data");
+	assert_int_equal(try_sql("DROP TRIGGER event_delete; DELETE FROM event WHERE type = 331"),
+			 SQLITE_OK);
+	assert_int_equal(sh("cp -a data/pub backup"), 0);
+	assert_int_equal(repair_command(care("backup")), 0);
+	assert_pruned("data");
+	assert_states("data");
+}
+
+static void
+a_repair_calls_missing_what_was_not_pruned(void **state)
+{
+	(void)state;
+	fresh();
+	prune_all("data");
+	assert_int_equal(try_sql("DROP TRIGGER event_delete; DELETE FROM event WHERE seq = 1100"),
+			 SQLITE_OK);
+	assert_int_equal(sh("rm data/pub/tile/entries/004; cp -a data/pub backup"), 0);
+	assert_int_equal(repair_command(care("backup")), 1);
+}
+
 static void
 a_dry_look_says_the_same(void **state)
 {
@@ -617,6 +725,11 @@ main(void)
 		cmocka_unit_test(a_row_that_goes_without_a_word_is_missing),
 		cmocka_unit_test(a_row_that_comes_back_is_named),
 		cmocka_unit_test(pub_is_written_again_without_them),
+		cmocka_unit_test(a_backup_from_before_brings_nothing_back),
+		cmocka_unit_test(a_backup_from_after_is_whole),
+		cmocka_unit_test(a_repair_takes_no_pruned_row_from_a_copy),
+		cmocka_unit_test(a_repair_is_told_by_pub_what_was_pruned),
+		cmocka_unit_test(a_repair_calls_missing_what_was_not_pruned),
 		cmocka_unit_test(a_dry_look_says_the_same),
 		cmocka_unit_test(each_command_says_what_is_not_there),
 	};
