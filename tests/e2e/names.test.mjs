@@ -8,7 +8,8 @@ import { join, offer } from './lib/agent.mjs';
 import { run, start, temporary, until } from './lib/cluster.mjs';
 
 const RTL = '\u202egpj.exe';
-const names = ['=HYPERLINK("http://x","y")', '+1+cmd|\' /C calc\'!A0', '@SUM(1)', '-2+3', RTL, '<script>alert(1)</script>', '"a",b;c', '\uff1d1+1'];
+const names = ['=HYPERLINK("http://x","y")', '+1+cmd|\' /C calc\'!A0', '@SUM(1)', '-2+3', RTL, '<script>alert(1)</script>', '"a",b;c', '\uff1d1+1',
+	"x'); DROP TABLE event; --", '%n%s%x', "' OR '1'='1"]; // threat_G5
 
 describe('hostile names', () => {
 	let cluster;
