@@ -73,12 +73,13 @@ witness_same_commands(const struct witness_append *append, const struct id *logg
 	return true;
 }
 
-/* What people do to the log, and nothing that it says of itself. */
+/* What people and programs beside it do with the log, and nothing that it says of itself. */
 static bool
 is_act(enum event_type type)
 {
 	return type == EVENT_BACKUP_MADE || type == EVENT_QUERY_MADE || type == EVENT_EXPORT_MADE ||
-	       type == EVENT_HOLD_PLACED || type == EVENT_HOLD_RELEASED;
+	       type == EVENT_HOLD_PLACED || type == EVENT_HOLD_RELEASED ||
+	       type == EVENT_LOG_SCRUBBED;
 }
 
 enum verdict

@@ -18,6 +18,7 @@ enum {
 	EVENTS_PER_APPEND_MAX  = 4096,
 	CLAIMS_PER_APPEND_MAX  = 512, /* each is answered with its seq */
 	STREAMS		       = 6, /* 1 to 5 are used */
+	SCRUB_DAYS_MAX	       = 3650, /* for one whole round */
 
 	/* Signaling. */
 	FRAME_BYTES_MAX		  = 64 * 1024,

@@ -170,7 +170,7 @@ verify_declared_type(struct verify *v, uint64_t number, uint64_t version, uint64
 	struct verify_type *type = find_type(v, number, version);
 
 	/* A running witness may have declared more since the rows were read. */
-	if (seq >= v->next_seq || (type == NULL && v->pruned > 0)) {
+	if (seq >= v->next_seq || (type == NULL && v->pruned_to > 0)) {
 		return;
 	}
 	if (type == NULL) {
@@ -246,7 +246,7 @@ verify_end(struct verify *v)
 						    event_describe(EVENT_TYPE_DECLARED) };
 
 	for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
-		if (v->rows > 0 && v->pruned == 0 &&
+		if (v->rows > 0 && v->pruned_to == 0 &&
 		    !verify_is_declared(v, (uint64_t)first[i]->type, first[i]->version)) {
 			verify_say(v, "an event type is used and never declared", first[i]->name,
 				   "a type_declared event", "none");

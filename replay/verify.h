@@ -151,7 +151,8 @@ struct verify {
 	uint64_t sealed_lost;   /* in a restore that says so */
 	uint64_t pruned;        /* entries, lawfully */
 	uint64_t going;         /* entries that are to go with a pruning under way */
-	uint64_t pruned_to;     /* the end of the last pruned range */
+	uint64_t pruned_to;     /* the end of the last pruned range, or where it began: what lies
+				 * before it may have said anything */
 	uint64_t sealed_shut;   /* tried with the keys at hand, in vain */
 	uint64_t first_shut;
 	uint64_t roots_unreachable; /* checkpoints that failed after the first one did, folded */
@@ -168,6 +169,12 @@ void verify_use_verifier(struct verify *v, const struct log_verifier *verifier);
 /* What was lawfully removed. It may stay empty until the first thing is missing, and is asked each
  * time; rows that were fed before it was filled are to be given to verify_again. */
 void verify_use_allow(struct verify *v, const struct verify_allow *allow);
+
+/* Before the rows, with tiles: begins in the midst of a log whose rows before `seq`, a multiple of
+ * TILE_HASHES, were judged at another time. The tiles stand for them, as for what was pruned, and
+ * what only they could say is not judged. The unfinished tiles there are compared with those below
+ * them. False if the tiles cannot be read. */
+bool verify_begin(struct verify *v, uint64_t seq);
 
 /* Before the rows: a signed note found outside the table. Reported at once if its signature fails;
  * its root is compared when the tree has that size. */

@@ -10,6 +10,7 @@
 #include "replay/commands_io.h"
 #include "replay/print_io.h"
 #include "replay/states.h"
+#include "replay/verify_allow_io.h"
 #include "replay/verify_pub_io.h"
 #include "replay/verify_rows_io.h"
 #include "store/proof.h"
@@ -56,44 +57,23 @@ say_unreadable(struct run *run, const char *what, const struct log_reader *reade
 
 /* --- what was lawfully removed --- */
 
-static bool
-take_allowance(void *context, const struct event *event, const struct entry *entry)
-{
-	allow_take(context, entry->seq, event);
-	return true;
-}
-
-static bool
-take_under_way(void *context, const struct log_pruned_row *row)
-{
-	if (!row->is_done) {
-		allow_under_way(context, row->event);
-	}
-	return true;
-}
-
 /* The events that remove stand after what they remove. They are looked for when the first thing is
  * missing, since most logs have none; and again when the log has grown meanwhile. */
 static void
 read_allowances(struct run *run)
 {
-	static const uint64_t types[] = { EVENT_SUBJECT_ERASED, EVENT_PART_ERASED, EVENT_ERASED,
-					  EVENT_MONTH_ERASED,   EVENT_KEY_KEPT,    EVENT_LOG_PRUNED,
-					  EVENT_PARTS_LOST };
 	uint64_t size = 0;
 
 	if (!log_reader_size(run->tiles, &size) ||
 	    (size > run->allow_size &&
-	     !log_read_types(run->tiles, types, sizeof types / sizeof types[0], run->allow_size,
-			     take_allowance, &run->allow))) {
+	     !allow_read(&run->allow, run->tiles, run->allow_size, UINT64_MAX))) {
 		say_unreadable(run, "the erasures cannot all be read", run->tiles);
 		return;
 	}
 	run->allow_from = run->allow_size == 0 ? run->v.next_seq : run->allow_from;
 	if (size > run->allow_size) {
 		run->allow_size = size;
-		allow_settle(&run->allow);
-		if (!log_read_pruned(run->tiles, take_under_way, &run->allow)) {
+		if (!allow_read_end(&run->allow, run->tiles)) {
 			say_unreadable(run, "what was pruned cannot all be read", run->tiles);
 		}
 	}

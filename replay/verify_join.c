@@ -111,7 +111,7 @@ check_time(struct verify *v, const struct verify_fact *fact)
 bool
 verify_head_is_unknown(const struct verify *v, const struct verify_head *head)
 {
-	return v->pruned > 0 && head->last_seq < v->pruned_to;
+	return v->pruned_to > 0 && head->last_seq < v->pruned_to;
 }
 
 static void
@@ -265,7 +265,7 @@ check_type(struct verify *v, const struct verify_fact *fact)
 	}
 	/* These two come before their declarations; verify_end sees that those are there. What was
 	 * pruned may have declared anything. */
-	if (fact->type == EVENT_LOG_CREATED || fact->type == EVENT_TYPE_DECLARED || v->pruned > 0 ||
+	if (fact->type == EVENT_LOG_CREATED || fact->type == EVENT_TYPE_DECLARED || v->pruned_to > 0 ||
 	    verify_is_declared(v, fact->type, fact->type_version)) {
 		return;
 	}
@@ -349,7 +349,7 @@ check_parts(struct verify *v, const struct verify_fact *fact)
 		if (asks || fact->part[i] == VERIFY_PART_ABSENT) {
 			check_part(v, fact, i);
 		}
-		if (!v->keys_overfull && v->pruned == 0 &&
+		if (!v->keys_overfull && v->pruned_to == 0 &&
 		    idmap_find(&v->keys, &fact->key[i]) == NULL) {
 			char where[64];
 			snprintf(where, sizeof where, "seq %" PRIu64 " sealed part %u", fact->seq,

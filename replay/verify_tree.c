@@ -45,6 +45,51 @@ check_tile(void *context, unsigned level, uint64_t index, const struct digest *h
 	return true;
 }
 
+/* The unfinished tile of a level above the leaves, hash by hash from the tiles below. */
+static void
+check_unfinished(struct verify *v, unsigned level)
+{
+	const struct merkle_tile *tile = &v->recorded.level[level];
+	const uint64_t first = (v->recorded.size >> (8 * level)) - tile->count;
+	struct digest below[TILE_HASHES];
+	struct digest root;
+	char where[96];
+
+	for (uint32_t i = 0; i < tile->count; i++) {
+		if (!v->fetch(v->tiles, level - 1, first + i, TILE_HASHES, below)) {
+			snprintf(where, sizeof where, "tile level %u index %" PRIu64, level - 1,
+				 first + i);
+			verify_say(v, "a tile cannot be read", where, "8192 bytes",
+				   "none, or fewer");
+			continue;
+		}
+		merkle_hashes_root(below, TILE_HASHES, &root);
+		if (!digest_equal(&root, &tile->hashes[i])) {
+			snprintf(where, sizeof where, "tile level %u index %" PRIu64 " hash %u",
+				 level, first / TILE_HASHES, i);
+			verify_say_digests(v, "a tile's hash is not that of the tiles below it",
+					   where, &root, &tile->hashes[i]);
+		}
+	}
+}
+
+bool
+verify_begin(struct verify *v, uint64_t seq)
+{
+	assert(v->rows == 0);
+	assert(v->fetch != NULL);
+	assert(seq % TILE_HASHES == 0);
+	v->next_seq = seq;
+	v->pruned_to = seq;
+	if (!merkle_resume(&v->recorded, seq, v->fetch, v->tiles)) {
+		return false;
+	}
+	for (unsigned level = 1; level < MERKLE_LEVELS; level++) {
+		check_unfinished(v, level);
+	}
+	return true;
+}
+
 /* At the start of a tile: what was recorded for its leaves when they were written. */
 static void
 open_tile(struct verify *v, uint64_t index)

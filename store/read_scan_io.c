@@ -59,11 +59,12 @@ see_event(void *context, sqlite3_stmt *row)
 }
 
 bool
-log_read_types(struct log_reader *reader, const uint64_t *types, size_t count, uint64_t from_seq,
-	       log_event_visitor *visit, void *context)
+log_read_types_to(struct log_reader *reader, const uint64_t *types, size_t count,
+		  uint64_t from_seq, uint64_t to_seq, log_event_visitor *visit, void *context)
 {
 	struct picking picking = { reader, visit, context };
-	char sql[SQL_MAX] = "SELECT seq, type, entry FROM event WHERE seq >= ? AND type IN (";
+	char sql[SQL_MAX] = "SELECT seq, type, entry FROM event WHERE seq >= ? AND seq < ?"
+			    " AND type IN (";
 	size_t at = strlen(sql);
 
 	for (size_t i = 0; i < count && at + 32 < sizeof sql; i++) {
@@ -74,8 +75,16 @@ log_read_types(struct log_reader *reader, const uint64_t *types, size_t count, u
 	sqlite3_stmt *statement = db_prepare(reader->db, sql);
 	if (statement != NULL) {
 		db_bind_u64(statement, 1, from_seq);
+		db_bind_u64(statement, 2, to_seq < INT64_MAX ? to_seq : INT64_MAX);
 	}
 	return walk(reader, reader->db, statement, see_event, &picking);
+}
+
+bool
+log_read_types(struct log_reader *reader, const uint64_t *types, size_t count, uint64_t from_seq,
+	       log_event_visitor *visit, void *context)
+{
+	return log_read_types_to(reader, types, count, from_seq, INT64_MAX, visit, context);
 }
 
 /* --- the rest ------------------------------------------------------------------------------------
@@ -131,6 +140,7 @@ struct seeing {
 	log_type_visitor *type;
 	log_key_visitor *key;
 	log_tile_size_visitor *tile;
+	log_checkpoint_visitor *checkpoint;
 };
 
 static bool
@@ -167,6 +177,70 @@ log_count_hidden(struct log_reader *reader, uint64_t *count)
 	return walk(reader, reader->db,
 		    db_prepare(reader->db, "SELECT count(*) FROM event WHERE seq < 0"), see_count,
 		    count);
+}
+
+/* --- checkpoints, and the file's form ------------------------------------------------------------
+ */
+
+static bool
+see_checkpoint(void *context, sqlite3_stmt *row)
+{
+	const struct seeing *seeing = context;
+
+	return seeing->checkpoint(seeing->context, db_u64(row, 0), db_span(row, 1));
+}
+
+bool
+log_read_checkpoints_of(struct log_reader *reader, uint64_t from, uint64_t to,
+			log_checkpoint_visitor *visit, void *context)
+{
+	struct seeing seeing = { .context = context, .checkpoint = visit };
+	sqlite3_stmt *statement =
+		db_prepare(reader->db, "SELECT size, note FROM checkpoint WHERE size > ? AND"
+				       " size <= ? ORDER BY size");
+
+	if (statement != NULL) {
+		db_bind_u64(statement, 1, from);
+		db_bind_u64(statement, 2, to);
+	}
+	return walk(reader, reader->db, statement, see_checkpoint, &seeing);
+}
+
+bool
+log_checkpoint_below(struct log_reader *reader, uint64_t to, uint64_t *size)
+{
+	sqlite3_stmt *statement = db_prepare(
+		reader->db, "SELECT ifnull(max(size), 0) FROM checkpoint WHERE size <= ?");
+
+	if (statement != NULL) {
+		db_bind_u64(statement, 1, to);
+	}
+	return walk(reader, reader->db, statement, see_count, size);
+}
+
+/* One row "ok", or a row for each fault: the first is kept. */
+static bool
+see_form(void *context, sqlite3_stmt *row)
+{
+	char *form = context;
+	const char *said = (const char *)sqlite3_column_text(row, 0);
+
+	snprintf(form, LOG_FORM_MAX, "%s", said == NULL ? "no answer" : strcmp(said, "ok") == 0 ? "" : said);
+	return false;
+}
+
+bool
+log_read_form(struct log_reader *reader, char form[LOG_FORM_MAX])
+{
+	static const char *const checks[] = { "PRAGMA quick_check(stream_head)",
+					      "PRAGMA quick_check(declared_type)" };
+	bool ok = true;
+
+	form[0] = '\0';
+	for (size_t i = 0; i < sizeof checks / sizeof checks[0] && ok && form[0] == '\0'; i++) {
+		ok = walk(reader, reader->db, db_prepare(reader->db, checks[i]), see_form, form);
+	}
+	return ok;
 }
 
 static bool

@@ -1,5 +1,5 @@
 /* More of what lies in a data directory, for those who check it: events picked by their types,
- * declared types, and the key store's own list. As in store/read_io.h nothing of it is believed,
+ * declared types, checkpoints of a range, the file's own form, and the key store's own list. As in store/read_io.h nothing of it is believed,
  * and what fails leaves its reason in log_reader_fault.
  */
 #ifndef IFSWARM_STORE_READ_SCAN_IO_H
@@ -12,6 +12,21 @@
  * them all names them. */
 bool log_read_types(struct log_reader *reader, const uint64_t *types, size_t count,
 		    uint64_t from_seq, log_event_visitor *visit, void *context);
+/* Those before to_seq: one transaction, so that who must not hold the writer's WAL asks for short
+ * ranges. */
+bool log_read_types_to(struct log_reader *reader, const uint64_t *types, size_t count,
+		       uint64_t from_seq, uint64_t to_seq, log_event_visitor *visit, void *context);
+
+/* The checkpoints of sizes from < size <= to, in order. */
+bool log_read_checkpoints_of(struct log_reader *reader, uint64_t from, uint64_t to,
+			     log_checkpoint_visitor *visit, void *context);
+/* The size of the newest checkpoint up to that size, 0 if there is none. */
+bool log_checkpoint_below(struct log_reader *reader, uint64_t to, uint64_t *size);
+
+/* What SQLite says of witness.db without reading the great tables, whose pages the walks come by:
+ * the small ones. "" if all is well. */
+enum { LOG_FORM_MAX = 256 };
+bool log_read_form(struct log_reader *reader, char form[LOG_FORM_MAX]);
 
 /* The lowest seq from that one on that has an event or a sealed part; *found false if there is
  * none. */

@@ -475,7 +475,7 @@ static const struct {
 	{ "the checkpoints are gone", "DELETE FROM checkpoint" },
 };
 
-/* threat_G1: bytes from a copy can end an export, not the program. */
+/* Bytes from a copy can end an export, not the program. */
 static void
 a_spoilt_log_is_not_exported(void **state)
 {

@@ -85,8 +85,8 @@ forbidden_includes() {
 		# Our headers are named folder/file.h; another folder's only as the rule allows.
 		includes "$root/$folder"/*.[ch] | grep '"' | grep -vE "\"($(may_include "$folder"))" |
 			sed "s|$|   ($folder may not)|"
-		[ "$folder" = replay ] && includes "$root/$folder"/*.[ch] | grep -E '"actors/[a-z_]*_io\.h"' | grep -vE '"actors/(act|expel|witness_ask|anchor|anchor_config|data_dir)_io\.h"' |
-			sed 's|$|   (only the pure machines, what asks a running actor, and how it was configured)|'
+		[ "$folder" = replay ] && includes "$root/$folder"/*.[ch] | grep -E '"actors/[a-z_]*_io\.h"' | grep -vE '"actors/(act|expel|witness_ask|anchor|anchor_config|data_dir|sandbox)_io\.h"' |
+			sed 's|$|   (only the pure machines, what asks a running actor, how it was configured, and the sandbox)|'
 		[ "$folder" = store ] || includes "$root/$folder"/*.[ch] | grep -E '<sqlite3' | sed 's|$|   (only store/)|'
 		[ "$folder" = gateway ] || includes "$root/$folder"/*.[ch] | grep -E '<libwebsockets' | sed 's|$|   (only gateway/)|'
 		includes "$root/$folder"/*.[ch] | grep -E '<nng/' | grep -v '/actors/mailbox_io\.c:' | sed 's|$|   (only actors/mailbox_io.c)|'

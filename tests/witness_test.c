@@ -142,6 +142,7 @@ static void
 only_acts_of_people_are_taken(void **unused)
 {
 	const struct event act = { .type = EVENT_BACKUP_MADE, .command_id = { { 1 } } };
+	const struct event scrubbed = { .type = EVENT_LOG_SCRUBBED, .command_id = { { 1 } } };
 	const struct event nobodys = { .type = EVENT_BACKUP_MADE };
 	const struct event its_own = { .type = EVENT_WITNESS_STARTED, .command_id = { { 1 } } };
 	const struct event of_session = joined(1);
@@ -152,6 +153,7 @@ only_acts_of_people_are_taken(void **unused)
 		enum verdict then;
 	} rows[] = {
 		{ "a backup was made", &act, 0, ACCEPTED },
+		{ "the log was read again", &scrubbed, 0, ACCEPTED },
 		{ "an act without a command", &nobodys, 0, REFUSED_MALFORMED },
 		{ "what the witness says of itself", &its_own, 0, REFUSED_WRONG_STREAM },
 		{ "an event of session", &of_session, 0, REFUSED_WRONG_STREAM },
