@@ -95,6 +95,23 @@ own_directory(char *out, size_t size)
 	return true;
 }
 
+bool
+cluster_program(char out[CLUSTER_PROGRAM_MAX], const char *name)
+{
+	char directory[PATH_MAX];
+
+	if (!own_directory(directory, sizeof directory)) {
+		return false;
+	}
+	const int length =
+		snprintf(out, CLUSTER_PROGRAM_MAX, "%.960s/%s", directory, name);
+	if (length < 0 || access(out, X_OK) != 0) {
+		log_error("%s is missing: build all programs, or install them together", out);
+		return false;
+	}
+	return true;
+}
+
 static bool
 add_actor(struct cluster *cluster, enum actor_kind kind, unsigned number, enum cluster_group group)
 {
@@ -102,7 +119,7 @@ add_actor(struct cluster *cluster, enum actor_kind kind, unsigned number, enum c
 	struct actor *actor = &cluster->actors[at];
 	char url[MAILBOX_URL_MAX];
 	char fault[MAILBOX_URL_MAX];
-	char directory[PATH_MAX];
+	char program[40];
 
 	*actor = (struct actor){ .kind = kind, .number = number };
 	if (kind == ACTOR_RELAY || kind == ACTOR_GATEWAY) {
@@ -110,14 +127,8 @@ add_actor(struct cluster *cluster, enum actor_kind kind, unsigned number, enum c
 	} else {
 		snprintf(actor->name, sizeof actor->name, "%s", kinds[kind]);
 	}
-	if (!own_directory(directory, sizeof directory)) {
-		return false;
-	}
-	const int length = snprintf(actor->program, sizeof actor->program, "%.960s/ifswarm-%s",
-				    directory, kinds[kind]);
-	if (length < 0 || access(actor->program, X_OK) != 0) {
-		log_error("%s is missing: build all programs, or install them together",
-			  actor->program);
+	snprintf(program, sizeof program, "ifswarm-%s", kinds[kind]);
+	if (!cluster_program(actor->program, program)) {
 		return false;
 	}
 	mailbox_url(url, sizeof url, cluster->run_dir, actor->name);

@@ -26,11 +26,13 @@ enum actor_kind {
 	ACTOR_COSIGNER
 };
 
+enum { CLUSTER_PROGRAM_MAX = 1024 };
+
 struct actor {
 	enum actor_kind kind;
 	unsigned number; /* from 1 */
 	char name[32];   /* "relay-1", and the name of its mailbox */
-	char program[1024];
+	char program[CLUSTER_PROGRAM_MAX];
 	pid_t pid;          /* 0 if none runs */
 	uint64_t epoch;     /* as its last answer said */
 	char last_exit[48]; /* "pid 12 signal 9"; "" before the first */
@@ -74,6 +76,8 @@ int cluster_read_certificate(const struct settings *settings, char fault[SETTING
 bool cluster_take_certificate(struct cluster *cluster, int fd);
 /* Packed, for a RELOAD; 0 if there is none. */
 size_t cluster_certificate(const struct cluster *cluster, uint8_t out[CERTIFICATE_PACKED_MAX]);
+/* Where that other program lies: beside this one. False: it was logged. */
+bool cluster_program(char out[CLUSTER_PROGRAM_MAX], const char *name);
 
 /* Starts the process; false if it cannot (logged). */
 bool cluster_start(struct cluster *cluster, size_t actor);

@@ -6,6 +6,7 @@
 #include "actors/cluster_io.h"
 #include "actors/operator_log_io.h"
 #include "actors/supervisor_operate_io.h"
+#include "actors/supervisor_scrub_io.h"
 
 /* What is said once, when it first holds. */
 struct milestones {
@@ -27,6 +28,7 @@ struct running {
 	struct milestones done;
 	struct reload reload;
 	struct operate operate;
+	struct scrub_child scrub;
 };
 
 /* The cluster begins to start. */

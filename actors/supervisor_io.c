@@ -271,6 +271,7 @@ turn(struct running *r)
 	note_completed(r);
 	operator_log_work(r->log);
 	operate_step(r);
+	scrub_work(r);
 	announce(r);
 }
 
@@ -341,6 +342,7 @@ supervisor_run(struct settings *settings, const struct settings_source *source)
 	while (!supervisor_is_done(&r->cluster.supervisor)) {
 		turn(r);
 	}
+	scrub_end(r);
 	close_own_ends(r);
 	log_info("stopped");
 	return r->given_up ? 1 : 0;

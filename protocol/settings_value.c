@@ -34,6 +34,7 @@ static const struct {
 	{ "tsa-interval", 1, 366 * 86400 },
 	{ "retain.payload_days", 0, 36500 },
 	{ "retain.envelope_months", 0, 1200 },
+	{ "scrub-interval", 0, SCRUB_DAYS_MAX },
 	{ "snapshot-events", 100, 1000000000 },
 };
 
