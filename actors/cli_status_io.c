@@ -3,12 +3,14 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "actors/cli_io.h"
 #include "actors/data_dir_io.h"
 #include "actors/mailbox_io.h"
 #include "actors/supervisor.h"
 #include "protocol/message.h"
+#include "store/scrub_io.h"
 
 enum {
 	ANSWER_BYTES_MAX = 64 * 1024,
@@ -22,12 +24,14 @@ static const char status_help[] =
 	"usage: ifswarm status [--json] [--data-dir DIR] [--config FILE]\n"
 	"\n"
 	"What runs: each actor with its process, state, epoch and restarts; the size and root of "
-	"the log.\n"
+	"the log;\n"
+	"what reading it again has found.\n"
 	"Exit code 0: the supervisor answers; 1: no cluster runs there.\n"
 	"\n"
 	"  --json  "
 	"{\"actors\":[{\"name\",\"pid\",\"state\",\"epoch\",\"restarts\"}],\"log\":{\"size\","
-	"\"root\"}}\n";
+	"\"root\"},\n"
+	"          \"scrub\":{\"ended\",\"size\",\"findings\",\"next\",\"end\"}}\n";
 
 static const char stop_help[] =
 	"usage: ifswarm stop [--data-dir DIR] [--config FILE]\n"
@@ -50,6 +54,7 @@ struct status {
 	bool has_log;
 	uint64_t size;
 	uint8_t root[32];
+	struct scrub_state scrub;
 };
 
 static struct cli cli;
@@ -118,6 +123,34 @@ ask_log(const char *run_dir, struct status *out)
 	out->has_log = mp_reader_is_done(&r);
 }
 
+static json_t *
+scrub_json(const struct scrub_state *scrub)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "ended", (json_int_t)scrub->ended_s, "size",
+			 (json_int_t)scrub->ended_size, "findings",
+			 (json_int_t)(scrub->ended_findings + scrub->findings), "next",
+			 (json_int_t)scrub->next, "end", (json_int_t)scrub->end);
+}
+
+static void
+print_scrub(const struct scrub_state *scrub)
+{
+	char when[32] = "never";
+	const time_t ended = (time_t)scrub->ended_s;
+	struct tm utc;
+
+	if (scrub->ended_s > 0 && gmtime_r(&ended, &utc) != NULL) {
+		strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	}
+	printf("scrub: last whole round %s, %" PRIu64 " events, %" PRIu64 " findings", when,
+	       scrub->ended_size, scrub->ended_findings);
+	if (scrub->end > 0) {
+		printf("; now at %" PRIu64 " of %" PRIu64 ", %" PRIu64 " findings", scrub->next,
+		       scrub->end, scrub->findings);
+	}
+	putchar('\n');
+}
+
 static void
 print_json(const struct status *status)
 {
@@ -138,6 +171,7 @@ print_json(const struct status *status)
 		json_pack("{s:o, s:{s:o, s:o}}", "actors", actors, "log", "size",
 			  status->has_log ? json_integer((json_int_t)status->size) : json_null(),
 			  "root", status->has_log ? json_string(root) : json_null());
+	json_object_set_new(all, "scrub", scrub_json(&status->scrub));
 
 	json_dumpf(all, stdout, JSON_COMPACT);
 	putchar('\n');
@@ -162,6 +196,7 @@ print_table(const struct status *status)
 	} else {
 		printf("log: the witness does not answer\n");
 	}
+	print_scrub(&status->scrub);
 }
 
 /* Reads what both commands take. -1 to go on, else the exit code. */
@@ -209,6 +244,7 @@ cli_status(int argc, char **argv)
 		return EXIT_TROUBLE;
 	}
 	ask_log(run_dir, &status);
+	scrub_load(data, &status.scrub);
 	if (cli.json) {
 		print_json(&status);
 	} else {

@@ -19,12 +19,14 @@
 #include "store/files_io.h"
 #include "store/read_io.h"
 #include "store/repair_io.h"
+#include "store/scrub_io.h"
 
 enum {
 	AILMENTS_MAX = 64,
 	WAL_BYTES_LARGE = 256 << 20,
 	ROOM_MB_MIN = 256,
 	CHECKPOINT_OLD_S = 3600,
+	SCRUB_OLD_DAYS = 30,
 	SECRET_BYTES = 32,
 };
 
@@ -40,6 +42,7 @@ struct ailment {
 struct visit {
 	const char *data;
 	bool is_running;
+	struct scrub_state scrub;
 	unsigned count;
 	struct ailment ailments[AILMENTS_MAX];
 };
@@ -314,6 +317,26 @@ look_at_log(struct visit *v)
 	log_reader_close(reader);
 }
 
+/* What reading it again, block by block, has found. */
+static void
+look_at_scrub(struct visit *v)
+{
+	const uint64_t now_s = time_now_us() / 1000000;
+
+	scrub_load(v->data, &v->scrub);
+	const uint64_t findings = v->scrub.ended_findings + v->scrub.findings;
+	if (findings > 0) {
+		note(v, WRONG,
+		     "ifreplay verify names them; then stop the cluster, ifreplay repair --from COPY",
+		     "%" PRIu64 " breaks were found when the log was last read again", findings);
+	} else if (v->scrub.ended_s > 0 &&
+		   now_s > v->scrub.ended_s + SCRUB_OLD_DAYS * UINT64_C(86400)) {
+		note(v, NOTICE, "ifreplay scrub --all, or set scrub-interval",
+		     "the log was last read again %" PRIu64 " days ago",
+		     (now_s - v->scrub.ended_s) / 86400);
+	}
+}
+
 /* --- telling -----------------------------------------------------------------------------------
  */
 
@@ -377,6 +400,7 @@ doctor_command(const struct options *options)
 		look_at_secrets(v);
 		look_at_disk(v);
 		look_at_log(v);
+		look_at_scrub(v);
 		look_for_remains(v);
 	}
 	const bool ill = is_ill(v);
@@ -384,11 +408,18 @@ doctor_command(const struct options *options)
 	tell(v, WRONG, options->json);
 	tell(v, NOTICE, options->json);
 	if (options->json) {
-		print_json(json_pack("{s:s, s:b, s:b}", "kind", "summary", "well", !ill, "running",
-				     v->is_running));
+		print_json(json_pack("{s:s, s:b, s:b, s:I}", "kind", "summary", "well", !ill,
+				     "running", v->is_running, "scrubbed",
+				     (json_int_t)v->scrub.ended_s));
 	} else {
-		printf("%s; the cluster %s. Whether every entry holds: ifreplay verify\n",
-		       ill ? "not well" : "well", v->is_running ? "runs" : "does not run");
+		char when[MOMENT_PRINT_MAX] = "never";
+
+		if (v->scrub.ended_s > 0) {
+			moment_print(when, sizeof when, v->scrub.ended_s * 1000000);
+		}
+		printf("%s; the cluster %s; the log was last read again: %s. Whether every entry "
+		       "holds: ifreplay verify\n",
+		       ill ? "not well" : "well", v->is_running ? "runs" : "does not run", when);
 	}
 	free(v);
 	return print_flush() && !ill ? 0 : 1;

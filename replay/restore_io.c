@@ -16,6 +16,7 @@
 #include "store/head_io.h"
 #include "store/read_io.h"
 #include "store/repair_io.h"
+#include "store/scrub_io.h"
 
 struct work {
 	const struct options *options;
@@ -138,6 +139,7 @@ take_place(struct work *w)
 	if (rename(w->fresh, path) != 0) {
 		return say(w, path, strerror(errno));
 	}
+	scrub_forget(w->options->data_dir);
 	const int fd = care_lock(w->options->data_dir);
 	if (fd >= 0) {
 		fsync(fd);
