@@ -9,6 +9,9 @@
 enum { CHILD_FDS_MAX = 200, CHILD_ARGUMENTS_MAX = 2 * CHILD_FDS_MAX + 16 };
 
 /* What is to be executed. Strings are borrowed until the call returns. */
+/* A child's exit code: another start would end alike. */
+enum { CHILD_EXIT_HOPELESS = 3 };
+
 struct child_plan {
 	const char *program; /* a path */
 	size_t argument_count;

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "actors/child_io.h"
 #include "actors/desk.h"
 #include "actors/mailbox_io.h"
 #include "actors/recover_io.h"
@@ -37,6 +38,7 @@ struct loop {
 	uint8_t *scratch; /* one message */
 	uint64_t ticked_us;
 	bool failed;
+	bool is_hopeless; /* the claim was refused for good */
 	pid_t parent; /* the supervisor */
 };
 
@@ -80,7 +82,8 @@ ask_claim(struct loop *loop, struct claim *out)
 	return mp_reader_is_done(&r) ? ACCEPTED : REFUSED_MALFORMED;
 }
 
-/* The witness may not be there yet, or the disk may be full: both pass. */
+/* The witness may not be there yet, or the disk may be full: both pass. A log that is served
+ * read-only stays so until its witness starts over another one. */
 static bool
 claim_stream(struct loop *loop, struct claim *claim)
 {
@@ -89,6 +92,7 @@ claim_stream(struct loop *loop, struct claim *claim)
 		if (verdict == ACCEPTED) {
 			return true;
 		}
+		loop->is_hopeless = verdict == REFUSED_READ_ONLY;
 		if (verdict != REFUSED_SUSPENDED) {
 			log_error("the witness refuses the claim of stream %s: %s",
 				  stream_name(loop->options->core->stream), verdict_text(verdict));
@@ -318,8 +322,10 @@ loop_run(const struct loop_options *options)
 	if (loop->witness != NULL) {
 		mailbox_hang_up(loop->witness);
 	}
-	const bool failed = loop->failed;
+	const int code = loop->is_hopeless         ? CHILD_EXIT_HOPELESS
+			 : opened && !loop->failed ? EXIT_SUCCESS
+						   : EXIT_FAILURE;
 	free(loop->scratch);
 	free(loop);
-	return opened && !failed ? 0 : 1;
+	return code;
 }

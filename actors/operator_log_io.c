@@ -256,6 +256,12 @@ operator_log_is_empty(const struct operator_log *log)
 	return log->count == 0;
 }
 
+bool
+operator_log_is_in_vain(const struct operator_log *log)
+{
+	return log->refusal == REFUSED_READ_ONLY;
+}
+
 uint64_t
 operator_log_epoch(const struct operator_log *log)
 {

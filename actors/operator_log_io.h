@@ -26,6 +26,8 @@ int operator_log_fd(const struct operator_log *log);
 void operator_log_work(struct operator_log *log);
 /* Nothing waits and nothing is on its way. */
 bool operator_log_is_empty(const struct operator_log *log);
+/* The log is served read-only: what waits will not get there. */
+bool operator_log_is_in_vain(const struct operator_log *log);
 /* The epoch of this supervisor's claim; 0 before it has one. */
 uint64_t operator_log_epoch(const struct operator_log *log);
 void operator_log_close(struct operator_log *log);

@@ -117,7 +117,8 @@ next_while_serving(const struct supervisor *s, const struct child *child, uint64
 			       ? ACTION_KILL_UNHEALTHY
 			       : ACTION_NONE;
 	case CHILD_BACKING_OFF:
-		if (!child->was_healthy && child->failures >= SUPERVISOR_ATTEMPTS_MAX) {
+		if (!child->was_healthy &&
+		    (child->is_hopeless || child->failures >= SUPERVISOR_ATTEMPTS_MAX)) {
 			return ACTION_GIVE_UP;
 		}
 		return now_us >= child->start_us ? ACTION_START : ACTION_NONE;
@@ -247,8 +248,15 @@ supervisor_exited(struct supervisor *s, size_t at, uint64_t now_us)
 	}
 	child->start_us = now_us + backoff_us(child->failures);
 	child->failures++;
+	child->is_hopeless = false;
 	enter(child, CHILD_BACKING_OFF, now_us);
 	return true;
+}
+
+void
+supervisor_hopeless(struct supervisor *s, size_t at)
+{
+	child_at(s, at)->is_hopeless = true;
 }
 
 void

@@ -5,8 +5,8 @@
  * Children come in groups. A group is started once every child of the groups before it has
  * answered; it is stopped once every group after it has stopped. Whoever dies is restarted: at once
  * the first time, then after 0.1 s, doubling to 5 s, and at once again after 30 s of health. A
- * child that never answered and dies again and again is given up: then the cluster cannot start,
- * and stops.
+ * child that never answered and dies again and again, or says that another start would end alike, is
+ * given up: then the cluster cannot start, and stops.
  *
  * Times are microseconds of a clock that never steps.
  */
@@ -52,6 +52,7 @@ struct child {
 	uint64_t start_us;    /* while BACKING_OFF: not before */
 	bool was_healthy;     /* has answered, in any incarnation */
 	bool was_killed;      /* while STOPPING: SIGKILL was sent too */
+	bool is_hopeless;     /* while BACKING_OFF: it says that another start would end alike */
 };
 
 struct supervisor {
@@ -93,6 +94,9 @@ void supervisor_did(struct supervisor *s, struct action action, uint64_t now_us)
 void supervisor_answered(struct supervisor *s, size_t child, uint64_t now_us);
 /* True if it will be started again: the exit was none that was asked for. */
 bool supervisor_exited(struct supervisor *s, size_t child, uint64_t now_us);
+/* Of a child that has just exited: it said that another start would end alike. One that has served
+ * is started again all the same, later and later. */
+void supervisor_hopeless(struct supervisor *s, size_t child);
 /* Everything is to stop, in order. May be said twice. */
 void supervisor_stop(struct supervisor *s);
 

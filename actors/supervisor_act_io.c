@@ -117,9 +117,9 @@ do_give_up(struct running *r, struct action action)
 {
 	struct actor *actor = &r->cluster.actors[action.child];
 
-	log_error(
-		"%s ended %d times before it ever answered (%s): see its own lines above; stopping",
-		actor->name, SUPERVISOR_ATTEMPTS_MAX, actor->last_exit);
+	log_error("%s ended before it ever answered, start %u (%s): see the lines above; stopping",
+		  actor->name, r->cluster.supervisor.children[action.child].failures,
+		  actor->last_exit);
 	r->given_up = true;
 	supervisor_did(&r->cluster.supervisor, action, time_monotonic_us());
 	supervisor_stop(&r->cluster.supervisor);
@@ -142,7 +142,8 @@ is_saying_farewell(struct running *r, struct action action)
 				  r->given_up ? "gave up" : "in order");
 		operator_log_work(r->log);
 	}
-	return !operator_log_is_empty(r->log) && now_us - r->done.farewell_us < FAREWELL_US;
+	return !operator_log_is_empty(r->log) && !operator_log_is_in_vain(r->log) &&
+	       now_us - r->done.farewell_us < FAREWELL_US;
 }
 
 bool

@@ -46,6 +46,9 @@ child_exited(struct running *r, size_t at, int status)
 	if (supervisor_exited(&r->cluster.supervisor, at, time_monotonic_us())) {
 		log_warning("%s ended: %s: it will be restarted", actor->name, actor->last_exit);
 		note_failed(r, actor, actor->last_exit);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_EXIT_HOPELESS) {
+			supervisor_hopeless(&r->cluster.supervisor, at);
+		}
 	} else {
 		log_info("%s stopped: %s", actor->name, actor->last_exit);
 	}

@@ -70,9 +70,10 @@ check_free(const struct witness_acts *acts)
 	if (is_erasing(acts) || is_retaining(acts)) {
 		return REFUSED_FULL;
 	}
-	return evidence_read_only(acts->evidence) != NULL || evidence_is_suspended(acts->evidence)
-		       ? REFUSED_SUSPENDED
-		       : ACCEPTED;
+	if (evidence_read_only(acts->evidence) != NULL) {
+		return REFUSED_READ_ONLY;
+	}
+	return evidence_is_suspended(acts->evidence) ? REFUSED_SUSPENDED : ACCEPTED;
 }
 
 static enum verdict

@@ -86,7 +86,7 @@ verdict_of(struct witness *w, enum evidence_result result)
 		say_full(w);
 		return REFUSED_SUSPENDED;
 	case EVIDENCE_READ_ONLY:
-		return REFUSED_SUSPENDED;
+		return REFUSED_READ_ONLY;
 	case EVIDENCE_FAILED:
 		w->failed = true;
 		return REFUSED_SUSPENDED;

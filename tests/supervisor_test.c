@@ -17,7 +17,7 @@ static const unsigned groups[CHILDREN] = { 0, 1, 1, 2, 3 };
 
 /* What the world does at a moment; DOES: asks what is to be done, expects it, and tells that it was
  * done. */
-enum happening { END, ANSWERS, EXITS, STOP, DOES, IDLE };
+enum happening { END, ANSWERS, EXITS, DESPAIRS, STOP, DOES, IDLE };
 
 struct step {
 	uint64_t tenths;
@@ -52,6 +52,10 @@ walk(struct supervisor *s, const char *what, const struct step *steps)
 			break;
 		case EXITS:
 			supervisor_exited(s, step->child, now_us);
+			break;
+		case DESPAIRS:
+			supervisor_exited(s, step->child, now_us);
+			supervisor_hopeless(s, step->child);
 			break;
 		case STOP:
 			supervisor_stop(s);
@@ -169,6 +173,19 @@ static const struct {
 	    NOTHING(13),
 	    { 13, STOP, 0, 0 },
 	    NOTHING(13) } },
+	{ "a child that says at once that another start would end alike is given up",
+	  { START(0, WITNESS),
+	    { 0, ANSWERS, WITNESS, 0 },
+	    START(0, SESSION),
+	    START(0, ALLOCATION),
+	    { 1, DESPAIRS, SESSION, 0 },
+	    { 1, DOES, SESSION, ACTION_GIVE_UP } } },
+	{ "one that has served is started again, and may despair once and serve then",
+	  { ALL_RUN,
+	    { 10, DESPAIRS, SESSION, 0 },
+	    START(10, SESSION),
+	    { 11, EXITS, SESSION, 0 },
+	    START(12, SESSION) } },
 	{ "they stop in order: gateways, relays, deciders, witness",
 	  { ALL_RUN,
 	    { 10, STOP, 0, 0 },

@@ -218,6 +218,21 @@ describe('a data directory that is spoiled', () => {
 		});
 	}
 
+	it('an old witness.db under a newer head is served read-only: that is said once, with the range, and nobody tries again', async () => {
+		fresh();
+		const [, spoil] = rows.find(([what]) => what.startsWith('an old witness.db'));
+		spoil((name) => path.join(cluster.data, name));
+		const said = await refused(cluster);
+		const count = (pattern) => (said.match(pattern) ?? []).length;
+		assert.equal(count(/the log is served read-only: .*head/g), 1, said);
+		assert.match(said, /witness.*served read-only: .*\d+/);
+		assert.ok(count(/session started/g) <= 1 && count(/allocation started/g) <= 1, said);
+		assert.ok(count(/refuses the claim of stream \w+: the evidence log is served read-only/g) >= 1, said);
+		assert.match(said, /(session|allocation) ended before it ever answered, start 1/);
+		// What is there can still be read.
+		assert.equal((await cluster.ifreplay('log', '--limit', '1')).code, 0);
+	});
+
 	it('starts again once it is put back', async () => {
 		fresh();
 		await cluster.up();
