@@ -102,7 +102,6 @@ read_policy(struct peer_policy *policy, const struct settings *settings,
 	    const struct relay_ips *ips, const struct address *listeners,
 	    const enum client_transport *transports, size_t listener_count)
 {
-	enum { WITNESS_HTTP_PORT = 9000 };
 	const char *fault;
 
 	peer_policy_init(policy, ips->port_min, ips->port_max);
@@ -115,8 +114,11 @@ read_policy(struct peer_policy *policy, const struct settings *settings,
 		}
 	}
 	fault = add_own_port(policy, settings->host.bytes, settings->port);
-	if (fault == NULL) {
-		fault = add_own_port(policy, "127.0.0.1", WITNESS_HTTP_PORT);
+	if (fault == NULL && settings->claims_port != 0) {
+		fault = add_own_port(policy, settings->claims_host.bytes, settings->claims_port);
+	}
+	if (fault == NULL && settings->witness_port != 0) {
+		fault = add_own_port(policy, settings->witness_host.bytes, settings->witness_port);
 	}
 	for (size_t i = 0; fault == NULL && i < ips->count; i++) {
 		const bool added = peer_policy_add_relayed(policy, &ips->items[i].ip) &&

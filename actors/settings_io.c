@@ -266,6 +266,7 @@ settings_load(struct settings *out, const char *file, const struct settings_opti
 	const char *chosen = choose_file(file);
 
 	faults->count = 0;
+	faults->denial_count = 0;
 	settings_preset(out);
 	snprintf(used->bytes, sizeof used->bytes, "%s", chosen == NULL ? "" : chosen);
 	if (chosen != NULL) {

@@ -112,6 +112,21 @@ setting_nearest_key(const char *key)
 	return best;
 }
 
+static bool
+flag_read(const char *word, bool *out)
+{
+	static const char *const yes[] = { "yes", "true", "on", "1" };
+	static const char *const no[] = { "no", "false", "off", "0" };
+
+	for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
+		if (strcmp(word, yes[i]) == 0 || strcmp(word, no[i]) == 0) {
+			*out = strcmp(word, yes[i]) == 0;
+			return true;
+		}
+	}
+	return false;
+}
+
 static const struct coturn_key {
 	const char *key;
 	bool holds;
@@ -133,14 +148,32 @@ find_coturn(const char *key)
 	return NULL;
 }
 
+/* Whether the flag is off is known when all is read: settings_check. */
+static void
+note_denial(const struct coturn_key *coturn, const char *value, const char *where,
+	    struct setting_faults *faults)
+{
+	bool is_denied = true;
+
+	if (coturn->text[0] == '\0' || faults->denial_count == SETTING_DENIALS_MAX ||
+	    (value != NULL && flag_read(value, &is_denied) && !is_denied)) {
+		return;
+	}
+	struct setting_denial *denial = &faults->denials[faults->denial_count++];
+	denial->key = coturn->key;
+	denial->flag = coturn->text;
+	snprintf(denial->source, sizeof denial->source, "%s", where);
+}
+
 /* A key that is none of ours: one of coturn's that holds anyway is accepted. */
 static bool
-refuse_unknown(const char *key, const char *where, struct setting_faults *faults)
+refuse_unknown(const char *key, const char *value, const char *where, struct setting_faults *faults)
 {
 	const struct coturn_key *coturn = find_coturn(key);
 	const char *near = setting_nearest_key(key);
 
 	if (coturn != NULL && coturn->holds) {
+		note_denial(coturn, value, where, faults);
 		return true;
 	}
 	if (coturn != NULL) {
@@ -186,21 +219,6 @@ number_read(const char *digits, uint64_t *out)
 	}
 	*out = value;
 	return true;
-}
-
-static bool
-flag_read(const char *word, bool *out)
-{
-	static const char *const yes[] = { "yes", "true", "on", "1" };
-	static const char *const no[] = { "no", "false", "off", "0" };
-
-	for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
-		if (strcmp(word, yes[i]) == 0 || strcmp(word, no[i]) == 0) {
-			*out = strcmp(word, yes[i]) == 0;
-			return true;
-		}
-	}
-	return false;
 }
 
 /* Without the blanks around it; false if it is too long or has control characters. */
@@ -301,7 +319,7 @@ settings_set(struct settings *settings, const char *key, const char *value, bool
 	struct setting_word word;
 
 	if (d == NULL) {
-		return refuse_unknown(key, where, faults);
+		return refuse_unknown(key, value, where, faults);
 	}
 	if (value == NULL && d->kind != SETTING_FLAG) {
 		setting_fault_add(faults, "%s: %s needs a value: write %s = VALUE", where, key,

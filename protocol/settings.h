@@ -53,7 +53,15 @@ enum {
 #include "protocol/settings.def"
 #undef SETTING
 	SETTINGS_COUNT,
-	SETTING_SOURCE_MAX = 128
+	SETTING_SOURCE_MAX = 128,
+	SETTING_DENIALS_MAX = 8
+};
+
+/* A key of coturn that says that a flag of ours is off. */
+struct setting_denial {
+	const char *key;  /* a literal */
+	const char *flag; /* likewise */
+	char source[SETTING_SOURCE_MAX];
 };
 
 /* What is wrong, and where each value came from: "ifswarm.conf:12", "environment PORT",
@@ -62,6 +70,8 @@ struct setting_faults {
 	size_t count;
 	char lines[SETTING_FAULTS_MAX][SETTING_FAULT_MAX];
 	char sources[SETTINGS_COUNT][SETTING_SOURCE_MAX];
+	size_t denial_count;
+	struct setting_denial denials[SETTING_DENIALS_MAX];
 };
 
 /* One key's description; NULL if there is no such key. */
@@ -94,7 +104,7 @@ void settings_read(struct settings *settings, const char *text, const char *file
 bool settings_serve_tls(const struct settings *settings);
 
 /* What is wrong between keys (min-port above max-port, TLS certificate without key, signaling
- * beyond loopback without open-signaling, no-auth beside users...). Each value alone is checked by
+ * beyond loopback without open-signaling, no-auth beside users, no-tcp beside turn-tcp...). Each value alone is checked by
  * settings_set. */
 void settings_check(const struct settings *settings, struct setting_faults *faults);
 /* Writes all keys as INI text that settings_read gives back as the same settings, secrets included:

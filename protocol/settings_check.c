@@ -207,6 +207,23 @@ check_retention(const struct settings *s, struct setting_faults *faults)
 	}
 }
 
+static void
+check_denials(const struct settings *s, struct setting_faults *faults)
+{
+	for (size_t i = 0; i < faults->denial_count; i++) {
+		const struct setting_denial *denial = &faults->denials[i];
+		const struct setting_description *flag = settings_find(denial->flag);
+
+		assert(flag != NULL && flag->kind == SETTING_FLAG);
+		if (*(const bool *)((const char *)s + flag->offset)) {
+			setting_fault_add(faults,
+					  "%s: %s, and yet %s is on (%s): remove one of both",
+					  denial->source, denial->key, denial->flag,
+					  setting_source(faults, denial->flag));
+		}
+	}
+}
+
 void
 settings_check(const struct settings *settings, struct setting_faults *faults)
 {
@@ -218,4 +235,5 @@ settings_check(const struct settings *settings, struct setting_faults *faults)
 	check_claims(settings, faults);
 	check_anchors(settings, faults);
 	check_retention(settings, faults);
+	check_denials(settings, faults);
 }
