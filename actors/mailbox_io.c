@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -18,7 +19,8 @@ enum {
 	RECONNECT_MAX_MS = 100,
 	REDIAL_MS = 1000,
 	CLOSE_WAIT_MS = 500,
-	CLOSE_STEP_MS = 50
+	CLOSE_STEP_MS = 50,
+	CLOSE_HANG_S = 2
 };
 _Static_assert(REDIAL_MS > RECONNECT_MAX_MS, "nng's own tries come first");
 
@@ -251,6 +253,28 @@ is_sending(const struct mailbox_server *server)
 	return false;
 }
 
+static void *
+close_socket(void *server)
+{
+	nng_close(((struct mailbox_server *)server)->socket);
+	return NULL;
+}
+
+/* nng 1.5.2 may wait for ever in its close for a connection that broke while it was being closed.
+ * Whoever closes is about to end, and must come to it: then all that is left to the process's end. */
+static bool
+socket_is_closed(struct mailbox_server *server)
+{
+	struct timespec until;
+	pthread_t closer;
+
+	nng_must(pthread_create(&closer, NULL, close_socket, server) == 0 ? 0 : NNG_ENOMEM,
+		 "cannot start a thread");
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += CLOSE_HANG_S;
+	return pthread_timedjoin_np(closer, NULL, &until) == 0;
+}
+
 void
 mailbox_close(struct mailbox_server *server)
 {
@@ -261,7 +285,9 @@ mailbox_close(struct mailbox_server *server)
 		nng_msleep(CLOSE_STEP_MS);
 	}
 	nng_msleep(CLOSE_STEP_MS);
-	nng_close(server->socket);
+	if (!socket_is_closed(server)) {
+		return;
+	}
 	for (size_t i = 0; i < server->count; i++) {
 		nng_aio_stop(server->slots[i].aio);
 		nng_aio_free(server->slots[i].aio);
