@@ -9,6 +9,8 @@
 #include "replay/care_io.h"
 #include "replay/commands_io.h"
 #include "replay/scrubber_io.h"
+#include "store/proof.h"
+#include "store/read_io.h"
 #include "store/scrub_io.h"
 #include "tests/replay_fixture.h"
 
@@ -198,7 +200,9 @@ every_break_is_named(void **state)
 		const size_t row = i / 2;
 
 		snprintf(sql, sizeof sql, "%s", fixture_text(rows[row].sql));
-		tamper(sql, rows[row].command);
+		if (i % 2 == 0) {
+			tamper(sql, rows[row].command);
+		}
 		scrub(&seen, i % 2 == 1);
 		if (!is_named(&seen, rows[row].what, fixture_text(rows[row].where)) ||
 		    (rows[row].most > 0 && seen.count > rows[row].most)) {
@@ -243,6 +247,40 @@ what_was_erased_is_no_finding(void **state)
 	assert_true(is_named(&seen, "a sealed part is missing",
 			     fixture_text("seq <44> sealed part 0")));
 	assert_true(care_log(copy, FIXTURE_ORIGIN, &event, 1, fault));
+	for (int alone = 0; alone < 2; alone++) {
+		scrub(&seen, alone == 1);
+		print_seen(&seen);
+		assert_int_equal(seen.count, 0);
+	}
+}
+
+/* The same of entries that were pruned: the second tile's, but for one that should have gone. */
+static void
+what_was_pruned_is_no_finding(void **state)
+{
+	struct event event = { .type = EVENT_LOG_PRUNED };
+	struct log_reader *reader;
+	char fault[CARE_FAULT_MAX];
+	struct seen seen;
+
+	(void)state;
+	tamper("DELETE FROM event WHERE seq BETWEEN 256 AND 510",
+	       "rm pub/tile/entries/001");
+	assert_true(log_reader_open(copy, &reader, fault, sizeof fault));
+	event.log_pruned.first = 256;
+	event.log_pruned.end = 512;
+	assert_true(proof_root(log_fetch_hashes, reader, 512, &event.log_pruned.root));
+	log_reader_close(reader);
+	text_set(&event.log_pruned.why, "a test");
+	assert_true(care_log(copy, FIXTURE_ORIGIN, &event, 1, fault));
+	for (int alone = 0; alone < 2; alone++) {
+		scrub(&seen, alone == 1);
+		assert_true(is_named(&seen, "pruned, but still there", "seq 511"));
+	}
+	char line[256];
+	snprintf(line, sizeof line, "sqlite3 %s/witness.db 'DELETE FROM event WHERE seq = 511'",
+		 copy);
+	shell(line);
 	for (int alone = 0; alone < 2; alone++) {
 		scrub(&seen, alone == 1);
 		print_seen(&seen);
@@ -330,6 +368,7 @@ main(void)
 		cmocka_unit_test(a_true_log_holds),
 		cmocka_unit_test(every_break_is_named),
 		cmocka_unit_test(what_was_erased_is_no_finding),
+		cmocka_unit_test(what_was_pruned_is_no_finding),
 		cmocka_unit_test(each_run_goes_on_where_the_last_one_ended),
 		cmocka_unit_test(a_place_that_cannot_be_is_forgotten),
 		cmocka_unit_test(a_block_that_ends_the_program_is_passed_over),
