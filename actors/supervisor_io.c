@@ -19,6 +19,7 @@
 #include "protocol/log_line_io.h"
 #include "protocol/message.h"
 #include "protocol/time_io.h"
+#include "store/scrub_io.h"
 
 enum {
 	SLOTS = 8,
@@ -85,11 +86,28 @@ take_signals(struct running *r)
 	reap(r);
 }
 
+/* Gateways are told what their pages tell of the log. */
+static void
+send_ping(struct actor *actor, const struct scrub_state *scrub)
+{
+	uint8_t bytes[32];
+	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
+	const bool is_told = actor->kind == ACTOR_GATEWAY;
+
+	mp_put_array(&w, is_told ? 3 : 1);
+	mp_put_u64(&w, REQUEST_PING);
+	if (is_told) {
+		mp_put_u64(&w, scrub->ended_s);
+		mp_put_u64(&w, scrub->ended_findings + scrub->findings);
+	}
+	assert(!w.bad);
+	mailbox_request(actor->mailbox, LANE_PING, mp_written(&w));
+}
+
 static void
 send_pings(struct running *r)
 {
-	uint8_t bytes[8];
-	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
+	struct scrub_state scrub;
 	const uint64_t now_us = time_monotonic_us();
 	const bool is_starting = !supervisor_is_ready(&r->cluster.supervisor);
 
@@ -98,13 +116,12 @@ send_pings(struct running *r)
 		return;
 	}
 	r->pinged_us = now_us;
-	mp_put_array(&w, 1);
-	mp_put_u64(&w, REQUEST_PING);
+	scrub_load(r->cluster.settings->data_dir.bytes, &scrub);
 	for (size_t i = 0; i < r->cluster.supervisor.count; i++) {
-		struct mailbox_client *mailbox = r->cluster.actors[i].mailbox;
+		struct actor *actor = &r->cluster.actors[i];
 
-		if (r->cluster.actors[i].pid > 0 && mailbox_lane_is_free(mailbox, LANE_PING)) {
-			mailbox_request(mailbox, LANE_PING, mp_written(&w));
+		if (actor->pid > 0 && mailbox_lane_is_free(actor->mailbox, LANE_PING)) {
+			send_ping(actor, &scrub);
 		}
 	}
 }

@@ -142,6 +142,19 @@ on_terminate(uv_signal_t *handle, int number)
 	begin_stop(handle->data);
 }
 
+/* A ping may bring what the pages tell: [PING, when the log was last read again, findings]. */
+static void
+take_ping(struct gateway *gateway, struct mp_reader *r)
+{
+	const uint64_t ended_s = mp_get_u64(r);
+	const uint64_t findings = mp_get_u64(r);
+
+	if (mp_reader_is_done(r)) {
+		gateway->facts.scrub_ended_s = ended_s;
+		gateway->facts.scrub_findings = findings;
+	}
+}
+
 static void
 answer_mailbox(struct gateway *gateway, uint32_t slot, struct span request)
 {
@@ -149,8 +162,11 @@ answer_mailbox(struct gateway *gateway, uint32_t slot, struct span request)
 	uint8_t bytes[32];
 	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
 
-	mp_get_array(&r, 1);
+	const size_t elements = mp_get_array(&r, 3);
 	const uint64_t type = mp_get_u64(&r);
+	if (type == REQUEST_PING && elements == 3) {
+		take_ping(gateway, &r);
+	}
 	const bool known = mp_reader_is_done(&r) && (type == REQUEST_PING || type == REQUEST_STOP);
 	const bool reloaded = reload_is(request) && reload_take(request, gateway->start->settings);
 	mp_put_array(&w, 3);

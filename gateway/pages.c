@@ -100,9 +100,14 @@ write_metrics(const struct page_facts *facts)
 		 "ifswarm_gateway_refusals_total %" PRIu64 "\n"
 		 "# TYPE ifswarm_gateway_closed_total counter\n"
 		 "ifswarm_gateway_closed_total{reason=\"slow\"} %" PRIu64 "\n"
-		 "ifswarm_gateway_closed_total{reason=\"fast\"} %" PRIu64 "\n",
+		 "ifswarm_gateway_closed_total{reason=\"fast\"} %" PRIu64 "\n"
+		 "# TYPE ifswarm_scrub_last_end_timestamp_seconds gauge\n"
+		 "ifswarm_scrub_last_end_timestamp_seconds %" PRIu64 "\n"
+		 "# TYPE ifswarm_scrub_findings gauge\n"
+		 "ifswarm_scrub_findings %" PRIu64 "\n",
 		 facts->connections, facts->attached, facts->frames_in, facts->frames_out,
-		 facts->refusals, facts->closed_slow, facts->closed_fast);
+		 facts->refusals, facts->closed_slow, facts->closed_fast, facts->scrub_ended_s,
+		 facts->scrub_findings);
 	return copy_of(text);
 }
 

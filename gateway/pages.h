@@ -35,6 +35,9 @@ struct page_facts {
 	uint64_t refusals;
 	uint64_t closed_slow;
 	uint64_t closed_fast;
+	/* As the supervisor says it with each ping. */
+	uint64_t scrub_ended_s; /* UTC; 0: no whole round yet */
+	uint64_t scrub_findings;
 };
 
 /* 200 or 503. */

@@ -153,6 +153,11 @@ describe('a running log', () => {
 			assert.deepEqual([scrub.size, scrub.findings, scrub.end], [end, 0, 0]);
 			assert.match((await cluster.ifswarm('status')).out, /^scrub: last whole round \d{4}-.*0 findings$/m);
 			assert.match((await cluster.ifreplay('doctor')).out, /last read again: \d{4}-/);
+			const metrics = await until('the metrics', async () => {
+				const text = await (await fetch(`${cluster.http}metrics`)).text();
+				return /^ifswarm_scrub_last_end_timestamp_seconds [1-9]\d+$/m.test(text) && text;
+			});
+			assert.match(metrics, /^ifswarm_scrub_findings 0$/m);
 			await until('the child to end', () => !child(cluster));
 			const { code, text } = await cluster.ifreplay('verify');
 			assert.equal(code, 0, text);
