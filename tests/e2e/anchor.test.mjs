@@ -208,7 +208,8 @@ describe('two clusters that witness each other', () => {
 		it(`ifreplay verify, ${what}`, async () => {
 			const folder = temporary('anchor-copy');
 			const at = path.join(folder, 'var');
-			assert.equal((await a.ifreplay('backup', at)).code, 0);
+			const made = await a.ifreplay('backup', at);
+			assert.equal(made.code, 0, made.text);
 			fs.copyFileSync(file(a, 'policy.txt'), path.join(at, 'policy.txt'));
 			deed(at);
 			const { code, breaks, summary } = await judged(a, at, options.map((word) => (word === 'kept' ? path.join(at, word) : word)));
