@@ -153,7 +153,7 @@ judge(struct cosigner_process *process, struct cosigner_socket *socket, const ch
 		return has_length ? 413 : 411;
 	}
 	socket->body = malloc(length + 1);
-	return socket->body == NULL || process->stopping ? 503 : 0;
+	return socket->body == NULL || process->actor.stopping ? 503 : 0;
 }
 
 static void
@@ -271,7 +271,7 @@ cosigner_http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
 		}
 		return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
-		acceptor_closed(&process_of(wsi)->acceptor);
+		acceptor_closed(&process_of(wsi)->actor.acceptor);
 		return 0;
 	default:
 		return lws_callback_http_dummy(wsi, reason, user, in, length);

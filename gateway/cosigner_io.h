@@ -4,24 +4,20 @@
  * log, nor a key, nor what was cosigned before.
  *
  * One thread:
- *   cosigner_io.c       starts, runs the loop, hands bodies to the witness, stops
+ *   http_actor_io.c     starts, runs the loop, stops
+ *   cosigner_io.c       hands bodies to the witness
  *   cosigner_http_io.c  one HTTP request
  */
 #ifndef IFSWARM_GATEWAY_COSIGNER_IO_H
 #define IFSWARM_GATEWAY_COSIGNER_IO_H
 
-#include <libwebsockets.h>
-#include <uv.h>
-
 #include "actors/add_checkpoint.h"
-#include "actors/mailbox_io.h"
 #include "actors/relay_limit.h"
-#include "gateway/acceptor_io.h"
 #include "gateway/answer_io.h"
+#include "gateway/http_actor_io.h"
 
 enum {
 	COSIGNER_SOCKETS_MAX = 128,
-	COSIGNER_TICK_MS = 100,
 	COSIGNER_RATE = 50, /* requests a second from one address */
 	COSIGNER_LANES =
 		4, /* bodies that the witness has at once: beyond, senders are asked to wait */
@@ -47,17 +43,7 @@ struct cosigner_facts {
 };
 
 struct cosigner_process {
-	const struct start *start;
-	uv_loop_t loop;
-	uv_timer_t tick;
-	uv_signal_t terminate;
-	uv_poll_t witness_poll;
-	uv_poll_t mailbox_poll;
-	struct lws_context *context;
-	struct lws_vhost *vhost;
-	struct acceptor acceptor;
-	struct mailbox_client *witness;
-	struct mailbox_server *mailbox;
+	struct http_actor actor; /* first */
 	struct policy logs;
 	struct limit limit;
 	struct cosigner_facts facts;
@@ -66,8 +52,6 @@ struct cosigner_process {
 		struct cosigner_socket *owner; /* NULL once it has gone */
 	} lanes[COSIGNER_LANES];
 	uint8_t *scratch; /* one COSIGN */
-	bool stopping;
-	int exit_code;
 };
 
 /* Runs until SIGTERM or STOP. Returns the process's exit code. */

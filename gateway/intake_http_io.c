@@ -143,7 +143,7 @@ static bool
 has_token(struct intake_process *process, struct lws *wsi)
 {
 	static const char scheme[] = "Bearer ";
-	const struct setting_list *tokens = &process->start->settings->claims_token;
+	const struct setting_list *tokens = &process->actor.start->settings->claims_token;
 	char value[HEADER_VALUE_MAX];
 	bool holds = tokens->count == 0;
 
@@ -198,7 +198,7 @@ judge(struct intake_process *process, struct intake_socket *socket)
 		return length > CLAIM_BODY_MAX ? 413 : 411;
 	}
 	socket->body = malloc(length + 1);
-	if (socket->body == NULL || process->stopping) {
+	if (socket->body == NULL || process->actor.stopping) {
 		process->facts.refused_busy++;
 		return 503;
 	}
@@ -367,7 +367,7 @@ intake_http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *us
 		}
 		return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
-		acceptor_closed(&process_of(wsi)->acceptor);
+		acceptor_closed(&process_of(wsi)->actor.acceptor);
 		return 0;
 	default:
 		return lws_callback_http_dummy(wsi, reason, user, in, length);

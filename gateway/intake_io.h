@@ -3,23 +3,20 @@
  * reads first reaches a process that holds neither the log, nor keys, nor anybody's session.
  *
  * One thread:
- *   intake_io.c       starts, claims stream 5, runs the loop, stops
+ *   http_actor_io.c   starts, runs the loop, stops
+ *   intake_io.c       claims stream 5, hands claims to the witness
  *   intake_http_io.c  one HTTP request: who may send, how much, what is answered
  *   intake.c          what waits, and what goes to the witness
  */
 #ifndef IFSWARM_GATEWAY_INTAKE_IO_H
 #define IFSWARM_GATEWAY_INTAKE_IO_H
 
-#include <libwebsockets.h>
-#include <uv.h>
-
-#include "actors/mailbox_io.h"
 #include "actors/relay_limit.h"
-#include "gateway/acceptor_io.h"
 #include "gateway/answer_io.h"
+#include "gateway/http_actor_io.h"
 #include "gateway/intake.h"
 
-enum { INTAKE_SOCKETS_MAX = 512, INTAKE_TICK_MS = 100 };
+enum { INTAKE_SOCKETS_MAX = 512 };
 
 struct intake_facts {
 	uint64_t requests;
@@ -31,25 +28,12 @@ struct intake_facts {
 };
 
 struct intake_process {
-	const struct start *start;
-	uv_loop_t loop;
-	uv_timer_t tick;
-	uv_signal_t terminate;
-	uv_poll_t witness_poll;
-	uv_poll_t mailbox_poll;
-	struct lws_context *context;
-	struct lws_vhost *vhost;
-	struct acceptor acceptor;
-	struct mailbox_client *witness;
-	struct mailbox_server *mailbox;
+	struct http_actor actor; /* first */
 	struct intake *intake;
 	struct limit limit;
 	struct intake_facts facts;
 	uint8_t *scratch; /* one APPEND */
 	bool claiming;    /* the CLAIM is on its way */
-	bool stopping;
-	uint64_t stop_us;
-	int exit_code;
 };
 
 /* Runs until SIGTERM or STOP. Returns the process's exit code. */
