@@ -15,10 +15,19 @@ allocation_emit(struct event_list *out, enum event_type type, const struct comma
 	return event_emit(out, type, command->now_us, &command->command_id, trace);
 }
 
+/* As long as asked, but not beyond the credential's end where the relay names one. */
 static uint64_t
-lifetime_s(const struct allocation_state *state, uint64_t asked_s)
+expires_us(const struct allocation_state *state, const struct command *command, uint64_t asked_s,
+	   uint64_t until_s)
 {
-	return turn_lifetime_s(asked_s, state->limits.lifetime_max_s);
+	const uint64_t lifetime_us =
+		turn_lifetime_s(asked_s, state->limits.lifetime_max_s) * SECOND_US;
+	const uint64_t now_s = command->now_us / SECOND_US;
+
+	if (until_s == 0 || until_s > now_s + lifetime_us / SECOND_US) {
+		return command->now_us + lifetime_us;
+	}
+	return until_s > now_s ? until_s * SECOND_US : command->now_us;
 }
 
 uint32_t
@@ -105,7 +114,7 @@ emit_created(const struct allocation_state *state, const struct command *command
 		.server = c->server,
 		.relayed = c->relayed,
 		.transaction = c->transaction,
-		.expires_us = command->now_us + lifetime_s(state, c->lifetime_s) * SECOND_US,
+		.expires_us = expires_us(state, command, c->lifetime_s, c->until_s),
 		.user_name = c->user_name,
 		.client = c->client,
 		.client_transport = c->client_transport,
@@ -174,8 +183,8 @@ decide_refresh(const struct allocation_state *state, const struct command *comma
 	allocation_emit(out, EVENT_TURN_ALLOCATION_REFRESHED, command, &allocation->trace)
 		->turn_allocation_refreshed = (struct event_turn_allocation_refreshed){
 		.allocation = allocation->id,
-		.expires_us = command->now_us +
-			      lifetime_s(state, command->refresh.lifetime_s) * SECOND_US,
+		.expires_us = expires_us(state, command, command->refresh.lifetime_s,
+					 command->refresh.until_s),
 	};
 	return ACCEPTED;
 }

@@ -42,6 +42,7 @@ struct relay_config {
 	bool serves_ipv4; /* there is an IP for relayed sockets of that family */
 	bool serves_ipv6;
 	uint64_t usage_interval_s;
+	bool strict_expiry; /* an allocation outlives no credential (THREATS C12) */
 	uint64_t unauthenticated_rate;   /* replies a second to one source; 0: no limit */
 	struct allocation_limits limits; /* of the view */
 	struct credentials credentials;

@@ -106,6 +106,7 @@ claim_pending(struct relay *relay, const struct relay_request *request)
 		pending->user = request->credential.user;
 		pending->trace = request->credential.trace;
 		pending->lifetime_s = message->lifetime_s;
+		pending->until_s = relay_until_s(relay, &request->credential);
 		pending->wants_both = stun_has(message, STUN_ADDITIONAL_ADDRESS_FAMILY);
 		pending->reserves = message->even_port_reserve;
 	}
@@ -236,7 +237,8 @@ allocate_command(struct relay *relay, const struct pending *pending)
 			      .transaction = reply->transaction,
 			      .transport = TURN_TRANSPORT_UDP,
 			      .lifetime_s = pending->lifetime_s,
-			      .client_transport = relay->config.transports[reply->listener] },
+			      .client_transport = relay->config.transports[reply->listener],
+			      .until_s = pending->until_s },
 	};
 }
 

@@ -38,6 +38,7 @@ struct pending {
 	struct id trace;
 	struct name user;
 	uint64_t lifetime_s; /* as asked; Refresh: 0 releases */
+	uint64_t until_s;    /* Allocate: ends with its credential; 0: does not */
 	bool wants_both;     /* ADDITIONAL-ADDRESS-FAMILY */
 	bool reserves;       /* EVEN-PORT with R set */
 };

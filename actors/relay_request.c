@@ -48,6 +48,14 @@ ask(struct relay *relay, const struct relay_request *request, struct command *co
 	return (struct relay_answer){ .action = RELAY_DROP };
 }
 
+uint64_t
+relay_until_s(const struct relay *relay, const struct credential *credential)
+{
+	return relay->config.strict_expiry && credential->is_timed
+		       ? credential->expires_s + CREDENTIAL_GRACE_S
+		       : 0;
+}
+
 /* Refresh, RFC 8656 section 8.2. */
 
 static struct relay_answer
@@ -67,7 +75,9 @@ handle_refresh(struct relay *relay, const struct relay_request *request, uint32_
 	struct command command = {
 		.type = COMMAND_REFRESH,
 		.trace_id = allocation->trace,
-		.refresh = { .allocation = allocation->id, .lifetime_s = wanted },
+		.refresh = { .allocation = allocation->id,
+			     .lifetime_s = wanted,
+			     .until_s = relay_until_s(relay, &request->credential) },
 	};
 	if (wanted == 0) {
 		/* Nothing is relayed from here on, so that these reports are the last. */

@@ -68,6 +68,9 @@ relay_drop(struct relay *relay, enum relay_count why)
 }
 
 /* --- relay_request.c --- */
+
+/* When what this credential asked for ends at the latest, seconds; 0: with its lifetime alone. */
+uint64_t relay_until_s(const struct relay *relay, const struct credential *credential);
 struct relay_answer relay_handle_request(struct relay *relay, uint32_t listener,
 					 const struct address *source,
 					 const struct stun_message *message, uint64_t now_us);

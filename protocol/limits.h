@@ -61,6 +61,7 @@ enum {
 	STUN_UNKNOWN_MAX = 8,
 
 	/* Credentials: static users, and secrets that are valid at once while they are rolled over. */
+	CREDENTIAL_GRACE_S	  = 30, /* strict-expiry: to come with a new one */
 	CREDENTIAL_USERS_MAX	  = 64,
 	CREDENTIAL_SECRETS_MAX	  = 8,
 	CREDENTIAL_USERNAME_BYTES = 508, /* RFC 8489 section 14.3 */

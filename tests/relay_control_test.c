@@ -1,6 +1,8 @@
 /* What an operator decides while calls run, as the relay carries it out. */
 #include "tests/relay_world.h"
 
+#include "protocol/credential_name.h"
+
 static enum relay_action
 sends_on_channel(struct world *world)
 {
@@ -162,6 +164,79 @@ a_restarted_relay_applies_the_policy_it_starts_with(void **unused)
 	world_free(world);
 }
 
+static uint32_t
+lifetime_told(struct world *world)
+{
+	const struct stun_message message = last_reply(world);
+
+	assert_true(stun_has(&message, STUN_LIFETIME));
+	return message.lifetime_s;
+}
+
+/* Zoe's credential ends 100 s after the start; it is asked with at `asked_s`. */
+static const struct {
+	const char *when;
+	bool is_strict;
+	unsigned asked_s;
+	uint16_t method;
+	uint32_t lifetime;
+} expiry_rows[] = {
+	{ "as ever without the option", false, 0, TURN_ALLOCATE, 600 },
+	{ "threat_C12: an allocation ends with its credential and the grace", true, 0,
+	  TURN_ALLOCATE, 130 },
+	{ "threat_C12: a refresh goes no further", true, 40, TURN_REFRESH, 90 },
+	{ "as ever without the option", false, 40, TURN_REFRESH, 600 },
+};
+
+static void
+zoe(char username[32], char password[CREDENTIAL_PASSWORD_BYTES + 1], struct world *world,
+    uint64_t expires_s)
+{
+	static const char secret[] = "shared";
+
+	snprintf(username, 32, "%llu:zoe", (unsigned long long)expires_s);
+	credential_name_password(password, &world->integrity,
+				 (struct span){ (const uint8_t *)secret, strlen(secret) },
+				 (struct span){ (const uint8_t *)username, strlen(username) });
+}
+
+static void
+threat_C12_a_call_outlives_its_credential_only_without_strict_expiry(void **unused)
+{
+	static const char client[] = "203.0.113.26:26";
+	char username[32], password[CREDENTIAL_PASSWORD_BYTES + 1];
+	struct ask ask = { .transport = 17, .user = username, .password = password };
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof expiry_rows / sizeof expiry_rows[0]; i++) {
+		struct world *world = world_new(false);
+		const uint64_t start_s = START_US / 1000000;
+
+		print_message("  %s\n", expiry_rows[i].when);
+		assert_null(credentials_add_secret(&world->config.credentials, "shared"));
+		world->config.strict_expiry = expiry_rows[i].is_strict;
+		relay_reload(world->relay, &world->config);
+		zoe(username, password, world, start_s + 100);
+		ask.method = TURN_ALLOCATE;
+		assert_int_equal(request(world, client, ask), 0);
+		tick(world, expiry_rows[i].asked_s);
+		if (expiry_rows[i].method == TURN_REFRESH) {
+			ask.method = TURN_REFRESH;
+			assert_int_equal(request(world, client, ask), 0);
+		}
+		assert_int_equal(lifetime_told(world), expiry_rows[i].lifetime);
+
+		/* Whoever comes with a new one in time goes on. */
+		tick(world, 110 - expiry_rows[i].asked_s);
+		ask.method = TURN_REFRESH;
+		assert_int_equal(request(world, client, ask), 401);
+		zoe(username, password, world, start_s + 10000);
+		assert_int_equal(request(world, client, ask), 0);
+		assert_int_equal(lifetime_told(world), 600);
+		world_free(world);
+	}
+}
+
 static void
 reloaded_users_and_lifetimes_count_from_the_next_request(void **unused)
 {
@@ -189,6 +264,8 @@ main(void)
 			threat_B14_what_was_asked_before_the_reload_and_decided_after_it_ends_too),
 		cmocka_unit_test(threat_B14_a_full_line_is_tried_again),
 		cmocka_unit_test(a_restarted_relay_applies_the_policy_it_starts_with),
+		cmocka_unit_test(
+			threat_C12_a_call_outlives_its_credential_only_without_strict_expiry),
 		cmocka_unit_test(reloaded_users_and_lifetimes_count_from_the_next_request),
 	};
 
