@@ -20,7 +20,7 @@
 #include "store/prune_survey_io.h"
 #include "store/seal.h"
 
-enum { USAGE = 2, WAITS_MAX = 600, RETAIN_FAULT_MAX = 768, HELD_MAX = 256 };
+enum { USAGE = 2, WAITS_MAX = 600, RETAIN_FAULT_MAX = 768 };
 
 struct retain_work {
 	const struct options *options;
@@ -170,13 +170,26 @@ retain_now(struct retain_work *w)
 
 struct survey {
 	uint64_t month, now_us;
-	struct name held[HELD_MAX];
-	struct id hold[HELD_MAX];
-	size_t hold_count;
-	struct erase_plan plans[HELD_MAX];
+	struct hold {
+		struct name agent;
+		struct id id;
+	} *holds; /* that stand; as many as there are */
+	size_t hold_count, hold_room;
+	struct erase_plan *plans;
 	size_t plan_count;
 	struct retain_report report;
 };
+
+static void
+add_hold(struct survey *s, const struct event_hold_placed *placed)
+{
+	if (s->hold_count == s->hold_room) {
+		s->hold_room = s->hold_room == 0 ? 64 : 2 * s->hold_room;
+		s->holds = reallocarray(s->holds, s->hold_room, sizeof *s->holds);
+		assert(s->holds != NULL);
+	}
+	s->holds[s->hold_count++] = (struct hold){ placed->agent_name, placed->hold };
+}
 
 static bool
 take_hold(void *context, const struct event *event, const struct entry *entry)
@@ -184,16 +197,14 @@ take_hold(void *context, const struct event *event, const struct entry *entry)
 	struct survey *s = context;
 
 	(void)entry;
-	if (event != NULL && event->type == EVENT_HOLD_PLACED && s->hold_count < HELD_MAX &&
+	if (event != NULL && event->type == EVENT_HOLD_PLACED &&
 	    event->hold_placed.agent_name.length > 0 &&
 	    (event->hold_placed.until_us == 0 || event->hold_placed.until_us > s->now_us)) {
-		s->held[s->hold_count] = event->hold_placed.agent_name;
-		s->hold[s->hold_count++] = event->hold_placed.hold;
+		add_hold(s, &event->hold_placed);
 	} else if (event != NULL && event->type == EVENT_HOLD_RELEASED) {
 		for (size_t i = 0; i < s->hold_count; i++) {
-			if (id_equal(&s->hold[i], &event->hold_released.hold)) {
-				s->hold[i] = s->hold[s->hold_count - 1];
-				s->held[i--] = s->held[--s->hold_count];
+			if (id_equal(&s->holds[i].id, &event->hold_released.hold)) {
+				s->holds[i--] = s->holds[--s->hold_count];
 			}
 		}
 	}
@@ -245,8 +256,10 @@ survey_log(struct survey *s, struct source *source)
 	bool ok = log_read_events(source->reader, source->keys, 0, UINT64_MAX,
 				  LOG_STREAM(STREAM_WITNESS), take_hold, s);
 
+	s->plans = calloc(s->hold_count + 1, sizeof *s->plans);
+	assert(s->plans != NULL);
 	for (size_t i = 0; i < s->hold_count && ok; i++) {
-		erase_plan_make(&s->plans[i], &s->held[i]);
+		erase_plan_make(&s->plans[i], &s->holds[i].agent);
 		s->plan_count++;
 		ok = erase_survey(source->reader, source->keys, &s->plans[i]);
 	}
@@ -360,6 +373,8 @@ dry_run(const struct options *options, struct source *source)
 	for (size_t i = 0; i < s->plan_count; i++) {
 		erase_plan_free(&s->plans[i]);
 	}
+	free(s->plans);
+	free(s->holds);
 	free(s);
 	return ok ? 0 : source_failed(source);
 }

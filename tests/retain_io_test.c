@@ -232,6 +232,44 @@ killed_at_any_step_it_is_carried_through(void **state)
 	}
 }
 
+/* What a dry run says is what a round would find: however many holds stand. */
+static void
+a_dry_run_counts_every_hold(void **state)
+{
+	enum { HOLDS = 258 };
+	struct event *events = calloc(HOLDS, sizeof *events);
+	char fault[CARE_FAULT_MAX];
+	char line[512];
+	char said[4096];
+
+	(void)state;
+	fresh();
+	assert_non_null(events);
+	for (size_t i = 0; i < HOLDS; i++) {
+		char agent[32];
+
+		snprintf(agent, sizeof agent, "stranger-%zu", i);
+		events[i].type = EVENT_HOLD_PLACED;
+		events[i].hold_placed = (struct event_hold_placed){
+			.hold = fixture_id(0x88, 10 + i),
+			.operator_name = fixture_name("operator"),
+			.agent_name = fixture_name(agent),
+		};
+	}
+	assert_true(care_log(at("data"), FIXTURE_ORIGIN, events, HOLDS, fault));
+	free(events);
+	snprintf(line, sizeof line,
+		 IFSWARM_BIN "/ifreplay retain --dry-run --payload-days 1 --json --data-dir %s",
+		 at("data"));
+	FILE *pipe = popen(line, "r");
+	assert_non_null(pipe);
+	said[fread(said, 1, sizeof said - 1, pipe)] = '\0';
+	assert_int_equal(pclose(pipe), 0);
+	if (strstr(said, "\"holds\":258") == NULL) {
+		fail_msg("%s", said);
+	}
+}
+
 int
 main(void)
 {
@@ -241,6 +279,7 @@ main(void)
 		cmocka_unit_test(a_hold_keeps_its_agent_and_what_names_it),
 		cmocka_unit_test(a_restore_brings_no_past_month_back),
 		cmocka_unit_test(killed_at_any_step_it_is_carried_through),
+		cmocka_unit_test(a_dry_run_counts_every_hold),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);
