@@ -23,6 +23,7 @@ void
 allocation_set_limits(struct allocation_state *state, const struct settings *settings)
 {
 	state->limits.user_quota = settings->user_quota;
+	state->limits.address_quota = settings->address_quota;
 	state->limits.total_quota = settings->total_quota;
 	state->limits.lifetime_max_s = settings->max_allocate_lifetime;
 	state->limits.legacy_channels = settings->legacy_channels;

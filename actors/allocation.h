@@ -22,9 +22,10 @@
 struct allocation_limits {
 	uint32_t allocations_max; /* rows, 1 to ALLOCATIONS_MAX */
 	uint32_t peers_max;       /* permissions and channels of all rows */
-	uint32_t names_max;   /* users (and days) whose handles are known, 1 to KNOWN_NAMES_MAX */
-	uint64_t user_quota;  /* 0: no limit */
-	uint64_t total_quota; /* 0: as many as there are rows */
+	uint32_t names_max;     /* users (and days) whose handles are known, 1 to KNOWN_NAMES_MAX */
+	uint64_t user_quota;    /* 0: no limit */
+	uint64_t address_quota; /* likewise */
+	uint64_t total_quota;   /* 0: as many as there are rows */
 	uint64_t lifetime_max_s; /* max-allocate-lifetime */
 	bool legacy_channels;    /* numbers up to 0x7FFF may be bound */
 	uint64_t seed;           /* random; of the hash indexes, never in the dump */

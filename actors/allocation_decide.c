@@ -93,6 +93,11 @@ check_quotas(const struct allocation_state *state, const struct command *command
 	    allocation_count_user(&state->table, user, command->now_us) >= limits->user_quota) {
 		return REFUSED_QUOTA;
 	}
+	if (limits->address_quota > 0 &&
+	    allocation_count_source(&state->table, &command->allocate.client, command->now_us) >=
+		    limits->address_quota) {
+		return REFUSED_QUOTA;
+	}
 	if (limits->total_quota > 0 && rows_used >= limits->total_quota) {
 		return REFUSED_CAPACITY;
 	}

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/address.h"
+
 /* The permission of an address is for its IP. */
 static struct address
 ip_of(const struct address *address)
@@ -39,8 +41,9 @@ hash_channel(const struct allocation_table *table, uint32_t row, uint16_t channe
 void
 allocation_table_clear(struct allocation_table *table)
 {
-	struct chains *indexes[] = { &table->by_id,   &table->by_client, &table->by_relayed,
-				     &table->by_user, &table->by_peer,   &table->by_channel };
+	struct chains *indexes[] = { &table->by_id,     &table->by_client, &table->by_relayed,
+				     &table->by_user,   &table->by_source, &table->by_peer,
+				     &table->by_channel };
 
 	for (size_t i = 0; i < sizeof indexes / sizeof indexes[0]; i++) {
 		chains_clear(indexes[i]);
@@ -64,11 +67,13 @@ allocation_table_init(struct allocation_table *table, uint32_t rows_max, uint32_
 	table->peers = calloc(peers_max, sizeof *table->peers);
 	assert(table->rows != NULL);
 	assert(table->peers != NULL);
-	const bool indexed =
-		chains_init(&table->by_id, rows_max) && chains_init(&table->by_client, rows_max) &&
-		chains_init(&table->by_relayed, rows_max) &&
-		chains_init(&table->by_user, rows_max) && chains_init(&table->by_peer, peers_max) &&
-		chains_init(&table->by_channel, peers_max);
+	const bool indexed = chains_init(&table->by_id, rows_max) &&
+			     chains_init(&table->by_client, rows_max) &&
+			     chains_init(&table->by_relayed, rows_max) &&
+			     chains_init(&table->by_user, rows_max) &&
+			     chains_init(&table->by_source, rows_max) &&
+			     chains_init(&table->by_peer, peers_max) &&
+			     chains_init(&table->by_channel, peers_max);
 	assert(indexed);
 	allocation_table_clear(table);
 }
@@ -82,6 +87,7 @@ allocation_table_free(struct allocation_table *table)
 	chains_free(&table->by_client);
 	chains_free(&table->by_relayed);
 	chains_free(&table->by_user);
+	chains_free(&table->by_source);
 	chains_free(&table->by_peer);
 	chains_free(&table->by_channel);
 }
@@ -148,6 +154,30 @@ allocation_count_user(const struct allocation_table *table, const struct id *use
 		const struct allocation *allocation = &table->rows[row];
 		count +=
 			id_equal(&allocation->user, user) && allocation_is_live(allocation, now_us);
+	}
+	return count;
+}
+
+static uint64_t
+hash_source(const struct allocation_table *table, const struct address *client)
+{
+	const struct address source = address_source(client);
+
+	return chains_hash_address(table->seed, &source, 0);
+}
+
+uint64_t
+allocation_count_source(const struct allocation_table *table, const struct address *client,
+			uint64_t now_us)
+{
+	const struct address source = address_source(client);
+	uint64_t count = 0;
+	uint32_t row = chains_first(&table->by_source, hash_source(table, client));
+
+	for (; row != ROW_NONE; row = chains_next(&table->by_source, row)) {
+		const struct allocation *allocation = &table->rows[row];
+		const struct address other = address_source(&allocation->client);
+		count += address_equal(&other, &source) && allocation_is_live(allocation, now_us);
 	}
 	return count;
 }
@@ -245,6 +275,7 @@ allocation_claim(struct allocation_table *table, const struct allocation *alloca
 			    hash_client(table, &taken->client, &taken->server,
 					taken->client_transport, taken->relay),
 			    row);
+		chains_link(&table->by_source, hash_source(table, &taken->client), row);
 	}
 	return row;
 }
@@ -285,6 +316,7 @@ allocation_release(struct allocation_table *table, uint32_t row)
 			      hash_client(table, &allocation->client, &allocation->server,
 					  allocation->client_transport, allocation->relay),
 			      row);
+		chains_unlink(&table->by_source, hash_source(table, &allocation->client), row);
 	}
 	memset(allocation, 0, sizeof *allocation);
 	allocation->next_free = table->row_free;

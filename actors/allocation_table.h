@@ -72,6 +72,7 @@ struct allocation_table {
 	struct chains by_client;  /* client address, server address and transport, relay */
 	struct chains by_relayed; /* relayed address */
 	struct chains by_user;    /* user's handle: several rows each */
+	struct chains by_source;  /* whom the client's address belongs to: several rows each */
 	struct chains by_peer;    /* row, channel or not, address */
 	struct chains by_channel; /* row, channel number */
 };
@@ -89,6 +90,9 @@ uint32_t allocation_find_client(const struct allocation_table *table, const stru
 				uint64_t relay);
 uint32_t allocation_find_relayed(const struct allocation_table *table,
 				 const struct address *relayed);
+/* How many allocations are alive of whom that client's address belongs to (address_source). */
+uint64_t allocation_count_source(const struct allocation_table *table, const struct address *client,
+				 uint64_t now_us);
 /* How many of that user's allocations are alive. */
 uint64_t allocation_count_user(const struct allocation_table *table, const struct id *user,
 			       uint64_t now_us);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "actors/chains.h"
+#include "protocol/address.h"
 
 void
 limit_init(struct limit *limit, uint64_t rate, uint64_t seed)
@@ -15,12 +16,8 @@ limit_init(struct limit *limit, uint64_t rate, uint64_t seed)
 static size_t
 place_of(const struct limit *limit, const struct address *source)
 {
-	struct address network = *source;
+	const struct address network = address_source(source);
 
-	network.port = 0;
-	if (network.family == ADDRESS_IPV6) {
-		memset(network.bytes + 8, 0, 8);
-	}
 	return chains_hash_address(limit->seed, &network, 0) % LIMIT_PLACES;
 }
 

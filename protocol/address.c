@@ -203,6 +203,18 @@ address_compare_ip(const struct address *a, const struct address *b)
 	return memcmp(a->bytes, b->bytes, a->family == ADDRESS_IPV4 ? 4 : 16);
 }
 
+struct address
+address_source(const struct address *address)
+{
+	struct address source = *address;
+
+	source.port = 0;
+	if (source.family == ADDRESS_IPV6) {
+		memset(source.bytes + 8, 0, 8);
+	}
+	return source;
+}
+
 bool
 address_range_contains(const struct address_range *range, const struct address *address)
 {

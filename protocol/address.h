@@ -29,6 +29,8 @@ bool address_equal(const struct address *a, const struct address *b);
 bool address_equal_ip(const struct address *a, const struct address *b);
 /* Less than, equal or greater than 0: by family, then IP. */
 int address_compare_ip(const struct address *a, const struct address *b);
+/* Who stands behind a source: an IPv4 address, or the /64 of an IPv6 one; port 0. */
+struct address address_source(const struct address *address);
 bool address_range_contains(const struct address_range *range, const struct address *address);
 
 /* The value of MAPPED-ADDRESS (RFC 8489 section 14.1), or with the transaction given of the XOR

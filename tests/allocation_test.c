@@ -141,6 +141,45 @@ every_command_has_its_answer(void **unused)
 }
 
 static void
+threat_D6_quota_is_per_address_and_exact(void **unused)
+{
+	(void)unused;
+	struct world world = world_new();
+
+	world.live->limits.address_quota = 2;
+	assert_int_equal(run(&world, allocate_of(1, "ann", "203.0.113.1:1", 50000, 1)), ACCEPTED);
+	assert_int_equal(run(&world, allocate_of(2, "bob", "203.0.113.1:2", 50001, 2)), ACCEPTED);
+	assert_int_equal(run(&world, allocate_of(2, "bob", "203.0.113.1:2", 50001, 2)), ACCEPTED);
+	assert_int_equal(run(&world, allocate_of(3, "eve", "203.0.113.1:3", 50002, 3)),
+			 REFUSED_QUOTA);
+	assert_int_equal(run(&world, allocate_of(3, "eve", "203.0.113.2:3", 50002, 3)), ACCEPTED);
+	assert_int_equal(run(&world, refresh_of(1, 0)), ACCEPTED);
+	assert_int_equal(run(&world, allocate_of(4, "eve", "203.0.113.1:4", 50000, 4)), ACCEPTED);
+	world.now_us += 600 * 1000000ull;
+	assert_int_equal(run(&world, allocate_of(5, "ann", "203.0.113.1:5", 50003, 5)), ACCEPTED);
+	assert_rebuilt(&world);
+	world_free(&world);
+}
+
+/* Whoever has an IPv6 address has its /64. */
+static void
+threat_D6_a_network_of_64_bits_is_one_source(void **unused)
+{
+	(void)unused;
+	struct world world = world_new();
+
+	world.live->limits.address_quota = 1;
+	assert_int_equal(run(&world, allocate_of(1, "ann", "[2001:db8:0:1::1]:1", 50000, 1)),
+			 ACCEPTED);
+	assert_int_equal(run(&world, allocate_of(2, "bob", "[2001:db8:0:1:ff::2]:2", 50001, 2)),
+			 REFUSED_QUOTA);
+	assert_int_equal(run(&world, allocate_of(2, "bob", "[2001:db8:0:2::1]:2", 50001, 2)),
+			 ACCEPTED);
+	assert_rebuilt(&world);
+	world_free(&world);
+}
+
+static void
 threat_D5_quota_is_per_user_and_exact(void **unused)
 {
 	(void)unused;
@@ -358,6 +397,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_command_has_its_answer),
+		cmocka_unit_test(threat_D6_quota_is_per_address_and_exact),
+		cmocka_unit_test(threat_D6_a_network_of_64_bits_is_one_source),
 		cmocka_unit_test(threat_D5_quota_is_per_user_and_exact),
 		cmocka_unit_test(threat_D7_lifetimes_are_clipped),
 		cmocka_unit_test(threat_D8_an_allocation_has_so_many_peers),
