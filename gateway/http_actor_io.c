@@ -73,8 +73,7 @@ on_terminate(uv_signal_t *handle, int number)
 static bool
 take_reload(struct http_actor *actor, struct span request)
 {
-	const bool taken =
-		reload_is(request) && reload_take(request, actor->start->settings);
+	const bool taken = reload_is(request) && reload_take(request, actor->start->settings);
 
 	if (taken && actor->kind->reloaded != NULL) {
 		actor->kind->reloaded(actor);
@@ -92,8 +91,7 @@ answer_mailbox(struct http_actor *actor, uint32_t slot, struct span request)
 
 	mp_get_array(&r, 1);
 	const uint64_t type = mp_get_u64(&r);
-	const bool known =
-		mp_reader_is_done(&r) && (type == REQUEST_PING || type == REQUEST_STOP);
+	const bool known = mp_reader_is_done(&r) && (type == REQUEST_PING || type == REQUEST_STOP);
 	const bool reloaded = take_reload(actor, request);
 	mp_put_array(&w, 3);
 	mp_put_u64(&w, known || reloaded ? ACCEPTED : REFUSED_MALFORMED);

@@ -15,14 +15,14 @@
 struct http_actor;
 
 struct http_actor_kind {
-	const char *name;           /* of its mailbox */
-	const char *protocol;       /* of its only libwebsockets protocol, and of the vhost */
+	const char *name;     /* of its mailbox */
+	const char *protocol; /* of its only libwebsockets protocol, and of the vhost */
 	lws_callback_function *callback;
-	size_t socket_bytes;        /* what libwebsockets keeps for each connection */
+	size_t socket_bytes; /* what libwebsockets keeps for each connection */
 	size_t sockets_max;
 	unsigned short headers_at_once;
 	int keepalive_s;
-	size_t lanes;               /* to the witness */
+	size_t lanes; /* to the witness */
 
 	/* Tables and memory, before the sandbox. False: it was logged. */
 	bool (*open)(struct http_actor *actor);

@@ -81,8 +81,7 @@ become_idle(void)
 
 	setpriority(PRIO_PROCESS, 0, 19);
 	sched_setscheduler(0, SCHED_IDLE, &none);
-	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
-		IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
+	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
 }
 
 /* --- telling -----------------------------------------------------------------------------------
@@ -199,8 +198,7 @@ end_round(struct scrub *s)
 {
 	s->first = 0;
 	s->end = s->state.end;
-	const uint64_t findings =
-		s->state.findings + scrubber_rest(s->scrubber, s->end, report, s);
+	const uint64_t findings = s->state.findings + scrubber_rest(s->scrubber, s->end, report, s);
 	if (!log_scrubbed(s, 0, s->end, findings) && is_beside(s)) {
 		return;
 	}
@@ -282,9 +280,8 @@ print_summary(const struct scrub *s)
 		print_json(json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind",
 				     "summary", "holds", holds(s), "breaks",
 				     (json_int_t)s->findings, "entries", (json_int_t)s->looked,
-				     "next", (json_int_t)state->next, "end",
-				     (json_int_t)state->end, "round_ended",
-				     (json_int_t)state->ended_s, "round_size",
+				     "next", (json_int_t)state->next, "end", (json_int_t)state->end,
+				     "round_ended", (json_int_t)state->ended_s, "round_size",
 				     (json_int_t)state->ended_size, "round_breaks",
 				     (json_int_t)state->ended_findings));
 		return;
@@ -297,8 +294,8 @@ print_summary(const struct scrub *s)
 			  "there\n",
 			  state->next, state->end);
 	} else {
-		paper_add(&paper, "the round     is over: %" PRIu64 " entries, %" PRIu64
-				  " breaks\n",
+		paper_add(&paper,
+			  "the round     is over: %" PRIu64 " entries, %" PRIu64 " breaks\n",
 			  state->ended_size, state->ended_findings);
 	}
 	paper_add(&paper, "not looked at states, stream heads and keys: ifreplay verify\n");

@@ -216,8 +216,8 @@ visit_checkpoint(void *context, uint64_t size, struct span note)
 	struct block *block = &s->block;
 
 	assert(block->checkpoint_count < SCRUB_BLOCK);
-	block->checkpoint_count += verify_note(&s->v, size, note,
-					       &block->checkpoints[block->checkpoint_count]);
+	block->checkpoint_count +=
+		verify_note(&s->v, size, note, &block->checkpoints[block->checkpoint_count]);
 	return true;
 }
 
@@ -265,9 +265,8 @@ advance(struct scrubber *s, uint64_t until)
 	while (block->at < block->count && block->facts[block->at].seq < until) {
 		const struct span bytes = block->entries[block->at];
 		struct entry entry;
-		const bool is_known =
-			bytes.count > 0 && entry_read(bytes, &entry) &&
-			entry_to_event(&entry, NULL, &s->said) == ENTRY_KNOWN;
+		const bool is_known = bytes.count > 0 && entry_read(bytes, &entry) &&
+				      entry_to_event(&entry, NULL, &s->said) == ENTRY_KNOWN;
 
 		verify_join(&s->v, &block->facts[block->at++], is_known ? &s->said : NULL);
 	}

@@ -1,9 +1,9 @@
 /* Reads a log again, block by block, and judges each block by itself: rows against the hashes that
- * the tiles recorded, columns against entries, sealed parts against their digests, tiles against the
- * tiles above, the roots against the checkpoints of that block, and what is published against all
- * of it. It is verify's own checker (verify.h) that judges: it begins at any block, with the tiles
- * standing for what lies before. What needs the whole log (states, stream heads, keys) is left to
- * `ifreplay verify`.
+ * the tiles recorded, columns against entries, sealed parts against their digests, tiles against
+ * the tiles above, the roots against the checkpoints of that block, and what is published against
+ * all of it. It is verify's own checker (verify.h) that judges: it begins at any block, with the
+ * tiles standing for what lies before. What needs the whole log (states, stream heads, keys) is
+ * left to `ifreplay verify`.
  *
  * A running log changes under it (erasure, pruning): a block in which something was found is looked
  * at once more, and only what is found again is told. No transaction lasts longer than one block,

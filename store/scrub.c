@@ -67,8 +67,7 @@ scrub_read(struct span text, struct scrub_state *out)
 		at += *at == '\n';
 	}
 	if (scrub_write(out, again) == text.count && memcmp(again, text.at, text.count) == 0 &&
-	    out->next <= out->end &&
-	    (out->next % SCRUB_BLOCK == 0 || out->next == out->end)) {
+	    out->next <= out->end && (out->next % SCRUB_BLOCK == 0 || out->next == out->end)) {
 		return true;
 	}
 	memset(out, 0, sizeof *out);

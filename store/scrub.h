@@ -15,7 +15,7 @@ enum {
 	SCRUB_TEXT_MAX = 512,
 	SCRUB_PAUSE_MAX_US = 1000 * 1000,
 	SCRUB_TRIES_MAX = 3, /* then a block is passed over, and told */
-	SCRUB_REST = 9, /* pauses to work: at most a tenth of the time is spent working */
+	SCRUB_REST = 9,      /* pauses to work: at most a tenth of the time is spent working */
 };
 
 struct scrub_state {

@@ -34,7 +34,9 @@ decide(const char *given, const char *peer)
 
 	memset(&faults, 0, sizeof faults);
 	snprintf(text, sizeof text,
-		 "static-auth-secret = s\nlistening-ip = 127.0.0.2\nallowed-peer-ip = 127.0.0.0/8\n%s", given);
+		 "static-auth-secret = s\nlistening-ip = 127.0.0.2\nallowed-peer-ip = "
+		 "127.0.0.0/8\n%s",
+		 given);
 	settings_preset(&settings);
 	settings_read(&settings, text, "f", &faults);
 	settings_check(&settings, &faults);

@@ -55,8 +55,8 @@ what_is_not_ours_is_no_place(void **unused)
 		assert_non_null(at);
 		snprintf(forged, sizeof forged, "%.*s%s%s", (int)(at - text), text, rows[i].to,
 			 at + strlen(rows[i].from));
-		assert_false(scrub_read(
-			(struct span){ (const uint8_t *)forged, strlen(forged) }, &back));
+		assert_false(scrub_read((struct span){ (const uint8_t *)forged, strlen(forged) },
+					&back));
 		assert_memory_equal(&back, &none, sizeof back);
 	}
 	assert_false(scrub_read((struct span){ NULL, 0 }, &back));
@@ -81,12 +81,11 @@ a_round_is_due(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		const struct scrub_state state = { .end = rows[i].end,
-						   .began_s = rows[i].began_s };
+		const struct scrub_state state = { .end = rows[i].end, .began_s = rows[i].began_s };
 		print_message("%s\n", rows[i].when);
-		assert_int_equal(scrub_is_due(&state, rows[i].created_s, rows[i].days,
-					      rows[i].now_s),
-				 rows[i].due);
+		assert_int_equal(
+			scrub_is_due(&state, rows[i].created_s, rows[i].days, rows[i].now_s),
+			rows[i].due);
 	}
 }
 

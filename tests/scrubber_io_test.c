@@ -1,5 +1,5 @@
-/* threat_G8, block by block: a true log is copied, one thing is changed in it, and a scrub names it,
- * whether one run goes through the whole round or each run looks at one block alone. */
+/* threat_G8, block by block: a true log is copied, one thing is changed in it, and a scrub names
+ * it, whether one run goes through the whole round or each run looks at one block alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -180,7 +180,8 @@ static const struct {
 	  "substr(note, length(note) - 11, 1) WHEN x'41' THEN 'B' ELSE 'A' END || "
 	  "substr(note, -11) AS BLOB) WHERE size = <616>",
 	  "", "a checkpoint's signature does not hold", "checkpoint of size <616>", 1 },
-	{ "a published tile changed", "", "printf x | dd of=pub/tile/0/001 conv=notrunc status=none",
+	{ "a published tile changed", "",
+	  "printf x | dd of=pub/tile/0/001 conv=notrunc status=none",
 	  "a published tile's hash is not the log's", "pub/tile/0/001 hash 0", 0 },
 	{ "a published entry changed", "",
 	  "printf x | dd of=pub/tile/entries/000 bs=1 seek=40 conv=notrunc status=none",
@@ -264,8 +265,7 @@ what_was_pruned_is_no_finding(void **state)
 	struct seen seen;
 
 	(void)state;
-	tamper("DELETE FROM event WHERE seq BETWEEN 256 AND 510",
-	       "rm pub/tile/entries/001");
+	tamper("DELETE FROM event WHERE seq BETWEEN 256 AND 510", "rm pub/tile/entries/001");
 	assert_true(log_reader_open(copy, &reader, fault, sizeof fault));
 	event.log_pruned.first = 256;
 	event.log_pruned.end = 512;

@@ -151,6 +151,7 @@ describe('a configuration that cannot be', () => {
 		['an inverted range (threat_B11)', 'allowed-peer-ip = 10.0.0.9-10.0.0.1\n', [/ifswarm\.conf:1/]],
 		['min-port above max-port', 'min-port = 50000\nmax-port = 49000\n', [/min-port/]],
 		['a certificate without its key', 'tls-cert = /nowhere/cert.pem\n', [/tls-key/]],
+		['coturn\'s no-tcp beside turn-tcp', 'no-tcp\nturn-tcp = yes\n', [/ifswarm\.conf:1: no-tcp/, /ifswarm\.conf:2/]],
 		['signaling beyond loopback that nobody opened', 'host = 0.0.0.0\n', [/open-signaling/]],
 	];
 	for (const [what, text, wanted] of rows) {
