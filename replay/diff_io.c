@@ -250,7 +250,7 @@ work(void *context, struct guard *guard)
 {
 	const struct task *task = context;
 	struct diff diff = { .options = task->options, .guard = guard };
-	char fault[512];
+	char fault[REBUILD_WHY_MAX];
 
 	if (!source_open(&diff.source, diff.options->data_dir, fault, sizeof fault)) {
 		fprintf(stderr, "ifreplay: %s\n", fault);
@@ -264,7 +264,8 @@ work(void *context, struct guard *guard)
 	const struct moment beginning = { .is_set = true };
 	const struct options *o = diff.options;
 	if (!rebuild_begin(&diff.rebuild, &diff.source, &diff.states,
-			   o->from.is_set ? &o->from : &beginning, &o->to)) {
+			   o->from.is_set ? &o->from : &beginning, &o->to, fault)) {
+		fprintf(stderr, "ifreplay: %s\n", fault);
 		states_free(&diff.states);
 		source_close(&diff.source);
 		return 1;

@@ -14,8 +14,10 @@
 #include "replay/acts_io.h"
 #include "replay/commands_io.h"
 #include "replay/print_io.h"
+#include "replay/rebuild_io.h"
 #include "replay/verifiers.h"
 #include "store/pseudonym_key_io.h"
+#include "store/read_scan_io.h"
 #include "store/seal.h"
 
 bool
@@ -47,6 +49,35 @@ seek(struct export *x, struct moment moment, uint64_t most, uint64_t *seq)
 	return true;
 }
 
+struct cover {
+	uint64_t from, end;
+	uint64_t size; /* the smallest that a checkpoint may have */
+};
+
+static bool
+take_pruned(void *context, const struct log_pruned_row *row)
+{
+	struct cover *cover = context;
+
+	if (row->first < cover->end && cover->from < row->end && row->event >= cover->size) {
+		cover->size = row->event + 1;
+	}
+	return true;
+}
+
+/* The range, and the events that say what of it was pruned. */
+static bool
+find_cover(struct export *x, uint64_t *size)
+{
+	struct cover cover = { x->words.from, x->words.end, x->words.end };
+
+	if (!log_read_pruned(x->source->reader, take_pruned, &cover)) {
+		return export_fails(x, "%s", log_reader_fault(x->source->reader));
+	}
+	*size = cover.size;
+	return true;
+}
+
 /* The checkpoint is the oldest that covers the range, so that a range that has an end gives the
  * same bytes for ever; without --to it is the newest, and the range ends with it. */
 static bool
@@ -74,8 +105,12 @@ choose_range(struct export *x)
 				    "covers entries 0 to %" PRIu64,
 				    x->newest.checkpoint.size - 1);
 	}
+	uint64_t cover = 0;
+	if (!find_cover(x, &cover)) {
+		return false;
+	}
 	if (o->to.is_set && o->checkpoint == NULL &&
-	    !newest_take(x->source, o->vkey, w->end, &x->newest)) {
+	    !newest_take(x->source, o->vkey, cover, &x->newest)) {
 		return export_fails(x, "%s", x->newest.fault);
 	}
 	w->checkpoint = x->newest.checkpoint;
@@ -190,6 +225,30 @@ describe_filter(struct export *x)
 /* --- what is put in
  * ------------------------------------------------------------------------------- */
 
+/* Whether it can: behind what was pruned only a snapshot helps. If not, the member says so. */
+static bool
+is_rebuilt(struct export *x, const char *name, const struct moment *at)
+{
+	struct rebuild rebuild;
+	struct states states;
+	char why[REBUILD_WHY_MAX];
+
+	states_make(&states);
+	const bool can = rebuild_begin(&rebuild, x->source, &states, at, at, why);
+	states_free(&states);
+	if (!can) {
+		json_t *said = json_pack("{s:s, s:s}", "kind", "unknown", "why", why);
+		char *text = json_dumps(said, JSON_COMPACT | JSON_ENSURE_ASCII);
+		struct bundle_member *member = bundle_begin(x->bundle, name);
+		bundle_write(member, text, strlen(text));
+		bundle_write(member, "\n", 1);
+		bundle_end(member);
+		free(text);
+		json_decref(said);
+	}
+	return can;
+}
+
 /* What `ifreplay state` says at that entry; handles stand for names unless nothing is withheld. */
 static bool
 put_state(struct export *x, const char *name, uint64_t seq)
@@ -202,6 +261,9 @@ put_state(struct export *x, const char *name, uint64_t seq)
 	struct source source = { .keys = names ? x->source->keys : NULL };
 	char path[BUNDLE_PATH_MAX];
 
+	if (!is_rebuilt(x, name, &at.at)) {
+		return true;
+	}
 	bundle_path(x->bundle, name, path);
 	const int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	const int out = dup(STDOUT_FILENO);
@@ -396,6 +458,7 @@ export_command(const struct options *options, struct source *source)
 	}
 	bundle_free(x->bundle);
 	report_free(x->report);
+	free(x->pruned);
 	seal_forget(x, sizeof *x);
 	free(x);
 	return ok && print_flush() ? 0 : 1;

@@ -35,7 +35,8 @@ put_tile(struct export *x, unsigned level, uint64_t index, uint32_t width)
 	return true;
 }
 
-/* Level 0: what holds the range, and the rightmost if it is partial. Above: all. */
+/* Level 0: what holds the range or an event that says what of it was pruned, and the rightmost if
+ * it is partial. Above: all. */
 static bool
 put_level(struct export *x, unsigned level)
 {
@@ -51,6 +52,26 @@ put_level(struct export *x, unsigned level)
 	}
 	if (ok && end < tiles && count % TILE_HASHES != 0) {
 		ok = put_tile(x, level, tiles - 1, (uint32_t)(count % TILE_HASHES));
+	}
+	return ok;
+}
+
+/* Of level 0, what put_level has not. */
+static bool
+put_tiles_of_pruned(struct export *x)
+{
+	const uint64_t from = x->words.from / TILE_HASHES;
+	const uint64_t end = (x->words.end - 1) / TILE_HASHES + 1;
+	const uint64_t full = x->newest.checkpoint.size / TILE_HASHES;
+	uint64_t last = UINT64_MAX;
+	bool ok = true;
+
+	for (size_t i = 0; i < x->pruned_count && ok; i++) {
+		const uint64_t index = x->pruned[i] / TILE_HASHES;
+		if (index != last && (index < from || index >= end) && index < full) {
+			ok = put_tile(x, 0, index, TILE_HASHES);
+		}
+		last = index;
 	}
 	return ok;
 }
@@ -193,7 +214,7 @@ put_inclusion(struct export *x, uint64_t seq)
 bool
 export_proofs(struct export *x)
 {
-	bool ok = put_tiles(x) && put_range(x);
+	bool ok = put_tiles(x) && put_tiles_of_pruned(x) && export_pruned(x) && put_range(x);
 
 	if (ok && x->words.omitted == 0) {
 		ok = put_entries(x);

@@ -37,9 +37,9 @@ broken(struct rows *r, uint64_t seq, const char *what)
 	return export_fails(r->x, "entry %" PRIu64 " %s: run ifreplay verify", seq, what);
 }
 
-/* The export never vouches for an entry that the signed tree does not hold. */
-static bool
-is_in_tree(struct rows *r, uint64_t seq, const struct digest *leaf)
+/* As the signed tree has it; NULL if its tile cannot be read. */
+static const struct digest *
+leaf_in_tree(struct rows *r, uint64_t seq)
 {
 	const uint64_t size = r->x->newest.checkpoint.size;
 	const uint64_t tile = seq / TILE_HASHES;
@@ -49,11 +49,20 @@ is_in_tree(struct rows *r, uint64_t seq, const struct digest *leaf)
 		if (!log_fetch_hashes(r->x->source->reader, 0, tile,
 				      left < TILE_HASHES ? (uint32_t)left : TILE_HASHES,
 				      r->hashes)) {
-			return false;
+			return NULL;
 		}
 		r->tile = tile;
 	}
-	return digest_equal(&r->hashes[seq % TILE_HASHES], leaf);
+	return &r->hashes[seq % TILE_HASHES];
+}
+
+/* The export never vouches for an entry that the signed tree does not hold. */
+static bool
+is_in_tree(struct rows *r, uint64_t seq, const struct digest *leaf)
+{
+	const struct digest *signed_leaf = leaf_in_tree(r, seq);
+
+	return signed_leaf != NULL && digest_equal(signed_leaf, leaf);
 }
 
 /* --- one disclosed event, for each of its readers
@@ -196,21 +205,52 @@ disclose(struct rows *r, const struct disclosed *d)
 	return true;
 }
 
+/* `more`: what the line says behind its reason. */
 static bool
-omit(struct rows *r, uint64_t seq, const struct digest *leaf)
+omit(struct rows *r, uint64_t seq, const struct digest *leaf, const char *reason, const char *more)
 {
-	const char *reason = r->x->options->subject != NULL ? "not about the subject" : "filter";
 	char hex[2 * sizeof leaf->bytes + 1];
 	char line[256];
 
 	hex_write(hex, leaf->bytes, sizeof leaf->bytes);
-	const int count = snprintf(line, sizeof line,
-				   "{\"seq\":%" PRIu64 ",\"leaf_hash\":\"%s\",\"reason\":\"%s\"}\n",
-				   seq, hex, reason);
+	const int count =
+		snprintf(line, sizeof line,
+			 "{\"seq\":%" PRIu64 ",\"leaf_hash\":\"%s\",\"reason\":\"%s\"%s}\n", seq,
+			 hex, reason, more);
 	bundle_write(r->omissions, line, (size_t)count);
 	r->x->words.omitted++;
 	return evidence_db_omit(r->db, seq, leaf, reason) ||
 	       export_fails(r->x, "%s", evidence_db_fault(r->db));
+}
+
+/* From `next` up to `seq` nothing is there: true if all of it was pruned, and now is named. */
+static bool
+pass_pruned(struct rows *r, uint64_t seq)
+{
+	uint64_t first = 0, end = 0, event = 0;
+	char more[64];
+
+	while (r->next < seq) {
+		if (!log_pruned_at(r->x->source->reader, r->next, &first, &end, &event)) {
+			return broken(r, r->next, "is missing");
+		}
+		snprintf(more, sizeof more, ",\"event\":%" PRIu64, event);
+		for (; r->next < end && r->next < seq; r->next++) {
+			const struct digest *leaf = leaf_in_tree(r, r->next);
+
+			if (leaf == NULL) {
+				return broken(r, r->next, "was pruned, and its tile is not there");
+			}
+			if (r->next < r->x->words.from) {
+				continue;
+			}
+			export_note_pruned(r->x, event);
+			if (!omit(r, r->next, leaf, "pruned", more)) {
+				return false;
+			}
+		}
+	}
+	return true;
 }
 
 /* --- one row of the log
@@ -270,7 +310,7 @@ take_row(struct rows *r, const struct log_row *row)
 	struct opened o;
 	struct disclosed d;
 
-	if (!open_row(r, row, &o)) {
+	if (!pass_pruned(r, row->seq) || !open_row(r, row, &o)) {
 		return false;
 	}
 	struct event *event = o.meaning == ENTRY_KNOWN ? &o.event : NULL;
@@ -286,7 +326,9 @@ take_row(struct rows *r, const struct log_row *row)
 		return true;
 	}
 	if (!admitted) {
-		return omit(r, row->seq, &o.leaf);
+		return omit(r, row->seq, &o.leaf,
+			    r->x->options->subject != NULL ? "not about the subject" : "filter",
+			    "");
 	}
 	if (r->x->options->subject != NULL) {
 		subject_mask(&r->filter.agent, &r->x->others, &o.entry, event, o.salt, o.body);
@@ -389,8 +431,8 @@ export_rows(struct export *x)
 	if (bundle_fault(x->bundle) != NULL) {
 		export_fails(x, "%s", bundle_fault(x->bundle));
 	}
-	if (ok && x->fault[0] == '\0' && r->next != x->words.end) {
-		broken(r, r->next, "is missing");
+	if (ok && x->fault[0] == '\0' && r->next < x->words.end) {
+		pass_pruned(r, x->words.end);
 	}
 	ok = close_readers(r, ok && x->fault[0] == '\0');
 	names_free(&r->shown);

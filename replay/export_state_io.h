@@ -4,6 +4,7 @@
  *   export_rows_io.c    one walk over the log: events.jsonl, events.csv, omissions.jsonl, ...
  *   export_report_io.c  the page for people, from the same walk
  *   export_proofs_io.c  tiles and proofs
+ *   export_pruned_io.c  the events that say what of the range is not there any more
  *   export_anchors_io.c what others said of the log
  *   export_text.c       the words: manifest.json, README.txt, custody.jsonl
  */
@@ -36,6 +37,8 @@ struct export
 	uint64_t proof[EXPORT_PROOFS_MAX]; /* seqs of disclosed events, while there are few */
 	bool is_stamped;                   /* the manifest, by an authority */
 	char stamp_says[EXPORT_FAULT_MAX]; /* by whom and when, or why not; "" nobody is to be asked */
+	uint64_t *pruned; /* seqs of the log_pruned that tell of entries of the range, in order */
+	size_t pruned_count;
 	char fault[EXPORT_FAULT_MAX];
 };
 
@@ -43,6 +46,9 @@ struct export
  */
 bool export_rows(struct export *x);
 bool export_proofs(struct export *x);
+/* Notes that this event tells of entries of the range; writes down those that were noted. */
+void export_note_pruned(struct export *x, uint64_t event);
+bool export_pruned(struct export *x);
 bool export_anchors(struct export *x);
 /* manifest.json.tsr, if an authority is configured and answers: without it the export goes on. */
 void export_stamp(struct export *x, struct span manifest, const struct digest *digest);

@@ -98,7 +98,7 @@ restore_all(struct rebuild *rebuild, struct source *source, struct states *state
 
 bool
 rebuild_begin(struct rebuild *rebuild, struct source *source, struct states *states,
-	      const struct moment *first, const struct moment *last)
+	      const struct moment *first, const struct moment *last, char why[REBUILD_WHY_MAX])
 {
 	struct gap gap = { 0 };
 	uint64_t seq = 0, last_seq = 0;
@@ -106,7 +106,7 @@ rebuild_begin(struct rebuild *rebuild, struct source *source, struct states *sta
 	*rebuild = (struct rebuild){ 0 };
 	if (!log_read_pruned(source->reader, take_range, &gap) || !find_seq(source, first, &seq) ||
 	    !find_seq(source, last, &last_seq)) {
-		source_failed(source);
+		snprintf(why, REBUILD_WHY_MAX, "%s", log_reader_fault(source->reader));
 		return false;
 	}
 	if (!gap.is_there || last_seq < gap.first) {
@@ -117,12 +117,12 @@ rebuild_begin(struct rebuild *rebuild, struct source *source, struct states *sta
 	if (restore_all(rebuild, source, states, gap.end, most)) {
 		return true;
 	}
-	fprintf(stderr,
-		"ifreplay: the state at that moment cannot be rebuilt: entries were pruned "
-		"(%" PRIu64 " and later, as the log_pruned events up to %" PRIu64
-		" say), and no snapshot that is kept is as old: ask for a moment before seq "
-		"%" PRIu64 ", or a later one\n",
-		gap.first, gap.event, gap.first);
+	snprintf(why, REBUILD_WHY_MAX,
+		 "the state at that moment cannot be rebuilt: entries were pruned (%" PRIu64
+		 " and later, as the log_pruned events up to %" PRIu64
+		 " say), and no snapshot that is kept is as old: ask for a moment before seq "
+		 "%" PRIu64 ", or a later one",
+		 gap.first, gap.event, gap.first);
 	return false;
 }
 

@@ -12,10 +12,12 @@ struct rebuild {
 };
 
 /* `states` is empty; the state will be asked for at the moments from `first` to `last` (an unset
- * one: the end). False, with a line on stderr, if it cannot be rebuilt because entries were pruned,
- * or cannot be read. */
+ * one: the end). False, with `why`, if it cannot be rebuilt because entries were pruned, or cannot
+ * be read. */
+enum { REBUILD_WHY_MAX = 512 };
 bool rebuild_begin(struct rebuild *rebuild, struct source *source, struct states *states,
-		   const struct moment *first, const struct moment *last);
+		   const struct moment *first, const struct moment *last,
+		   char why[REBUILD_WHY_MAX]);
 /* Whether the states still need the entry. */
 bool rebuild_needs(const struct rebuild *rebuild, const struct entry *entry);
 

@@ -267,8 +267,14 @@ find_moment(struct replay *replay)
 static int
 replay_log(struct replay *replay)
 {
-	if (!find_moment(replay) || !rebuild_begin(&replay->rebuild, &replay->source,
-						   &replay->states, &replay->at, &replay->at)) {
+	char why[REBUILD_WHY_MAX];
+
+	if (!find_moment(replay)) {
+		return 1;
+	}
+	if (!rebuild_begin(&replay->rebuild, &replay->source, &replay->states, &replay->at,
+			   &replay->at, why)) {
+		fprintf(stderr, "ifreplay: %s\n", why);
 		return 1;
 	}
 	if (!log_reader_size(replay->source.reader, &replay->size) ||

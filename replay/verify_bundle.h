@@ -22,6 +22,7 @@ enum {
 	BUNDLE_FILES_MAX = 1 << 20,
 	BUNDLE_LINE_MAX = 1 << 20,
 	BUNDLE_SMALL_MAX = 1 << 18, /* files that are read whole */
+	BUNDLE_PRUNED_MAX = 4096,
 	BUNDLE_FOLD_MAX = 16,       /* like findings about tiles, before they are folded */
 };
 
@@ -84,6 +85,11 @@ struct bundle {
 	bool has_manifest;
 	bool is_signed; /* the log's signature over the checkpoint holds */
 	uint64_t proofs;
+	/* What log_pruned events of data/pruned.jsonl say, each under the root. */
+	struct bundle_pruned {
+		uint64_t event, first, end;
+	} pruned[BUNDLE_PRUNED_MAX];
+	size_t pruned_count;
 	struct anchors_summary anchors;
 	uint64_t stamped_s; /* when manifest.json was timestamped; 0: it was not */
 	/* The tile of each level that was read last. */
@@ -145,6 +151,8 @@ void bundle_lines_close(struct bundle_lines *lines);
 
 /* `{"seq":N,"leaf_hash":"hex",` at the beginning of a row; false if it begins otherwise. */
 bool bundle_row_head(struct span line, uint64_t *seq, struct digest *leaf);
+/* A row whole, up to its entry: false if it begins otherwise or holds none. */
+bool bundle_row_read(struct span line, uint8_t memory[ENTRY_BYTES_MAX], struct bundle_row *out);
 /* Canonical base64; false if it is not, or more than `most` bytes. */
 bool bundle_base64(struct span text, uint8_t *out, size_t most, size_t *count);
 
@@ -153,7 +161,11 @@ bool bundle_manifest_read(struct bundle *b);
 bool bundle_take_count(const json_t *json, const char *key, uint64_t *out);
 bool bundle_take_root(const json_t *json, const char *key, struct digest *out);
 void bundle_check_tiles(struct bundle *b);
+bool bundle_check_tile(struct bundle *b, unsigned level, uint64_t index);
 void bundle_check_rows(struct bundle *b);
+/* Reads data/pruned.jsonl, if it is there, before omissions are judged by it. */
+void bundle_check_pruned(struct bundle *b);
+bool bundle_is_pruned(const struct bundle *b, uint64_t event, uint64_t seq);
 void bundle_check_range(struct bundle *b);
 void bundle_check_proofs(struct bundle *b);
 void bundle_check_csv(struct bundle *b);

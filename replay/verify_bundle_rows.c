@@ -82,8 +82,8 @@ struct bundle_rows {
 };
 
 /* The entry as the line's beginning has it; false if the line begins otherwise or it is none. */
-static bool
-read_row(struct span line, uint8_t memory[ENTRY_BYTES_MAX], struct bundle_row *out)
+bool
+bundle_row_read(struct span line, uint8_t memory[ENTRY_BYTES_MAX], struct bundle_row *out)
 {
 	size_t count = 0;
 
@@ -119,7 +119,7 @@ bundle_rows_next(struct bundle_rows *rows, struct bundle_row *out)
 	struct span line;
 
 	while (bundle_lines_next(&rows->lines, &line)) {
-		if (read_row(line, rows->entry, out)) {
+		if (bundle_row_read(line, rows->entry, out)) {
 			return true;
 		}
 	}
@@ -379,7 +379,7 @@ check_events(struct bundle *b, uint8_t *memory)
 		const struct judging j = { b, where, json, &row, memory };
 
 		snprintf(where, sizeof where, "data/events.jsonl line %" PRIu64, lines.number);
-		if (!json_is_object(json) || !read_row(line, entry, &row)) {
+		if (!json_is_object(json) || !bundle_row_read(line, entry, &row)) {
 			bundle_say(b, "a line cannot be read", where,
 				   "a JSON object with a canonical entry, as docs/bundle.md says",
 				   "something else");
@@ -396,6 +396,21 @@ check_events(struct bundle *b, uint8_t *memory)
 	if (heads.rows != b->manifest.disclosed) {
 		voice_say_numbers(&b->voice, "the manifest counts other disclosed events",
 				  "data/events.jsonl", b->manifest.disclosed, heads.rows);
+	}
+}
+
+/* "pruned" is a claim that can be checked: any other reason is the exporter's word. */
+static void
+check_reason(struct bundle *b, const json_t *json, uint64_t seq)
+{
+	const char *reason = json_string_value(json_object_get(json, "reason"));
+	uint64_t event = 0;
+
+	if (reason != NULL && strcmp(reason, "pruned") == 0 &&
+	    !(bundle_take_count(json, "event", &event) && bundle_is_pruned(b, event, seq))) {
+		bundle_say(b, "an entry is called pruned, and nothing here says so",
+			   verify_place_of(seq).text,
+			   "a log_pruned of its range in data/pruned.jsonl", "none");
 	}
 }
 
@@ -426,6 +441,8 @@ check_omissions(struct bundle *b)
 		} else if (seq < next) {
 			voice_say_numbers(&b->voice, "omissions are not in order", where, next,
 					  seq);
+		} else {
+			check_reason(b, json, seq);
 		}
 		count++;
 		next = seq + 1;
@@ -449,6 +466,7 @@ bundle_check_rows(struct bundle *b)
 
 	assert(memory != NULL);
 	check_events(b, memory);
+	bundle_check_pruned(b);
 	check_omissions(b);
 	free(memory);
 }

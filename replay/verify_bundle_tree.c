@@ -71,8 +71,8 @@ bundle_fetch(void *context, unsigned level, uint64_t index, uint32_t count, stru
 	return true;
 }
 
-static bool
-check_tile(struct bundle *b, unsigned level, uint64_t index)
+bool
+bundle_check_tile(struct bundle *b, unsigned level, uint64_t index)
 {
 	const struct bundle_tile *tile = tile_at(b, level, index);
 	char name[MERKLE_PATH_MAX + 8];
@@ -110,7 +110,7 @@ check_level(struct bundle *b, unsigned level)
 
 	for (uint64_t index = level == 0 ? b->manifest.from / TILE_HASHES : 0;
 	     index < end && bad < BUNDLE_FOLD_MAX; index++) {
-		bad += !check_tile(b, level, index);
+		bad += !bundle_check_tile(b, level, index);
 	}
 	if (bad == BUNDLE_FOLD_MAX) {
 		snprintf(where, sizeof where, "log/tile/%u", level);
@@ -119,7 +119,7 @@ check_level(struct bundle *b, unsigned level)
 	}
 	/* The rightmost one, which the range may not reach. */
 	if (level == 0 && end < count && hashes_at(b, 0) % TILE_HASHES != 0) {
-		check_tile(b, 0, count - 1);
+		bundle_check_tile(b, 0, count - 1);
 	}
 }
 

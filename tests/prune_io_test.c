@@ -695,6 +695,50 @@ each_command_says_what_is_not_there(void **state)
 	assert_int_equal(failures, 0);
 }
 
+static const struct {
+	const char *range;
+	unsigned omitted;
+} exports[] = {
+	{ "--from 300 --to 1100", 1024 - 300 },
+	{ "--from 300 --to 310", 11 },
+	{ "--from 200 --to 256", 1 },
+	{ "--from 1023 --to 1023", 1 },
+	{ "--from 1000", 24 },
+	{ "--from 200 --to 300 --profile envelope", 45 },
+	{ "--from 1024 --to 1100", 0 },
+};
+
+static void
+bundles_over_what_was_pruned_hold(void **state)
+{
+	static const char *const checkers[] = {
+		IFSWARM_BIN "/ifreplay verify-bundle bundle.tar",
+		"mkdir unpacked && tar -xf bundle.tar -C unpacked",
+		"sh unpacked/verify/verify.sh unpacked",
+		"python3 unpacked/verify/verify.py bundle.tar",
+	};
+	char arguments[512], words[64];
+
+	(void)state;
+	fresh();
+	prune_all("data");
+	for (size_t i = 0; i < sizeof exports / sizeof exports[0]; i++) {
+		snprintf(arguments, sizeof arguments, "export %s %s --json", at("bundle.tar"),
+			 exports[i].range);
+		assert_int_equal(sh("rm -rf bundle.tar unpacked"), 0);
+		const int code = run(arguments);
+		snprintf(words, sizeof words, "\"omitted\":%u,", exports[i].omitted);
+		if (code != 0 || strstr(output, words) == NULL) {
+			fail_msg("%s: %d: %s", arguments, code, output);
+		}
+		for (size_t k = 0; k < sizeof checkers / sizeof checkers[0]; k++) {
+			if (sh(checkers[k]) != 0) {
+				fail_msg("%s: %s", exports[i].range, checkers[k]);
+			}
+		}
+	}
+}
+
 static int
 set_up(void **state)
 {
@@ -732,6 +776,7 @@ main(void)
 		cmocka_unit_test(a_repair_calls_missing_what_was_not_pruned),
 		cmocka_unit_test(a_dry_look_says_the_same),
 		cmocka_unit_test(each_command_says_what_is_not_there),
+		cmocka_unit_test(bundles_over_what_was_pruned_hold),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, fixture_tear_down);

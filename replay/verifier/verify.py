@@ -671,13 +671,43 @@ def check_dense_versions(rows):
         heads[stream] = version
 
 
-def check_omissions(bundle, manifest, leaves):
+def check_pruned(bundle, tiles):
+    """The ranges that log_pruned events of the signed tree say are gone: event -> (first, end)."""
+    ranges = {}
+    if 'data/pruned.jsonl' not in bundle.names:
+        return ranges
+    for where, row in rows_read(bundle, 'data/pruned.jsonl', r'\{"seq":\d+,"leaf_hash":"[0-9a-f]{64}","entry_b64":"[A-Za-z0-9+/=]+"'):
+        try:
+            data, seq = base64_read(row['entry_b64']), row['seq']
+            entry = entry_read(data)
+            if entry[1] != seq or entry[7] != 331 or len(entry[12]) != 4 or seq >= tiles.size:
+                raise Wrong('another event')
+            first, end = entry[12][:2]
+            if not (isinstance(first, int) and isinstance(end, int) and end <= seq):
+                raise Wrong('a range that was not there')
+        except Wrong as error:
+            say('a line cannot be read', where, 'a log_pruned as docs/bundle.md says', str(error))
+            continue
+        path, hashes = tiles.read(0, seq // 256)
+        if len(hashes) == 256:
+            compare('a tile is not under its parent', path, tiles.read(1, seq // 65536)[1][seq // 256 % 256].hex(), hashes_root(hashes).hex())
+        compare('an entry is not the one in the tree', where, hashes[seq % 256].hex(), leaf_hash(data).hex())
+        compare('an entry is not the one that was hashed', where, row['leaf_hash'], leaf_hash(data).hex())
+        ranges[seq] = (first, end)
+    return ranges
+
+
+def check_omissions(bundle, manifest, leaves, pruned):
     last, count = -1, 0
     for where, row in rows_read(bundle, 'data/omissions.jsonl', r'\{"seq":\d+,"leaf_hash":"[0-9a-f]{64}","reason":"'):
         if row['seq'] <= last:
             say('omissions are not in order', where, f'more than {last}', row['seq'])
         if row['seq'] in leaves:
             say('an event is there twice', where, 'disclosed or omitted, once', f"seq {row['seq']} again")
+        event = row.get('event')
+        first, end = pruned.get(event, (0, 0)) if isinstance(event, int) else (0, 0)
+        if row['reason'] == 'pruned' and not first <= row['seq'] < end:
+            say('an entry is called pruned, and nothing here says so', f"seq {row['seq']}", 'a log_pruned of its range in data/pruned.jsonl', 'none')
         last, count = row['seq'], count + 1
         leaves.setdefault(row['seq'], bytes.fromhex(row['leaf_hash']))
     compare('the manifest counts other omissions', 'data/omissions.jsonl', manifest['omitted'], count)
@@ -998,7 +1028,7 @@ def check_log(bundle, manifest, keys, policy):
     before = breaks
     leaves, rows = check_events(bundle, manifest)
     ok(before, f'{len(rows)} entries are canonical and say what the rows beside them say')
-    check_omissions(bundle, manifest, leaves)
+    check_omissions(bundle, manifest, leaves, check_pruned(bundle, tiles))
     check_entry_bundles(bundle, manifest, tiles)
     ok(before, check_range(manifest, leaves, tiles))
     check_range_proof(bundle, manifest, leaves, signed[1])

@@ -334,6 +334,83 @@ check_leaves() {
 	done <"$work/other"
 	ok "$((end - from)) leaves, seq $from to $((end - 1)), are under the root, each disclosed or named as omitted"
 }
+# The bytes of an entry as numbers: $said_seq, $said_type, and the first two of its fields, $said_first and $said_end.
+scalar() {
+	number=''
+	case $1 in
+	192) used=1 ;;
+	196) used=$(($2 + 2)) ;;
+	204) used=2 number=$2 ;;
+	205) used=3 number=$(($2 * 256 + $3)) ;;
+	206) used=5 number=$((($2 * 256 + $3) * 65536 + $4 * 256 + $5)) ;;
+	207) used=9 number=$(((($2 * 256 + $3) * 65536 + $4 * 256 + $5) * 4294967296 + ($6 * 256 + $7) * 65536 + $8 * 256 + $9)) ;;
+	*) [ "$1" -lt 128 ] || return 1
+		used=1 number=$1 ;;
+	esac
+	[ $# -ge $used ]
+}
+read_said() {
+	said_seq='' said_type='' said_first='' said_end=''
+	[ "$1" -eq 159 ] || return 1
+	shift
+	for element in 0 1 2 3 4 5 6 7 8 9 10 11 first end; do
+		if [ $element = first ]; then
+			[ "$1" -eq 148 ] || return 1
+			shift
+		fi
+		[ $# -gt 9 ] && scalar "$@" || return 1
+		case $element in
+		1) said_seq=$number ;;
+		7) said_type=$number ;;
+		first) said_first=$number ;;
+		end) said_end=$number ;;
+		esac
+		shift $used
+	done
+}
+# SEQ LEAF: under the root, though it stands outside the range.
+check_said_leaf() {
+	tile=$(($1 / 256)) width=$((size - $1 / 256 * 256))
+	[ $width -le 256 ] || width=256
+	read_tiles 0 $tile $((tile + 1)) "$size" >"$work/tile" 2>"$work/trouble"
+	[ ! -s "$work/trouble" ] || { say 'a tile is missing or has another length' "$(tile_path 0 $tile $width)" 'whole tiles' 'none, or another' && return 0; }
+	if [ $width -eq 256 ]; then
+		same 'a tile is not under its parent' "$(tile_path 0 $tile 256)" "$(sed -n $((tile + 1))p "$work/level.1")" "$(fold 256 <"$work/tile")"
+	fi
+	same 'an entry is not the one in the tree' "data/pruned.jsonl seq $1" "$(sed -n $(($1 % 256 + 1))p "$work/tile")" "$2"
+}
+# Any other reason is the exporter's word; that an entry was pruned, the log says itself.
+check_pruned() {
+	: >"$work/ranges"
+	if [ -f data/pruned.jsonl ]; then
+		rows data/pruned.jsonl '"entry_b64":"\([A-Za-z0-9+\/]*=*\)"}$/\1 \2 \3' >"$work/said" 2>"$work/trouble"
+		[ ! -s "$work/trouble" ] || say 'lines that cannot be read' data/pruned.jsonl 'lines as docs/bundle.md says' 'others'
+		hash_entries <"$work/said" >"$work/hashed"
+		while read -r seq leaf hash; do
+			same 'an entry is not the one that was hashed' "data/pruned.jsonl seq $seq" "$leaf" "$hash"
+			[ "$seq" -ge "$size" ] || check_said_leaf "$seq" "$hash"
+		done <"$work/hashed"
+		while read -r seq leaf text; do
+			if read_said $(echo "$text" | base64 -d | od -An -v -tu1) && [ "$said_seq" = "$seq" ] && [ "$said_type" = 331 ] && [ "$said_end" -le "$seq" ] && [ "$seq" -lt "$size" ]; then
+				echo "$seq $said_first $said_end" >>"$work/ranges"
+			else
+				say 'a line cannot be read' "data/pruned.jsonl seq $seq" 'a log_pruned as docs/bundle.md says' 'another event'
+			fi
+		done <"$work/said"
+	fi
+	sed -n 's/^{"seq":\([0-9][0-9]*\),.*"reason":"pruned".*$/\1 &/p' data/omissions.jsonl | sed 's/ .*"reason":"pruned","event":\([0-9][0-9]*\)}$/ \1/; s/ {.*$/ none/' >"$work/claims"
+	known='' said_first=0 said_end=0
+	while read -r seq event; do
+		if [ "$event" != "$known" ]; then
+			known=$event said_first=0 said_end=0
+			read -r said_first said_end <<TXT
+$(sed -n "s/^$event //p" "$work/ranges")
+TXT
+			: "${said_first:=0}" "${said_end:=0}"
+		fi
+		[ "$said_first" -le "$seq" ] && [ "$seq" -lt "$said_end" ] || say 'an entry is called pruned, and nothing here says so' "seq $seq" 'a log_pruned of its range in data/pruned.jsonl' none
+	done <"$work/claims"
+}
 # TILE-INDEX FILE: the lengths first, from its bytes as numbers; then each entry behind 0x00 into a file of its own, as
 # the octal escapes that printf knows, which costs no process.
 check_entry_bundle() {
@@ -655,6 +732,7 @@ read_levels
 check_parents
 check_root
 check_leaves
+check_pruned
 check_entry_bundles
 check_inclusions
 check_consistency

@@ -52,6 +52,7 @@ type bundle struct {
 	tree      tlog.Tree
 	cosigners []note.Verifier // of the policy
 	leaves    map[int64]tlog.Hash
+	pruned    map[int64][2]int64 // what the log says is gone, by the event that says so
 }
 
 var unlisted = map[string]bool{"SHA256SUMS": true, "manifest.json": true, "manifest.json.note": true,
@@ -212,6 +213,86 @@ type row struct {
 	Seq   int64  `json:"seq"`
 	Leaf  string `json:"leaf_hash"`
 	Entry []byte `json:"entry_b64"`
+
+	Reason string `json:"reason"`
+	Event  int64  `json:"event"`
+}
+
+// said reads of an entry (EVIDENCE section 1) its seq, its type and the first two of its fields.
+func said(entry []byte) (seq, kind, first, end int64, ok bool) {
+	at := 0
+	scalar := func() (value int64) {
+		if at >= len(entry) {
+			at = len(entry) + 1
+			return 0
+		}
+		head := entry[at]
+		at++
+		size := 0
+		switch {
+		case head < 0x80:
+			return int64(head)
+		case head == 0xc0:
+			return 0
+		case head == 0xc4 && at < len(entry):
+			at += 1 + int(entry[at])
+			return 0
+		case head >= 0xcc && head <= 0xcf:
+			size = 1 << (head - 0xcc)
+		default:
+			at = len(entry) + 1
+		}
+		for ; size > 0 && at < len(entry); size-- {
+			value = value<<8 | int64(entry[at])
+			at++
+		}
+		return value
+	}
+	array := func(head byte) {
+		if at < len(entry) && entry[at] == head {
+			at++
+		} else {
+			at = len(entry) + 1
+		}
+	}
+	array(0x9f)
+	for element := 0; element < 12; element++ {
+		value := scalar()
+		if element == 1 {
+			seq = value
+		} else if element == 7 {
+			kind = value
+		}
+	}
+	array(0x94)
+	first = scalar()
+	end = scalar()
+	return seq, kind, first, end, at < len(entry)
+}
+
+// readPruned: what log_pruned events say that the signed tree holds.
+func (b *bundle) readPruned() error {
+	b.pruned = map[int64][2]int64{}
+	if _, err := b.read("data/pruned.jsonl"); os.IsNotExist(err) {
+		return nil
+	}
+	reader := tlog.TileHashReader(b.tree, tiles{b})
+	_, err := b.eachRow("data/pruned.jsonl", func(r row) error {
+		seq, kind, first, end, ok := said(r.Entry)
+		if !ok || seq != r.Seq || kind != 331 || end > seq || seq >= b.tree.N {
+			return fmt.Errorf("no log_pruned")
+		}
+		hashes, err := reader.ReadHashes([]int64{tlog.StoredHashIndex(0, seq)})
+		if err != nil {
+			return err
+		}
+		if leaf := tlog.RecordHash(r.Entry); leaf != hashes[0] || hex.EncodeToString(leaf[:]) != r.Leaf {
+			return fmt.Errorf("seq %d: expected %s, found %s", seq, hashes[0], leaf)
+		}
+		b.pruned[seq] = [2]int64{first, end}
+		return nil
+	})
+	return err
 }
 
 func (b *bundle) eachRow(name string, visit func(row) error) (count int64, err error) {
@@ -251,6 +332,9 @@ func (b *bundle) readLeaves() error {
 		var leaf tlog.Hash
 		if count, err := hex.Decode(leaf[:], []byte(r.Leaf)); err != nil || count != tlog.HashSize {
 			return fmt.Errorf("leaf hash %q", r.Leaf)
+		}
+		if said := b.pruned[r.Event]; r.Reason == "pruned" && (r.Seq < said[0] || r.Seq >= said[1]) {
+			return fmt.Errorf("seq %d is called pruned, and no log_pruned here says so", r.Seq)
 		}
 		return b.addLeaf(r.Seq, leaf)
 	})
@@ -591,6 +675,7 @@ func main() {
 		{"every file is that of SHA256SUMS", b.checkSums},
 		{"the manifest is signed by the export key", func() error { return b.checkManifest(*logKey, *exportKey) }},
 		{"the checkpoint is signed by the log's key", b.checkCheckpoint},
+		{"the signed log says what was pruned", b.readPruned},
 		{"every seq of the range is disclosed or named as omitted", b.readLeaves},
 		{"every leaf is under the signed root", b.checkLeaves},
 		{"entry bundles hold the entries of the tree", b.checkEntries},
