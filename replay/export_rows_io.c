@@ -234,7 +234,7 @@ pass_pruned(struct rows *r, uint64_t seq)
 		if (!log_pruned_at(r->x->source->reader, r->next, &first, &end, &event)) {
 			return broken(r, r->next, "is missing");
 		}
-		snprintf(more, sizeof more, ",\"event\":%" PRIu64, event);
+		snprintf(more, sizeof more, ",\"pruned_by\":%" PRIu64, event);
 		for (; r->next < end && r->next < seq; r->next++) {
 			const struct digest *leaf = leaf_in_tree(r, r->next);
 

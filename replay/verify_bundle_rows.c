@@ -407,7 +407,7 @@ check_reason(struct bundle *b, const json_t *json, uint64_t seq)
 	uint64_t event = 0;
 
 	if (reason != NULL && strcmp(reason, "pruned") == 0 &&
-	    !(bundle_take_count(json, "event", &event) && bundle_is_pruned(b, event, seq))) {
+	    !(bundle_take_count(json, "pruned_by", &event) && bundle_is_pruned(b, event, seq))) {
 		bundle_say(b, "an entry is called pruned, and nothing here says so",
 			   verify_place_of(seq).text,
 			   "a log_pruned of its range in data/pruned.jsonl", "none");

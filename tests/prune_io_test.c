@@ -755,9 +755,14 @@ set_up(void **state)
 	return 0;
 }
 
+/* With a directory as its argument it tells the story there, for tests/e2e/prune.test.mjs. */
 int
-main(void)
+main(int argc, char *argv[])
 {
+	if (argc == 2) {
+		tell(argv[1]);
+		return 0;
+	}
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(old_segments_go_and_the_rest_stays),
 		cmocka_unit_test(a_second_round_finds_nothing_and_says_nothing),

@@ -704,7 +704,7 @@ def check_omissions(bundle, manifest, leaves, pruned):
             say('omissions are not in order', where, f'more than {last}', row['seq'])
         if row['seq'] in leaves:
             say('an event is there twice', where, 'disclosed or omitted, once', f"seq {row['seq']} again")
-        event = row.get('event')
+        event = row.get('pruned_by')
         first, end = pruned.get(event, (0, 0)) if isinstance(event, int) else (0, 0)
         if row['reason'] == 'pruned' and not first <= row['seq'] < end:
             say('an entry is called pruned, and nothing here says so', f"seq {row['seq']}", 'a log_pruned of its range in data/pruned.jsonl', 'none')

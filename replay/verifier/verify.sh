@@ -398,7 +398,7 @@ check_pruned() {
 			fi
 		done <"$work/said"
 	fi
-	sed -n 's/^{"seq":\([0-9][0-9]*\),.*"reason":"pruned".*$/\1 &/p' data/omissions.jsonl | sed 's/ .*"reason":"pruned","event":\([0-9][0-9]*\)}$/ \1/; s/ {.*$/ none/' >"$work/claims"
+	sed -n 's/^{"seq":\([0-9][0-9]*\),.*"reason":"pruned".*$/\1 &/p' data/omissions.jsonl | sed 's/ .*"reason":"pruned","pruned_by":\([0-9][0-9]*\)}$/ \1/; s/ {.*$/ none/' >"$work/claims"
 	known='' said_first=0 said_end=0
 	while read -r seq event; do
 		if [ "$event" != "$known" ]; then

@@ -215,7 +215,7 @@ type row struct {
 	Entry []byte `json:"entry_b64"`
 
 	Reason string `json:"reason"`
-	Event  int64  `json:"event"`
+	Event  int64  `json:"pruned_by"`
 }
 
 // said reads of an entry (EVIDENCE section 1) its seq, its type and the first two of its fields.
