@@ -252,7 +252,6 @@ count_row(void *context, const struct log_row *row)
 static bool
 survey_log(struct survey *s, struct source *source)
 {
-	source_pass_silently(source);
 	bool ok = log_read_events(source->reader, source->keys, 0, UINT64_MAX,
 				  LOG_STREAM(STREAM_WITNESS), take_hold, s);
 
@@ -426,6 +425,7 @@ retain_command(const struct options *options, struct source *source)
 				"--envelope-months N\n");
 		return USAGE;
 	}
+	source_pass_silently(source);
 	if (options->dry_run) {
 		acts_query(options, source);
 		code = dry_run(options, source);

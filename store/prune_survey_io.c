@@ -184,6 +184,7 @@ look_at_next(struct prune_survey *survey, bool *goes_on)
 		survey->segment.is_gone = true;
 		survey->next = pruned_end / TILE_HASHES;
 		*goes_on = prune_take(&survey->plan, &survey->segment);
+		survey->plan.stays[PRUNE_GONE] += (pruned_end - first) / TILE_HASHES - 1;
 		return true;
 	}
 	survey->segment.has_key = has_key(survey, survey->next);
