@@ -149,7 +149,7 @@ certificate_check(const struct settings *settings, struct setting_faults *faults
 	struct stat status;
 
 	assert(packed != NULL);
-	if (!settings_serve_tls(settings) || settings->pkey.bytes[0] == '\0') {
+	if (!settings_use_certificate(settings) || settings->pkey.bytes[0] == '\0') {
 		free(packed); /* settings_check says so */
 		return;
 	}
@@ -265,7 +265,7 @@ certificate_doubt(const struct settings *settings, struct setting_faults *faults
 
 	assert(pem != NULL);
 	X509 *certificate =
-		settings_serve_tls(settings) && read_pem(settings->cert.bytes, pem, fault)
+		settings_use_certificate(settings) && read_pem(settings->cert.bytes, pem, fault)
 			? first_certificate(pem)
 			: NULL;
 

@@ -26,7 +26,7 @@ static const char up_help[] =
 	"FILE\n"
 	"  --listening-ip IP        of STUN and TURN; several times for several\n"
 	"  --listening-port N       likewise (default 3478)\n"
-	"  --cert FILE, --pkey FILE certificate chain and key of TURN over TLS (PEM)\n"
+	"  --cert FILE, --pkey FILE certificate chain and key of TURN over TLS and DTLS (PEM)\n"
 	"  --external-ip IP         the public address of a server behind NAT\n"
 	"  --min-port N             first relayed port (default 49152), --max-port N the last\n"
 	"  --allowed-peer-ip RANGE  peers in a private network that may be reached: IP, A-B or "

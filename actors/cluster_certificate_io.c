@@ -28,7 +28,7 @@ cluster_read_certificate(const struct settings *settings, char fault[SETTING_FAU
 
 	assert(packed != NULL);
 	fault[0] = '\0';
-	if (settings_serve_tls(settings)) {
+	if (settings_use_certificate(settings)) {
 		count = certificate_read(settings, packed, fault);
 	}
 	if (count > 0) {

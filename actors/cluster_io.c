@@ -257,13 +257,13 @@ cluster_settings_text(const struct cluster *cluster, enum actor_kind kind, char 
 	return got < 0 ? 0 : used;
 }
 
+/* Those of that relay; none if that is not served. */
 static void
-plan_streams(struct child_plan *plan, struct plan_texts *texts, const struct sockets *sockets,
-	     const int *listeners, unsigned number)
+plan_sockets(struct child_plan *plan, struct plan_texts *texts, const char *option,
+	     const struct sockets *sockets, const int *all, unsigned number)
 {
-	for (size_t i = 0; listeners != NULL && i < sockets->udp_each; i++) {
-		plan_fd(plan, texts, "--listen-fd",
-			listeners[(number - 1) * sockets->udp_each + i]);
+	for (size_t i = 0; all != NULL && i < sockets->udp_each; i++) {
+		plan_fd(plan, texts, option, all[(number - 1) * sockets->udp_each + i]);
 	}
 }
 
@@ -273,12 +273,10 @@ plan_relay(struct child_plan *plan, struct plan_texts *texts, const struct clust
 {
 	const struct sockets *sockets = &cluster->sockets;
 
-	for (size_t i = 0; i < sockets->udp_each; i++) {
-		plan_fd(plan, texts, "--udp-fd",
-			sockets->udp[(number - 1) * sockets->udp_each + i]);
-	}
-	plan_streams(plan, texts, sockets, sockets->turn_tcp, number);
-	plan_streams(plan, texts, sockets, sockets->turn_tls, number);
+	plan_sockets(plan, texts, "--udp-fd", sockets, sockets->udp, number);
+	plan_sockets(plan, texts, "--udp-fd", sockets, sockets->dtls, number);
+	plan_sockets(plan, texts, "--listen-fd", sockets, sockets->turn_tcp, number);
+	plan_sockets(plan, texts, "--listen-fd", sockets, sockets->turn_tls, number);
 	if (cluster->certificate_fd >= 0) {
 		plan_fd(plan, texts, "--certificate-fd", cluster->certificate_fd);
 	}

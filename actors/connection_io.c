@@ -168,6 +168,9 @@ connection_send(struct connection *connection, struct span message, bool is_data
 	const size_t count = message.count + padding;
 	const bool was_empty = connection->out_count == 0;
 
+	if (connection_is_shaking_hands(connection)) {
+		return true; /* a late answer to who had that address before */
+	}
 	if (!has_room(connection, connection->tls == NULL ? count : tls_sealed_bytes(count),
 		      is_data)) {
 		return is_data;

@@ -22,7 +22,7 @@
 #include "protocol/peer_policy.h"
 
 enum {
-	RELAY_LISTENERS_MAX = 256, /* each listening-ip over UDP, TCP, TLS, and TLS beside TCP */
+	RELAY_LISTENERS_MAX = 320, /* each listening-ip over UDP, DTLS, TCP, TLS; TLS beside TCP */
 	RELAY_SOCKETS_MAX = ALLOCATIONS_MAX + 2048, /* rows of the view, and what is asked */
 	RELAY_PENDING_MAX = 2048,
 	RELAY_SEED_BYTES = 32,

@@ -121,6 +121,14 @@ batch_add_copy(struct batch_out *out, int fd, const struct address *to, struct s
 	batch_add(out, fd, to, (struct span){ copy, bytes.count });
 }
 
+void
+batch_send_alone(struct batch_out *out, int fd, const struct address *to, struct span bytes)
+{
+	batch_send(out);
+	batch_add(out, fd, to, bytes);
+	batch_send(out);
+}
+
 /* Gathers what goes out over the same socket as the datagram at `first`, in its order. */
 static uint32_t
 gather(struct batch_out *out, uint32_t first)

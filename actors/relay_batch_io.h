@@ -28,8 +28,10 @@ bool batch_is_full(const struct batch_out *out);
 /* `bytes` must stay where they are until batch_send. */
 void batch_add(struct batch_out *out, int fd, const struct address *to, struct span bytes);
 /* Likewise, but the bytes are copied (at most BATCH_COPY_MAX). */
-enum { BATCH_COPY_MAX = 1024 };
+enum { BATCH_COPY_MAX = 1536 };
 void batch_add_copy(struct batch_out *out, int fd, const struct address *to, struct span bytes);
+/* Sends all, and then this one, of any length. */
+void batch_send_alone(struct batch_out *out, int fd, const struct address *to, struct span bytes);
 /* Sends all, one call for each socket; a datagram the kernel does not take is lost, as on any
  * network. Returns how many were not taken. */
 uint32_t batch_send(struct batch_out *out);

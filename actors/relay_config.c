@@ -198,12 +198,12 @@ relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct 
 enum client_transport
 relay_transport_of(const struct settings *settings, const struct address *listener, bool is_stream)
 {
-	if (!is_stream) {
-		return CLIENT_UDP;
+	const bool is_tls_port = listener->port == settings->tls_listening_port;
+
+	if (is_stream) {
+		return is_tls_port && settings_serve_tls(settings) ? CLIENT_TLS : CLIENT_TCP;
 	}
-	return settings_serve_tls(settings) && listener->port == settings->tls_listening_port
-		       ? CLIENT_TLS
-		       : CLIENT_TCP;
+	return is_tls_port && settings_serve_dtls(settings) ? CLIENT_DTLS : CLIENT_UDP;
 }
 
 const char *

@@ -43,7 +43,28 @@ make_room(struct relay_process *process)
 static bool
 is_stream(const struct relay_process *process, uint32_t listener)
 {
-	return process->config.transports[listener] != CLIENT_UDP;
+	const enum client_transport transport = process->config.transports[listener];
+
+	return transport == CLIENT_TCP || transport == CLIENT_TLS;
+}
+
+/* False if that listener's clients get plain datagrams. */
+static bool
+send_over_session(struct relay_process *process, uint32_t listener, const struct address *to,
+		  struct span bytes, bool is_data)
+{
+	switch (process->config.transports[listener]) {
+	case CLIENT_UDP:
+		return false;
+	case CLIENT_TCP:
+	case CLIENT_TLS:
+		streams_send(process->streams, listener, to, bytes, is_data);
+		return true;
+	case CLIENT_DTLS:
+		dtls_send(process->dtls, listener, to, bytes);
+		return true;
+	}
+	return false;
 }
 
 static void
@@ -51,12 +72,10 @@ sink_reply(void *context, uint32_t listener, const struct address *to, struct sp
 {
 	struct relay_process *process = context;
 
-	if (is_stream(process, listener)) {
-		streams_send(process->streams, listener, to, bytes, false);
-		return;
+	if (!send_over_session(process, listener, to, bytes, false)) {
+		make_room(process);
+		batch_add_copy(process->out, process->listeners[listener], to, bytes);
 	}
-	make_room(process);
-	batch_add_copy(process->out, process->listeners[listener], to, bytes);
 }
 
 static uint32_t
@@ -123,14 +142,11 @@ relay_process_act(struct relay_process *process, const struct relay_answer *answ
 			  answer->bytes);
 		break;
 	case RELAY_TO_CLIENT:
-		if (is_stream(process, answer->from)) {
-			streams_send(process->streams, answer->from, &answer->to, answer->bytes,
-				     true);
-			break;
+		if (!send_over_session(process, answer->from, &answer->to, answer->bytes, true)) {
+			make_room(process);
+			batch_add(process->out, process->listeners[answer->from], &answer->to,
+				  answer->bytes);
 		}
-		make_room(process);
-		batch_add(process->out, process->listeners[answer->from], &answer->to,
-			  answer->bytes);
 		break;
 	case RELAY_BIND:
 		bind_sockets(process, answer);
@@ -249,6 +265,10 @@ pass_time(struct relay_process *process)
 		if (process->streams != NULL) {
 			streams_tick(process->streams, process->now_us);
 		}
+		if (process->dtls != NULL) {
+			dtls_tick(process->dtls, process->now_us);
+			batch_send(process->out);
+		}
 	}
 	if (process->asked || process->now_us - process->linked_us >= LINK_US ||
 	    process->now_us < process->linked_us) {
@@ -309,8 +329,14 @@ turn(struct relay_process *process)
 	process->now_us = time_now_us();
 	const bool linked = handle_ready(process, events, ready);
 	for (int i = 0; i < ready; i++) {
-		if (events[i].data.u64 >> 32 == WATCH_LISTENER) {
-			read_listener(process, (uint32_t)events[i].data.u64);
+		const uint32_t number = (uint32_t)events[i].data.u64;
+		if (events[i].data.u64 >> 32 != WATCH_LISTENER) {
+			continue;
+		}
+		if (process->config.transports[number] == CLIENT_DTLS) {
+			relay_process_read_dtls(process, number);
+		} else {
+			read_listener(process, number);
 		}
 	}
 	if (process->streams != NULL) {

@@ -3,6 +3,7 @@
 #ifndef IFSWARM_ACTORS_RELAY_PROCESS_IO_H
 #define IFSWARM_ACTORS_RELAY_PROCESS_IO_H
 
+#include "actors/dtls_io.h"
 #include "actors/link_io.h"
 #include "actors/mailbox_io.h"
 #include "actors/relay_batch_io.h"
@@ -24,6 +25,8 @@ struct relay_process {
 	struct mailbox_server *mailbox;
 	struct streams_io *streams; /* NULL if no listener is TCP or TLS */
 	struct tls_server *tls;     /* NULL if none is TLS */
+	struct dtls_io *dtls;       /* NULL if none is DTLS */
+	struct tls_server *dtls_server;
 	struct batch_in *in;
 	struct batch_out *out;
 	int epoll;
@@ -37,9 +40,11 @@ struct relay_process {
 
 /* Opens everything but the listeners' watches; the sink is filled. False: it was logged. */
 bool relay_process_open(struct relay_process *process, const struct start *start);
-/* The connections that TCP and TLS listeners accept, if there are any; true if so, or none are
- * wanted. */
+/* The connections that TCP and TLS listeners accept, and the sessions of DTLS, as far as there are
+ * such listeners. False: it was logged. */
 bool relay_process_open_streams(struct relay_process *process);
+/* One round of a DTLS listener's datagrams. */
+void relay_process_read_dtls(struct relay_process *process, uint32_t listener);
 /* The certificate that the supervisor handed over, if TLS is served: before the sandbox closes, for
  * OpenSSL reads its own configuration then. False: it was logged. */
 bool relay_process_load_certificate(struct relay_process *process, const struct start *start);

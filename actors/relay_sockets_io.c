@@ -282,7 +282,7 @@ relay_sockets_release(struct relay_sockets *sockets, uint32_t number)
 }
 
 void
-relay_listener_prepare(int fd, const struct address *local)
+relay_listener_prepare(int fd, const char *transport, const struct address *local)
 {
 	char text[ADDRESS_PRINT_MAX];
 	int receive = 0;
@@ -295,7 +295,8 @@ relay_listener_prepare(int fd, const struct address *local)
 	length = sizeof send;
 	getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, &length);
 	address_print(text, sizeof text, local);
-	log_info("listening on udp %s, buffers %d bytes in, %d out%s", text, receive, send,
+	log_info("listening on %s %s, buffers %d bytes in, %d out%s", transport, text, receive,
+		 send,
 		 receive < LISTENER_BUFFER_BYTES ? ": raise net.core.rmem_max for bursts" : "");
 }
 

@@ -32,7 +32,7 @@ void relay_sockets_release(struct relay_sockets *sockets, uint32_t number);
 
 /* Larger buffers for a listening socket, and fragmentation as the network wants it; says once what
  * the kernel gave. */
-void relay_listener_prepare(int fd, const struct address *local);
+void relay_listener_prepare(int fd, const char *transport, const struct address *local);
 /* Datagrams the kernel dropped on it because we were too slow. */
 uint32_t relay_listener_drops(int fd);
 /* The address a listening socket is bound to, and whether connections are accepted from it. */

@@ -147,8 +147,9 @@ prepare_listener(struct relay_process *process, uint32_t i)
 	const enum client_transport transport = process->config.transports[i];
 	char text[ADDRESS_PRINT_MAX];
 
-	if (transport == CLIENT_UDP) {
-		relay_listener_prepare(process->listeners[i], local);
+	if (transport == CLIENT_UDP || transport == CLIENT_DTLS) {
+		relay_listener_prepare(process->listeners[i], client_transport_name(transport),
+				       local);
 		process->drops[i] = relay_listener_drops(process->listeners[i]);
 		return;
 	}
@@ -190,7 +191,12 @@ relay_process_close(struct relay_process *process)
 	if (process->streams != NULL) {
 		streams_close(process->streams);
 	}
+	if (process->dtls != NULL) {
+		dtls_close(process->dtls);
+		batch_send(process->out); /* their goodbyes */
+	}
 	tls_server_close(process->tls);
+	tls_server_close(process->dtls_server);
 	if (process->relay != NULL) {
 		relay_free(process->relay);
 	}

@@ -1,5 +1,5 @@
-/* The connections of a relay's process: what they ask of it, where they come from, and the
- * certificate that those over TLS see. */
+/* The connections and sessions of a relay's process: what they ask of it, where they come from, and
+ * the certificate that they see. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,24 +56,87 @@ has_transport(const struct relay_process *process, enum client_transport transpo
 	return false;
 }
 
-bool
-relay_process_open_streams(struct relay_process *process)
+static void
+on_sealed(void *context, uint32_t listener, const struct address *client, struct span sealed)
+{
+	struct relay_process *process = context;
+	const int fd = process->listeners[listener];
+
+	if (sealed.count > BATCH_COPY_MAX) {
+		batch_send_alone(process->out, fd, client, sealed);
+		return;
+	}
+	if (batch_is_full(process->out)) {
+		batch_send(process->out);
+	}
+	batch_add_copy(process->out, fd, client, sealed);
+}
+
+static bool
+open_streams(struct relay_process *process, uint64_t seed)
 {
 	const struct streams_owner owner = { process, on_message, on_flush, on_holds, on_gone };
-	uint64_t seed;
 
 	if (!has_transport(process, CLIENT_TCP) && !has_transport(process, CLIENT_TLS)) {
 		return true;
 	}
-	memcpy(&seed, process->config.seed, sizeof seed);
 	process->streams = streams_open(&owner, seed);
 	if (process->streams == NULL ||
 	    !relay_process_watch(process, streams_fd(process->streams), WATCH_STREAMS, 0)) {
-		log_error("no memory or descriptors for TCP connections");
 		return false;
 	}
 	streams_serve_tls(process->streams, process->tls);
 	return true;
+}
+
+static bool
+open_dtls(struct relay_process *process, uint64_t seed)
+{
+	const struct dtls_owner owner = { process, on_message, on_sealed, on_holds, on_gone };
+
+	if (!has_transport(process, CLIENT_DTLS)) {
+		return true;
+	}
+	process->dtls = dtls_open(&owner, seed);
+	if (process->dtls == NULL) {
+		return false;
+	}
+	dtls_serve(process->dtls, process->dtls_server);
+	return true;
+}
+
+bool
+relay_process_open_streams(struct relay_process *process)
+{
+	uint64_t seed;
+
+	memcpy(&seed, process->config.seed, sizeof seed);
+	if (!open_streams(process, seed) || !open_dtls(process, seed)) {
+		log_error("no memory or descriptors for the connections of clients");
+		return false;
+	}
+	return true;
+}
+
+/* Few at once: what is too much for this round is better left in the kernel. */
+void
+relay_process_read_dtls(struct relay_process *process, uint32_t listener)
+{
+	enum { AT_ONCE = 16, ROUNDS = 8 };
+	uint32_t count = AT_ONCE;
+
+	dtls_begin(process->dtls, process->now_us);
+	for (int i = 0; i < ROUNDS && count == AT_ONCE && dtls_has_time(process->dtls); i++) {
+		count = batch_receive(process->in, process->listeners[listener], 0, AT_ONCE);
+		for (uint32_t place = 0; place < count; place++) {
+			struct address client;
+			size_t bytes = 0;
+			uint8_t *datagram = batch_data(process->in, place, &bytes, &client);
+
+			dtls_take(process->dtls, listener, &client, datagram, bytes);
+		}
+		batch_send(process->out);
+	}
 }
 
 /* The listener for TLS at the same socket: it has none of its own. */
@@ -106,21 +169,35 @@ relay_process_listen(struct relay_process *process, uint32_t listener)
 
 /* --- the certificate --- */
 
+/* In the place of the one there is; false, with nothing changed, if it cannot be served. */
 static bool
-take_certificate(struct relay_process *process, struct span packed)
+replace(struct tls_server **server, enum tls_kind kind, struct span packed)
 {
 	char fault[TLS_FAULT_MAX];
-	struct tls_server *next = tls_server_open(packed, fault);
+	struct tls_server *next = tls_server_open(kind, packed, fault);
 
 	if (next == NULL) {
 		log_error("%s: see `ifswarm config check`", fault);
 		return false;
 	}
-	if (process->streams != NULL) {
-		streams_serve_tls(process->streams, next);
+	tls_server_close(*server);
+	*server = next;
+	return true;
+}
+
+static bool
+take_certificate(struct relay_process *process, struct span packed)
+{
+	if (!replace(&process->tls, TLS_STREAMS, packed) ||
+	    !replace(&process->dtls_server, TLS_DATAGRAMS, packed)) {
+		return false;
 	}
-	tls_server_close(process->tls);
-	process->tls = next;
+	if (process->streams != NULL) {
+		streams_serve_tls(process->streams, process->tls);
+	}
+	if (process->dtls != NULL) {
+		dtls_serve(process->dtls, process->dtls_server);
+	}
 	return true;
 }
 
@@ -130,7 +207,7 @@ relay_process_load_certificate(struct relay_process *process, const struct start
 	uint8_t *packed = malloc(CERTIFICATE_PACKED_MAX);
 
 	assert(packed != NULL);
-	if (!settings_serve_tls(start->settings)) {
+	if (!settings_use_certificate(start->settings)) {
 		free(packed);
 		return true;
 	}

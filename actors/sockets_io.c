@@ -124,26 +124,47 @@ probe_all(struct settings *settings, bool is_preset)
 	return settings->listening_ip.count != 0;
 }
 
+/* Sockets of all relays at that port of each listening-ip. */
 static bool
-open_udp(struct sockets *out, const struct settings *settings)
+open_udp(int **out, const char *key, uint64_t port, const struct settings *settings)
 {
-	const size_t count = settings->relays * settings->listening_ip.count;
+	const size_t each = settings->listening_ip.count;
+	const size_t count = settings->relays * each;
 
-	out->udp_each = settings->listening_ip.count;
-	out->udp = calloc(count, sizeof out->udp[0]);
-	assert(out->udp != NULL);
+	*out = calloc(count, sizeof **out);
+	assert(*out != NULL);
 	for (size_t i = 0; i < count; i++) {
 		const struct address address =
-			address_at(settings->listening_ip.items[i % out->udp_each].bytes,
-				   settings->listening_port);
+			address_at(settings->listening_ip.items[i % each].bytes, port);
 
-		out->udp[i] = open_bound(&address, SOCK_DGRAM, SO_REUSEPORT);
-		if (out->udp[i] < 0) {
-			log_busy("listening-port", &address, "udp", errno);
+		(*out)[i] = open_bound(&address, SOCK_DGRAM, SO_REUSEPORT);
+		if ((*out)[i] < 0) {
+			log_busy(key, &address, "udp", errno);
 			return false;
 		}
 	}
 	return true;
+}
+
+/* listening-port was probed together with the addresses. */
+static bool
+open_dtls(int **out, const struct settings *settings)
+{
+	*out = NULL;
+	if (!settings_serve_dtls(settings)) {
+		return true;
+	}
+	for (size_t i = 0; i < settings->listening_ip.count; i++) {
+		const struct address address = address_at(settings->listening_ip.items[i].bytes,
+							  settings->tls_listening_port);
+		const int fault = probe_udp(&address);
+
+		if (fault != 0) {
+			log_busy("tls-listening-port", &address, "udp", fault);
+			return false;
+		}
+	}
+	return open_udp(out, "tls-listening-port", settings->tls_listening_port, settings);
 }
 
 /* With SO_REUSEADDR alone another program's listener is in the way, with SO_REUSEPORT it is not. */
@@ -206,7 +227,9 @@ open_turn_streams(int **out, const char *key, uint64_t port, bool served,
 static bool
 open_turn(struct sockets *out, const struct settings *settings)
 {
-	return open_udp(out, settings) &&
+	out->udp_each = settings->listening_ip.count;
+	return open_udp(&out->udp, "listening-port", settings->listening_port, settings) &&
+	       open_dtls(&out->dtls, settings) &&
 	       open_turn_streams(&out->turn_tcp, "listening-port", settings->listening_port,
 				 settings->turn_tcp, settings) &&
 	       open_turn_streams(&out->turn_tls, "tls-listening-port", settings->tls_listening_port,

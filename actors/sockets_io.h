@@ -8,6 +8,7 @@
 struct sockets {
 	int *udp; /* relay r (from 0) has udp[r * udp_each] to udp[r * udp_each + udp_each - 1] */
 	size_t udp_each;
+	int *dtls;     /* as udp, if DTLS is served; else NULL */
 	int *turn_tcp; /* as udp, if TCP is served; else NULL */
 	int *turn_tls; /* likewise */
 	int tcp;       /* all gateways accept from this one */
@@ -15,7 +16,7 @@ struct sockets {
 	int cosigner;  /* the witness endpoint's; -1 if no log is witnessed */
 };
 
-/* Opens a UDP socket, and listeners for TCP and TLS where they are served, for each relay and
+/* Opens a UDP socket, and those of DTLS, TCP and TLS where they are served, for each relay and
  * listening-ip (one SO_REUSEPORT group for each address), and the listeners of the gateways, the
  * intake and the cosigner. A preset address that this host does not have is dropped from the
  * settings with a notice. False if something is busy or missing: it was logged, with what to do.

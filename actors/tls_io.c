@@ -2,7 +2,9 @@
 
 #include <assert.h>
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,15 +12,24 @@
 
 #include "actors/certificate_io.h"
 
+enum { COOKIE_SECRET_BYTES = 32, COOKIE_BYTES = 32 };
+
 struct tls_server {
+	enum tls_kind kind;
 	SSL_CTX *context;
+	struct tls_session *listening; /* hears the ClientHellos of strangers; NULL: to be made */
+	uint8_t cookie_secret[COOKIE_SECRET_BYTES];
 };
 
 struct tls_session {
 	SSL *ssl;
+	enum tls_kind kind;
 	struct tls_out out;
 	struct span in; /* what is being taken */
-	bool broken;    /* nothing more may be said over it */
+	/* While it listens; else NULL. */
+	const struct tls_server *server;
+	const struct address *client;
+	bool broken; /* nothing more may be said over it */
 };
 
 /* --- the transport, as OpenSSL sees it --- */
@@ -36,7 +47,10 @@ bio_read(BIO *bio, char *to, int size)
 		return -1;
 	}
 	memcpy(to, session->in.at, count);
-	session->in = (struct span){ session->in.at + count, session->in.count - count };
+	/* A datagram is read once: what of it finds no room is no record. */
+	session->in = session->kind == TLS_DATAGRAMS
+			      ? (struct span){ 0 }
+			      : (struct span){ session->in.at + count, session->in.count - count };
 	return (int)count;
 }
 
@@ -70,7 +84,7 @@ bio_method(void)
 	static BIO_METHOD *method;
 
 	if (method == NULL) {
-		method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "a stream");
+		method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "a transport");
 		if (method != NULL) {
 			BIO_meth_set_read(method, bio_read);
 			BIO_meth_set_write(method, bio_write);
@@ -114,16 +128,63 @@ choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *length,
 	return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol */
 }
 
+/* What only who hears at that address can know. */
 static bool
-configure(SSL_CTX *context)
+make_cookie(const struct tls_session *session, unsigned char out[COOKIE_BYTES])
 {
+	const struct address *client = session->client;
+	uint8_t where[1 + sizeof client->bytes + 2] = { client->family };
+
+	memcpy(where + 1, client->bytes, sizeof client->bytes);
+	where[1 + sizeof client->bytes] = (uint8_t)(client->port >> 8);
+	where[2 + sizeof client->bytes] = (uint8_t)client->port;
+	return HMAC(EVP_sha256(), session->server->cookie_secret, COOKIE_SECRET_BYTES, where,
+		    sizeof where, out, NULL) != NULL;
+}
+
+static int
+give_cookie(SSL *ssl, unsigned char *cookie, unsigned *length)
+{
+	*length = COOKIE_BYTES;
+	return make_cookie(SSL_get_app_data(ssl), cookie);
+}
+
+/* OpenSSL asks again when it answers the ClientHello that had the right one. */
+static int
+check_cookie(SSL *ssl, const unsigned char *cookie, unsigned length)
+{
+	const struct tls_session *session = SSL_get_app_data(ssl);
+	unsigned char wanted[COOKIE_BYTES];
+
+	return session->client == NULL || (length == COOKIE_BYTES && make_cookie(session, wanted) &&
+					   CRYPTO_memcmp(cookie, wanted, COOKIE_BYTES) == 0);
+}
+
+static bool
+configure_datagrams(struct tls_server *server)
+{
+	SSL_CTX_set_options(server->context, SSL_OP_NO_QUERY_MTU | SSL_OP_COOKIE_EXCHANGE);
+	SSL_CTX_set_max_cert_list(server->context, TLS_RECORD_BYTES); /* of any message */
+	SSL_CTX_set_cookie_generate_cb(server->context, give_cookie);
+	SSL_CTX_set_cookie_verify_cb(server->context, check_cookie);
+	return RAND_bytes(server->cookie_secret, COOKIE_SECRET_BYTES) == 1 &&
+	       SSL_CTX_set_min_proto_version(server->context, DTLS1_2_VERSION) == 1;
+}
+
+static bool
+configure(struct tls_server *server)
+{
+	SSL_CTX *context = server->context;
+
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 					     SSL_OP_CIPHER_SERVER_PREFERENCE |
 					     SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
-	return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
+	return (server->kind == TLS_DATAGRAMS
+			? configure_datagrams(server)
+			: SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1) &&
 	       SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1;
 }
 
@@ -159,7 +220,7 @@ use_key(SSL_CTX *context, struct span pem)
 }
 
 struct tls_server *
-tls_server_open(struct span certificate, char fault[TLS_FAULT_MAX])
+tls_server_open(enum tls_kind kind, struct span certificate, char fault[TLS_FAULT_MAX])
 {
 	struct tls_server *server = calloc(1, sizeof *server);
 	struct span chain;
@@ -167,9 +228,11 @@ tls_server_open(struct span certificate, char fault[TLS_FAULT_MAX])
 
 	ERR_clear_error();
 	if (server != NULL) {
-		server->context = SSL_CTX_new(TLS_server_method());
+		server->kind = kind;
+		server->context = SSL_CTX_new(kind == TLS_DATAGRAMS ? DTLS_server_method()
+								    : TLS_server_method());
 	}
-	if (server != NULL && server->context != NULL && configure(server->context) &&
+	if (server != NULL && server->context != NULL && configure(server) &&
 	    certificate_parts(certificate, &chain, &key) && use_chain(server->context, chain) &&
 	    use_key(server->context, key)) {
 		ERR_clear_error(); /* the end of the chain was one */
@@ -188,7 +251,11 @@ void
 tls_server_close(struct tls_server *server)
 {
 	if (server != NULL) {
+		if (server->listening != NULL) {
+			tls_session_close(server->listening);
+		}
 		SSL_CTX_free(server->context);
+		explicit_bzero(server, sizeof *server);
 		free(server);
 	}
 }
@@ -212,7 +279,9 @@ tls_session_open(const struct tls_server *server, const struct tls_out *out)
 		free(session);
 		return NULL;
 	}
+	session->kind = server->kind;
 	session->out = *out;
+	SSL_set_app_data(session->ssl, session);
 	BIO_set_data(bio, session);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(session->ssl, bio, bio);
@@ -237,6 +306,20 @@ tls_session_is_open(const struct tls_session *session)
 	return SSL_is_init_finished(session->ssl);
 }
 
+/* After a call that gave nothing: false if the session has ended. */
+static bool
+has_taken_all(struct tls_session *session)
+{
+	const int why = SSL_get_error(session->ssl, 0);
+	const bool goes_on = !session->broken && why == SSL_ERROR_WANT_READ;
+
+	session->broken |= !goes_on && why != SSL_ERROR_ZERO_RETURN;
+	ERR_clear_error();
+	assert(!goes_on || session->in.count == 0);
+	session->in = (struct span){ 0 };
+	return goes_on;
+}
+
 bool
 tls_session_take(struct tls_session *session, struct span sealed, uint8_t *plain, size_t *count)
 {
@@ -252,14 +335,7 @@ tls_session_take(struct tls_session *session, struct span sealed, uint8_t *plain
 		assert(used <= room);
 	}
 	*count = used;
-	const int why = SSL_get_error(session->ssl, 0);
-	const bool goes_on = !session->broken && why == SSL_ERROR_WANT_READ;
-
-	session->broken |= !goes_on && why != SSL_ERROR_ZERO_RETURN;
-	ERR_clear_error();
-	assert(!goes_on || session->in.count == 0);
-	session->in = (struct span){ 0 };
-	return goes_on;
+	return has_taken_all(session);
 }
 
 bool
@@ -281,4 +357,83 @@ size_t
 tls_sealed_bytes(size_t plain)
 {
 	return plain + (plain / TLS_RECORD_BYTES + 1) * TLS_RECORD_OVERHEAD_BYTES;
+}
+
+/* --- datagrams --- */
+
+static bool
+listen_to(struct tls_session *session)
+{
+	BIO_ADDR *nowhere = BIO_ADDR_new(); /* where it came from is ours to know */
+
+	ERR_clear_error();
+	const bool is_there = nowhere != NULL && DTLSv1_listen(session->ssl, nowhere) == 1;
+	ERR_clear_error();
+	BIO_ADDR_free(nowhere);
+	return is_there;
+}
+
+struct tls_session *
+dtls_server_listen(struct tls_server *server, const struct address *client, struct span datagram,
+		   const struct tls_out *out)
+{
+	assert(server->kind == TLS_DATAGRAMS);
+	if (server->listening == NULL) {
+		server->listening = tls_session_open(server, out);
+	}
+	struct tls_session *session = server->listening;
+	if (session == NULL) {
+		return NULL;
+	}
+	session->out = *out;
+	session->in = datagram;
+	session->server = server;
+	session->client = client;
+	const bool is_there = listen_to(session);
+	session->in = (struct span){ 0 };
+	session->server = NULL;
+	session->client = NULL;
+	if (!is_there) {
+		return NULL;
+	}
+	server->listening = NULL;
+	SSL_set_mtu(session->ssl, DTLS_DATAGRAM_BYTES);
+	return session;
+}
+
+bool
+dtls_session_answer(struct tls_session *session, const struct tls_out *out)
+{
+	session->out = *out;
+	ERR_clear_error();
+	return SSL_do_handshake(session->ssl) == 1 || has_taken_all(session);
+}
+
+bool
+dtls_session_take(struct tls_session *session, uint8_t *datagram, size_t count, size_t room,
+		  void (*message)(void *context, struct span plain), void *context)
+{
+	size_t used = 0;
+	size_t got = 0;
+
+	session->in = (struct span){ datagram, count };
+	ERR_clear_error();
+	while (!session->broken && room - used >= TLS_RECORD_BYTES &&
+	       SSL_read_ex(session->ssl, datagram + used, room - used, &got) == 1) {
+		message(context, (struct span){ datagram + used, got });
+		used += got;
+	}
+	/* What was sent before the handshake was over comes after it: nobody has so much to say.
+	 * And it has to be taken now: the next datagram will lie where it would be put. */
+	session->broken |= room - used < TLS_RECORD_BYTES;
+	return has_taken_all(session);
+}
+
+bool
+dtls_session_tick(struct tls_session *session)
+{
+	ERR_clear_error();
+	session->broken |= DTLSv1_handle_timeout(session->ssl) < 0;
+	ERR_clear_error();
+	return !session->broken;
 }

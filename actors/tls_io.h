@@ -1,14 +1,15 @@
-/* TLS over somebody else's transport: sealed bytes go in and come out on one side, plain ones on
- * the other. Nothing here knows a socket or waits for anything.
+/* TLS, and DTLS, over somebody else's transport: sealed bytes go in and come out on one side, plain
+ * ones on the other. Nothing here knows a socket or waits for anything.
  *
- * TLS 1.2 with forward secrecy and authenticated encryption, and TLS 1.3 (RFC 9325). No
+ * TLS and DTLS 1.2 with forward secrecy and authenticated encryption, and TLS 1.3 (RFC 9325). No
  * renegotiation, compression or early data; resumption by tickets, whose keys live and end with the
  * certificate of this process. Of ALPN's names `stun.turn` and `stun.nat-discovery` (RFC 7443) are
  * taken, whoever offers none is served, and whoever offers only others hears
  * no_application_protocol (RFC 7301 section 3.2).
  *
- * A session holds no buffers while it is idle. OpenSSL takes those of a record from the heap: the
- * one place where a relayed packet does. */
+ * A stream's session holds no buffers while it is idle, and during its handshake at most the 128
+ * KiB that OpenSSL lets a ClientHello have; one of datagrams holds some 16 KiB each way. OpenSSL
+ * takes the buffers of a record from the heap: the one place where a relayed packet does. */
 #ifndef IFSWARM_ACTORS_TLS_IO_H
 #define IFSWARM_ACTORS_TLS_IO_H
 
@@ -19,6 +20,7 @@ enum {
 	TLS_RECORD_BYTES = 16 * 1024,      /* of plain bytes */
 	TLS_RECORD_OVERHEAD_BYTES = 64,    /* header, explicit nonce, tag, content type */
 	TLS_SESSION_PLAIN_MAX = 64 * 1024, /* what one call of tls_session_send seals */
+	DTLS_DATAGRAM_BYTES = 1200,        /* of a handshake: any path takes them whole */
 };
 
 /* A certificate and its key, and how they are served. */
@@ -32,8 +34,11 @@ struct tls_out {
 	bool (*send)(void *context, struct span sealed);
 };
 
+enum tls_kind { TLS_STREAMS, TLS_DATAGRAMS };
+
 /* From a packed certificate (certificate_io.h). NULL with a fault. */
-struct tls_server *tls_server_open(struct span certificate, char fault[TLS_FAULT_MAX]);
+struct tls_server *tls_server_open(enum tls_kind kind, struct span certificate,
+				   char fault[TLS_FAULT_MAX]);
 /* Sessions that are open stay so. NULL is ignored. */
 void tls_server_close(struct tls_server *server);
 
@@ -52,5 +57,22 @@ bool tls_session_take(struct tls_session *session, struct span sealed, uint8_t *
 bool tls_session_send(struct tls_session *session, struct span plain);
 /* At most so many sealed bytes come of it. */
 size_t tls_sealed_bytes(size_t plain);
+
+/* The session of a client of which nothing is known but this datagram, once its ClientHello brings
+ * the cookie that its address was sent (RFC 6347 section 4.2.1): the caller's, to be answered. Else
+ * NULL, and no state is kept; a ClientHello without it was answered by a HelloVerifyRequest, which
+ * is shorter. */
+struct tls_session *dtls_server_listen(struct tls_server *server, const struct address *client,
+				       struct span datagram, const struct tls_out *out);
+/* Answers the ClientHello that it came of, over `out` like all that follows. False if it has ended.
+ */
+bool dtls_session_answer(struct tls_session *session, const struct tls_out *out);
+/* Unseals a datagram in its own place, where there is room for `room` bytes, and hands over the
+ * plain bytes of each record; they stay where they are. False if the session has ended. What is not
+ * of this session is dropped. */
+bool dtls_session_take(struct tls_session *session, uint8_t *datagram, size_t count, size_t room,
+		       void (*message)(void *context, struct span plain), void *context);
+/* About once a second: repeats what of a handshake was lost. False if that was too often. */
+bool dtls_session_tick(struct tls_session *session);
 
 #endif

@@ -70,7 +70,7 @@ enum {
 
 	/* Peer policy: allow and deny rules together; our own listeners, and our own relayed IPs. */
 	PEER_RULES_MAX = 128,
-	PEER_OWN_MAX   = 160,
+	PEER_OWN_MAX   = 224,
 
 	/* Between actors. */
 	MESSAGE_BYTES_MAX = 16 * 1024 * 1024,

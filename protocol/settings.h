@@ -102,6 +102,9 @@ void settings_read(struct settings *settings, const char *text, const char *file
 		   struct setting_faults *faults);
 /* TURN over TLS is served. */
 bool settings_serve_tls(const struct settings *settings);
+bool settings_serve_dtls(const struct settings *settings);
+/* One of both: there is a certificate to show. */
+bool settings_use_certificate(const struct settings *settings);
 
 /* What is wrong between keys (min-port above max-port, TLS certificate without key, signaling
  * beyond loopback without open-signaling, no-auth beside users, no-tcp beside turn-tcp...). Each value alone is checked by

@@ -67,6 +67,18 @@ settings_serve_tls(const struct settings *settings)
 	return settings->cert.bytes[0] != '\0' && !settings->no_tls;
 }
 
+bool
+settings_serve_dtls(const struct settings *settings)
+{
+	return settings->cert.bytes[0] != '\0' && !settings->no_dtls;
+}
+
+bool
+settings_use_certificate(const struct settings *settings)
+{
+	return settings_serve_tls(settings) || settings_serve_dtls(settings);
+}
+
 static void
 check_tls(const struct settings *s, struct setting_faults *faults)
 {
@@ -85,7 +97,7 @@ check_tls(const struct settings *s, struct setting_faults *faults)
 				  "remove it",
 				  setting_source(faults, "turns-host"));
 	}
-	if (!settings_serve_tls(s)) {
+	if (!settings_use_certificate(s)) {
 		return;
 	}
 	if (port == s->listening_port) {

@@ -1,97 +1,8 @@
 /* Sealed bytes in, plain bytes out, without a socket: a client of OpenSSL's stands on the other
  * side of a queue. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/tls_world.h"
 
-#include <cmocka.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-
-#include "actors/certificate_io.h"
-#include "actors/tls_io.h"
-#include "protocol/mp.h"
-
-enum { QUEUE_BYTES = 256 * 1024, PEM_BYTES = 4096, LONG_BYTES = 60 * 1000 };
-
-/* What the server has sealed; `room` less than QUEUE_BYTES: a client that takes nothing. */
-static uint8_t queue[QUEUE_BYTES];
-static size_t queued;
-static size_t room = QUEUE_BYTES;
-
-static bool
-enqueue(void *context, struct span sealed)
-{
-	(void)context;
-	if (queued + sealed.count > room) {
-		return false;
-	}
-	memcpy(queue + queued, sealed.at, sealed.count);
-	queued += sealed.count;
-	return true;
-}
-
-static const struct tls_out to_queue = { NULL, enqueue };
-
-/* --- certificates --- */
-
-static size_t
-written(BIO *bio, uint8_t out[PEM_BYTES])
-{
-	const int count = BIO_read(bio, out, PEM_BYTES);
-
-	BIO_free(bio);
-	assert_true(count > 0);
-	return (size_t)count;
-}
-
-static X509 *
-sign_itself(EVP_PKEY *key, const char *name)
-{
-	X509 *made = X509_new();
-
-	X509_set_version(made, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(made), 1);
-	X509_gmtime_adj(X509_getm_notBefore(made), -60);
-	X509_gmtime_adj(X509_getm_notAfter(made), 3600);
-	X509_set_pubkey(made, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(made), "CN", MBSTRING_ASC,
-				   (const unsigned char *)name, -1, -1, 0);
-	X509_set_issuer_name(made, X509_get_subject_name(made));
-	assert_true(X509_sign(made, key, EVP_sha256()) > 0);
-	return made;
-}
-
-/* A server with a fresh certificate of that name. */
-static struct tls_server *
-server_of(const char *name)
-{
-	uint8_t chain[PEM_BYTES];
-	uint8_t secret[PEM_BYTES];
-	uint8_t packed[2 * PEM_BYTES + 16];
-	char fault[TLS_FAULT_MAX];
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *certificate = sign_itself(key, name);
-	BIO *bio = BIO_new(BIO_s_mem());
-	struct mp_writer w = mp_writer_of(packed, sizeof packed);
-
-	assert_int_equal(PEM_write_bio_X509(bio, certificate), 1);
-	const size_t chain_count = written(bio, chain);
-	bio = BIO_new(BIO_s_mem());
-	assert_int_equal(PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL), 1);
-	const size_t secret_count = written(bio, secret);
-	mp_put_array(&w, 2);
-	mp_put_bin(&w, chain, chain_count);
-	mp_put_bin(&w, secret, secret_count);
-	struct tls_server *server = tls_server_open(mp_written(&w), fault);
-	assert_non_null(server);
-	X509_free(certificate);
-	EVP_PKEY_free(key);
-	return server;
-}
+enum { LONG_BYTES = 60 * 1000 };
 
 /* --- both sides --- */
 
@@ -196,7 +107,7 @@ bytes_come_through_both_ways_however_they_are_cut(void **unused)
 	static const size_t steps[] = { 0, 1, 7, 5000 };
 	static uint8_t longer[LONG_BYTES];
 	static uint8_t back[LONG_BYTES];
-	struct tls_server *server = server_of("cut");
+	struct tls_server *server = server_of(TLS_STREAMS, "cut");
 
 	(void)unused;
 	memset(longer, 'x', sizeof longer);
@@ -246,7 +157,7 @@ threat_G1_versions_and_protocols_are_told_apart(void **unused)
 		{ "a name that only begins so", TLS1_3_VERSION, "\xAstun.turnx", false, "" },
 		{ "HTTP", TLS1_2_VERSION, "\x2h2\x8http/1.1", false, "" },
 	};
-	struct tls_server *server = server_of("versions");
+	struct tls_server *server = server_of(TLS_STREAMS, "versions");
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -274,7 +185,7 @@ threat_G1_versions_and_protocols_are_told_apart(void **unused)
 static void
 threat_G1_old_sessions_go_on_when_their_server_is_closed(void **unused)
 {
-	struct tls_server *server = server_of("old");
+	struct tls_server *server = server_of(TLS_STREAMS, "old");
 	struct both *both = both_of(server, TLS1_3_VERSION, NULL);
 	char back[8];
 
@@ -293,7 +204,7 @@ threat_G1_old_sessions_go_on_when_their_server_is_closed(void **unused)
 static void
 what_comes_before_the_end_is_there(void **unused)
 {
-	struct tls_server *server = server_of("end");
+	struct tls_server *server = server_of(TLS_STREAMS, "end");
 	struct both *both = both_of(server, TLS1_3_VERSION, NULL);
 
 	(void)unused;
@@ -309,7 +220,7 @@ what_comes_before_the_end_is_there(void **unused)
 static void
 a_session_whose_bytes_find_no_room_ends(void **unused)
 {
-	struct tls_server *server = server_of("room");
+	struct tls_server *server = server_of(TLS_STREAMS, "room");
 	struct both *both = both_of(server, TLS1_3_VERSION, NULL);
 
 	(void)unused;
@@ -338,7 +249,7 @@ threat_G2_what_is_no_tls_ends_the_session(void **unused)
 		{ "a ClientHello of 16 MiB", "\x16\3\1\0\5\1\xFF\xFF\xFF\0", 10 },
 		{ "application data before all", "\x17\3\3\0\4abcd", 9 },
 	};
-	struct tls_server *server = server_of("junk");
+	struct tls_server *server = server_of(TLS_STREAMS, "junk");
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -369,9 +280,9 @@ a_certificate_that_is_none_is_refused(void **unused)
 	mp_put_array(&w, 2);
 	mp_put_bin(&w, "no", 2);
 	mp_put_bin(&w, "pem", 3);
-	assert_null(tls_server_open(mp_written(&w), fault));
+	assert_null(tls_server_open(TLS_STREAMS, mp_written(&w), fault));
 	assert_true(strlen(fault) > 0);
-	assert_null(tls_server_open((struct span){ packed, 1 }, fault));
+	assert_null(tls_server_open(TLS_STREAMS, (struct span){ packed, 1 }, fault));
 }
 
 int

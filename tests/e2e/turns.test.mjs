@@ -1,5 +1,6 @@
-// TURN over TLS, as coturn's client, openssl and node see it.
+// TURN over TLS and DTLS, as coturn's client, openssl and node see it.
 import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -98,6 +99,13 @@ describe('TURN over TLS', { concurrency: 2 }, () => {
 		});
 	}
 
+	it('is a port that nobody gets as a peer (threat_B8)', async () => {
+		const made = await client(cluster, 'inward');
+		await made.allocate();
+		await assert.rejects(made.bindChannel(0x4000, { address: '127.0.0.1', port: cluster.ports.turns }), (error) => error.code === 403);
+		await made.close();
+	});
+
 	it('carries messages longer than a record', async () => {
 		const made = await client(cluster, 'long');
 		const echo = await echoPeer();
@@ -179,12 +187,132 @@ describe('TURN over TLS', { concurrency: 2 }, () => {
 	});
 });
 
+// Stands between a DTLS client and the server, and keeps every datagram: { port, up, down, close }. loses: those of the
+// client that do not arrive.
+function tap(server, loses = () => false) {
+	return new Promise((resolve) => {
+		const outside = dgram.createSocket('udp4').unref();
+		const inside = dgram.createSocket('udp4').unref();
+		const kept = { up: [], down: [], close: () => [inside, outside].forEach((socket) => socket.close()) };
+		let client;
+		outside.on('message', (bytes, from) => {
+			client = from;
+			kept.up.push(bytes);
+			if (!loses(bytes)) inside.send(bytes, server, '127.0.0.1');
+		});
+		inside.on('message', (bytes) => {
+			kept.down.push(bytes);
+			outside.send(bytes, client.port, client.address);
+		});
+		outside.bind(0, '127.0.0.1', () => resolve(Object.assign(kept, { port: outside.address().port })));
+	});
+}
+
+describe('TURN over DTLS', { concurrency: 2 }, () => {
+	let cluster;
+	const peers = {};
+	before(async () => {
+		const chain = path.join(directory, 'long.pem');
+		fs.writeFileSync(chain, [second.cert, ca.ca, ca.ca, ca.ca].map((file) => fs.readFileSync(file)).join(''));
+		cluster = await start('dtls', {
+			cert: chain, pkey: second.key, 'no-tls': 'yes', 'allowed-peer-ip': ['127.0.0.1', '::1'], 'legacy-channels': 'yes',
+		}, { relayed: 3000 });
+		peers.four = echoTool('127.0.0.1', cluster.ports.turn + 2);
+		if (hasIpv6) peers.six = echoTool('::1', cluster.ports.turn + 4);
+		await sleep(300);
+	});
+	after(async () => {
+		for (const peer of Object.values(peers)) peer.stop();
+		await cluster?.close();
+	});
+	const over = (more) => uclient(cluster, { port: cluster.ports.turns, ...more, flags: ['-S', ...(more.flags ?? [])] });
+
+	it('loses nothing of turnutils_uclient over channels', async () => assertNothingLost(await over({ peer: peers.four })));
+	it('loses nothing of turnutils_uclient over Send and Data', async () =>
+		assertNothingLost(await over({ peer: peers.four, flags: ['-s'] })));
+	it('loses nothing of turnutils_uclient from client to client', async () => assertNothingLost(await over({ flags: ['-y'] })));
+	it('loses nothing of turnutils_uclient over IPv6', { skip: !hasIpv6 && 'no ::1 here' }, async () =>
+		assertNothingLost(await over({ host: '::1', peer: peers.six, flags: ['-x'] })));
+
+	it('is DTLS in the log, and no TLS', async () => {
+		const transports = (await cluster.log('turn_allocation_created')).map(({ fields }) => fields.client_transport);
+		assert.ok(transports.length > 0 && transports.every((each) => each === 3), String(transports)); // CLIENT_DTLS
+		assert.equal((await cluster.credential('told')).urls.filter((url) => url.startsWith('turns:')).length, 0);
+		await assert.rejects(new Promise((resolve, reject) => {
+			net.connect(cluster.ports.turns, '127.0.0.1').once('error', reject).once('connect', resolve);
+		}), /ECONNREFUSED/);
+	});
+
+	it('takes DTLS 1.2 and nothing older, and chooses stun.turn (threat_G1)', async () => {
+		const { out } = await handshake(cluster.ports.turns, '-dtls1_2', '-alpn', 'h2,stun.turn', '-verify_return_error');
+		assert.match(out, /Verification: OK/, out);
+		assert.match(out, /ALPN protocol: stun\.turn/);
+		const old = await handshake(cluster.ports.turns, '-dtls1', '-cipher', 'ALL:@SECLEVEL=0');
+		assert.notEqual(old.code, 0, old.text);
+		assert.match((await handshake(cluster.ports.turns, '-dtls1_2', '-alpn', 'h2')).text, /alert no application protocol/);
+	});
+
+	it('asks for a cookie first, in fewer bytes than it was asked, and cuts its handshake for any path (threat_D4)', async () => {
+		const between = await tap(cluster.ports.turns);
+		const { out } = await handshake(between.port, '-dtls1_2', '-verify_return_error');
+		between.close();
+		assert.match(out, /Verification: OK/, out);
+		assert.equal(between.down[0][13], 3); // HelloVerifyRequest
+		assert.ok(between.down[0].length < between.up[0].length);
+		assert.ok(between.down.length > 2);
+		assert.ok(between.down.every((bytes) => bytes.length <= 1200), String(between.down.map((bytes) => bytes.length)));
+	});
+
+	it('keeps nothing of strangers without a cookie, and drops what is no ClientHello (threat_D4)', async () => {
+		const between = await tap(cluster.ports.turns);
+		await handshake(between.port, '-dtls1_2');
+		between.close();
+		const [hello, withCookie] = between.up;
+		const answers = async (bytes) => {
+			const socket = dgram.createSocket('udp4').unref();
+			const heard = [];
+			socket.on('message', (answer) => heard.push(answer));
+			for (const each of bytes) await new Promise((resolve) => socket.send(each, cluster.ports.turns, '127.0.0.1', resolve));
+			return { socket, heard };
+		};
+		const others = [0x14, 0x15, 0x17, 0x18, 0].map((type) => Buffer.concat([Buffer.from([type]), hello.subarray(1)]));
+		const dropped = await answers([...others, hello.subarray(0, 20), hello.subarray(0, 60), Buffer.alloc(1400, 0x16), between.up.at(-1)]);
+		const foreign = await answers([withCookie]); // of another port: it gets a cookie of its own
+
+		const strangers = await Promise.all(Array.from({ length: 300 }, () => answers([hello])));
+		await until('the cookies', () => [foreign, ...strangers].every(({ heard }) => heard.length === 1));
+		assert.ok([foreign, ...strangers].every(({ heard }) => heard[0][13] === 3));
+		assert.equal(dropped.heard.length, 0);
+		for (const { socket } of [dropped, foreign, ...strangers]) socket.close();
+		// One address may have 64 without an allocation: none of these counts.
+		assertNothingLost(await over({ peer: peers.four }));
+		assert.doesNotMatch(cluster.err, /turned away/);
+	});
+
+	it('ends a session that asks for nothing (threat_D13)', async () => {
+		const flags = ['-connect', `127.0.0.1:${cluster.ports.turns}`, '-dtls1_2', '-CAfile', ca.ca];
+		const began = Date.now();
+		const { signal, out } = await run('openssl', ['s_client', ...flags], { typing: true });
+		assert.equal(signal, null, 'the server said nothing of an end');
+		assert.match(out, /Verification: OK/);
+		assert.ok(Date.now() - began > 20_000);
+	});
+
+	it('hears a client that has begun anew from the same address, without a word of the end', async () => {
+		const between = await tap(cluster.ports.turns, (bytes) => bytes[0] === 0x15); // an alert
+		for (let n = 0; n < 3; n++) {
+			assert.match((await handshake(between.port, '-dtls1_2', '-verify_return_error')).out, /Verification: OK/);
+		}
+		between.close();
+	});
+});
+
 describe('another certificate for TURN over TLS', () => {
 	let cluster;
 	const cert = path.join(directory, 'chain.pem');
 	const key = path.join(directory, 'chain.key');
 	const put = (from, to) => fs.copyFileSync(from, to);
-	const shown = async () => /subject=CN = (\w+)/.exec((await handshake(cluster.ports.turns)).out)?.[1];
+	const shown = async (...flags) => /subject=CN = (\w+)/.exec((await handshake(cluster.ports.turns, ...flags)).out)?.[1];
 	before(async () => {
 		put(first.cert, cert);
 		put(first.key, key);
@@ -213,6 +341,7 @@ describe('another certificate for TURN over TLS', () => {
 		assert.equal(whole.code, 0, whole.text);
 		assert.match(whole.text, /cert: taken over/);
 		assert.equal(await shown(), 'second');
+		assert.equal(await shown('-dtls1_2'), 'second');
 		const before = heard;
 		await until('more echoes', () => heard > before + 50);
 		clearInterval(traffic);
