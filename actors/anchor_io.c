@@ -323,14 +323,19 @@ talk_with_log(struct anchor_process *p)
 static void
 write_status(const struct anchor_process *p, struct mp_writer *w)
 {
-	mp_put_array(w, 2);
+	const bool has_round = p->anchors.size > 0;
+
+	mp_put_array(w, 4);
 	mp_put_u64(w, ACCEPTED);
+	mp_put_u64(w, p->anchors.size);
+	mp_put_u64(w, has_round ? (time_monotonic_us() - p->anchors.begun_us) / 1000000 : 0);
 	mp_put_array(w, p->anchors.count);
 	for (size_t i = 0; i < p->anchors.count; i++) {
 		const struct anchor_target *target = &p->anchors.targets[i];
 
-		mp_put_array(w, 4);
+		mp_put_array(w, 5);
 		mp_put_str(w, target->name, strlen(target->name));
+		mp_put_u64(w, target->kind == ANCHOR_AUTHORITY);
 		mp_put_u64(w, target->done);
 		mp_put_u64(w, target->failures);
 		mp_put_str(w, target->why, strlen(target->why));

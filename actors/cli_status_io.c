@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "actors/cli_anchors_io.h"
 #include "actors/cli_io.h"
 #include "actors/data_dir_io.h"
 #include "actors/mailbox_io.h"
@@ -25,13 +26,15 @@ static const char status_help[] =
 	"\n"
 	"What runs: each actor with its process, state, epoch and restarts; the size and root of "
 	"the log;\n"
-	"what reading it again has found.\n"
+	"what reading it again has found; which checkpoints each witness and authority has seen.\n"
 	"Exit code 0: the supervisor answers; 1: no cluster runs there.\n"
 	"\n"
 	"  --json  "
 	"{\"actors\":[{\"name\",\"pid\",\"state\",\"epoch\",\"restarts\"}],\"log\":{\"size\","
 	"\"root\"},\n"
-	"          \"scrub\":{\"ended\",\"size\",\"findings\",\"next\",\"end\"}}\n";
+	"          \"scrub\":{\"ended\",\"size\",\"findings\",\"next\",\"end\"},\n"
+	"          \"anchors\":{\"round\",\"age_s\",\"targets\":[{\"name\",\"kind\",\"size\",\"lag\","
+	"\"failures\",\"why\"}]}}\n";
 
 static const char stop_help[] =
 	"usage: ifswarm stop [--data-dir DIR] [--config FILE]\n"
@@ -55,6 +58,7 @@ struct status {
 	uint64_t size;
 	uint8_t root[32];
 	struct scrub_state scrub;
+	struct anchors_status anchors;
 };
 
 static struct cli cli;
@@ -80,6 +84,21 @@ ask(const char *run_dir, const char *name, enum request request, uint8_t answer[
 	verdict = mp_get_u64(&r);
 	r.bad |= verdict != ACCEPTED;
 	return r;
+}
+
+/* Who shows our checkpoints to others runs only if there is somebody to ask. */
+static void
+ask_anchors(const char *run_dir, struct status *out)
+{
+	static uint8_t answer[ANSWER_BYTES_MAX];
+
+	for (size_t i = 0; i < out->count; i++) {
+		if (strcmp(out->actors[i].name, "anchor") == 0) {
+			struct mp_reader r = ask(run_dir, "anchor", REQUEST_ANCHORS, answer);
+
+			anchors_status_read(&r, &out->anchors);
+		}
+	}
 }
 
 static void
@@ -172,6 +191,7 @@ print_json(const struct status *status)
 			  status->has_log ? json_integer((json_int_t)status->size) : json_null(),
 			  "root", status->has_log ? json_string(root) : json_null());
 	json_object_set_new(all, "scrub", scrub_json(&status->scrub));
+	json_object_set_new(all, "anchors", anchors_status_json(&status->anchors, status->size));
 
 	json_dumpf(all, stdout, JSON_COMPACT);
 	putchar('\n');
@@ -197,6 +217,7 @@ print_table(const struct status *status)
 		printf("log: the witness does not answer\n");
 	}
 	print_scrub(&status->scrub);
+	anchors_status_print(&status->anchors, status->size);
 }
 
 /* Reads what both commands take. -1 to go on, else the exit code. */
@@ -245,6 +266,7 @@ cli_status(int argc, char **argv)
 	}
 	ask_log(run_dir, &status);
 	scrub_load(data, &status.scrub);
+	ask_anchors(run_dir, &status);
 	if (cli.json) {
 		print_json(&status);
 	} else {

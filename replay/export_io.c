@@ -118,6 +118,16 @@ choose_range(struct export *x)
 }
 
 static bool
+choose_anchors(struct export *x)
+{
+	if (!anchored_choose(x->source->reader, x->newest.checkpoint.size, &x->anchors)) {
+		return export_fails(x, "%s", log_reader_fault(x->source->reader));
+	}
+	anchored_tell(&x->anchors, &x->anchored);
+	return true;
+}
+
+static bool
 choose_previous(struct export *x)
 {
 	if (x->options->previous == NULL) {
@@ -423,7 +433,7 @@ prepare(struct export *x)
 				    "--discard to write over it",
 				    o->copy);
 	}
-	if (!choose_range(x) || !choose_previous(x) || !choose_profile(x) ||
+	if (!choose_range(x) || !choose_anchors(x) || !choose_previous(x) || !choose_profile(x) ||
 	    !export_key_open(o->data_dir, x->words.origin, &x->signer, x->fault, sizeof x->fault)) {
 		return false;
 	}

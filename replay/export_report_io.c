@@ -44,6 +44,7 @@ export_report_begin(struct export *x, uint64_t first)
 		.filter = w->filter,
 		.requester = w->requester,
 		.purpose = w->purpose,
+		.anchored = &x->anchored,
 		.is_in_bundle = true,
 		.name_of = name_of,
 		.names = x,

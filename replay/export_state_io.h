@@ -11,6 +11,7 @@
 #ifndef IFSWARM_REPLAY_EXPORT_STATE_IO_H
 #define IFSWARM_REPLAY_EXPORT_STATE_IO_H
 
+#include "replay/anchored_io.h"
 #include "replay/bundle_io.h"
 #include "replay/discloser.h"
 #include "replay/export_text.h"
@@ -27,6 +28,8 @@ struct export
 	struct source *source;
 	struct newest newest;   /* what vouches for it all */
 	struct newest previous; /* checkpoint.size 0: none */
+	struct anchored_choice anchors; /* what others said of it, and of what stands before it */
+	struct anchored anchored;
 	struct log_signer signer;
 	struct bundle *bundle;
 	struct discloser discloser;

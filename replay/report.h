@@ -8,6 +8,7 @@
 #ifndef IFSWARM_REPLAY_REPORT_H
 #define IFSWARM_REPLAY_REPORT_H
 
+#include "replay/anchored.h"
 #include "replay/disclosed.h"
 #include "replay/names.h"
 
@@ -24,6 +25,7 @@ struct report_scope {
 	const char *filter; /* in words; NULL: everything in the range */
 	const char *requester;
 	const char *purpose;
+	const struct anchored *anchored; /* NULL: not said */
 	bool is_in_bundle; /* proofs lie beside it; else it was made alone and says so */
 	names_ask *
 		name_of; /* agents named before the range, as the profile shows them; may be NULL */

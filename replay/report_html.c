@@ -1,4 +1,5 @@
 /* The page's frame and its first sections: what it is about, who was there, who met whom. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,6 +90,8 @@ static void
 scope(struct scroll *out, const struct report *r)
 {
 	char root[48], first[REPORT_NUMBER_MAX], last[REPORT_NUMBER_MAX];
+	char value[REPORT_ANCHORED_MAX], name[32];
+	const char *what = NULL;
 
 	scroll_put(out, "<section>\n<h2 id=\"scope\">Scope</h2>\n<dl class=\"facts\">\n");
 	report_html_fact(out, "Entries");
@@ -112,6 +115,12 @@ scope(struct scroll *out, const struct report *r)
 		report_html_fact(out, "Checkpoint");
 		scroll_add(out, "size %" PRIu64 ", root <span class=\"mono\">%s</span></dd>\n",
 			   r->scope.size, root);
+	}
+	for (unsigned n = 0; report_anchored(r->scope.anchored, n, &what, value); n++) {
+		snprintf(name, sizeof name, "%c%s", toupper((unsigned char)what[0]), what + 1);
+		report_html_fact(out, name);
+		scroll_html(out, value, strlen(value));
+		scroll_put(out, "</dd>\n");
 	}
 	report_html_fact(out, "Times");
 	scroll_put(out, "UTC, as the log's clock recorded them</dd>\n</dl>\n</section>\n");

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "replay/anchored_io.h"
 #include "replay/commands_io.h"
 #include "replay/discloser.h"
 #include "replay/filter.h"
@@ -27,6 +28,8 @@ struct making {
 	struct discloser discloser;
 	struct newest newest;
 	struct report_scope scope;
+	struct anchored_choice choice; /* who else has seen it */
+	struct anchored anchored;
 	struct report *report;
 	struct name asked; /* memory of name_of */
 	char filter_words[REPORT_FILTER_MAX];
@@ -119,6 +122,11 @@ choose_range(struct making *m)
 	}
 	s->size = m->newest.checkpoint.size;
 	s->root = m->newest.checkpoint.root;
+	s->anchored = &m->anchored;
+	if (!anchored_choose(m->source->reader, s->size, &m->choice)) {
+		return fails(m, "%s", log_reader_fault(m->source->reader));
+	}
+	anchored_tell(&m->choice, &m->anchored);
 	return time_of(m, s->from, &s->from_us) && time_of(m, s->end - 1, &s->to_us);
 }
 

@@ -89,6 +89,8 @@ static void
 scope(struct scroll *out, const struct report *r)
 {
 	char from[MOMENT_PRINT_MAX], to[MOMENT_PRINT_MAX], line[256], root[48];
+	char value[REPORT_ANCHORED_MAX];
+	const char *what = NULL;
 	const uint64_t last = r->scope.end > r->scope.from ? r->scope.end - 1 : r->scope.from;
 
 	scroll_put(out, "EVIDENCE REPORT\n===============\n\n");
@@ -106,6 +108,9 @@ scope(struct scroll *out, const struct report *r)
 		base64_write(root, r->scope.root.bytes, sizeof r->scope.root.bytes);
 		snprintf(line, sizeof line, "size %" PRIu64 ", root %s", r->scope.size, root);
 		fact(out, "checkpoint", line);
+	}
+	for (unsigned n = 0; report_anchored(r->scope.anchored, n, &what, value); n++) {
+		fact_from_outside(out, what, value);
 	}
 }
 

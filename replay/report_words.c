@@ -38,6 +38,33 @@ report_moment(char *out, size_t size, uint64_t us)
 	return out;
 }
 
+bool
+report_anchored(const struct anchored *a, unsigned n, const char **what,
+		char out[REPORT_ANCHORED_MAX])
+{
+	const unsigned witnesses = a == NULL ? 0 : a->count;
+	char time[MOMENT_PRINT_MAX];
+
+	if (a == NULL || n > witnesses + 1 || (n == witnesses + 1 && a->stamped_size == 0)) {
+		return false;
+	}
+	*what = n == 0 ? "witnessed" : n <= witnesses ? "witnessed by" : "timestamped";
+	if (n == 0 && witnesses == 0) {
+		snprintf(out, REPORT_ANCHORED_MAX,
+			 "by nobody: all of this is on the log's own word");
+	} else if (n == 0) {
+		snprintf(out, REPORT_ANCHORED_MAX, "up to size %" PRIu64, a->cosigned_size);
+	} else if (n <= witnesses) {
+		snprintf(out, REPORT_ANCHORED_MAX, "%s, %s", a->by[n - 1].name,
+			 report_moment(time, sizeof time, a->by[n - 1].time_s * 1000000));
+	} else {
+		snprintf(out, REPORT_ANCHORED_MAX, "size %" PRIu64 ", by %s, recorded %s",
+			 a->stamped_size, a->authority,
+			 report_moment(time, sizeof time, a->stamped_us));
+	}
+	return true;
+}
+
 const char *
 report_tick(char *out, size_t size, const struct report *r, uint64_t us)
 {

@@ -18,6 +18,12 @@ const char *report_tick(char *out, size_t size, const struct report *report, uin
 const char *report_label(char out[REPORT_LABEL_MAX], const struct report_agent *agent,
 			 size_t width);
 
+/* The n-th fact about who else has seen the log, as it was logged: that it is true, the verifiers
+ * say. False behind the last one, or if it is not said. */
+enum { REPORT_ANCHORED_MAX = ORIGIN_BYTES_MAX + TEXT_BYTES_MAX + 128 };
+bool report_anchored(const struct anchored *anchored, unsigned n, const char **what,
+		     char out[REPORT_ANCHORED_MAX]);
+
 /* "agent registered" for "agent_registered". */
 const char *report_type(char *out, size_t size, const char *name);
 

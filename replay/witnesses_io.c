@@ -25,6 +25,7 @@ take_policy(struct witnesses *w)
 	const bool is_read = anchor_policy_read(&w->settings, &w->policy, fault);
 
 	w->has_policy = is_read && w->policy.witness_count > 0;
+	w->is_broken = !is_read;
 	if (!is_read) {
 		snprintf(w->policy_from, sizeof w->policy_from, "%.500s", fault);
 	} else if (w->has_policy) {

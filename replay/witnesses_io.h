@@ -13,6 +13,7 @@
 
 struct witnesses {
 	bool has_policy;
+	bool is_broken; /* there is one, and it cannot be read */
 	struct policy policy;
 	char policy_from[512];         /* the file; or why there is none */
 	struct timestamp_trust *trust; /* NULL: signers of tokens are not judged */

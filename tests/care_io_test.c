@@ -361,6 +361,8 @@ repair_takes_what_proves(void **state)
 	assert_int_equal(failures, 0);
 }
 
+#define POLICY "printf 'witness w %s http://127.0.0.1:1\nquorum w\n' \"$VKEY\" >data/policy.txt"
+
 /* What the built program says about a directory that was harmed. */
 static const struct {
 	const char *what;
@@ -389,6 +391,81 @@ static const struct {
 	{ "remains", "mkdir data/before-repair-20260101T000000Z", 0, "keeps the files of before" },
 };
 
+/* What it says of those who see the log's checkpoints. */
+static const struct {
+	const char *what;
+	const char *script;
+	bool runs;         /* somebody holds the directory */
+	uint64_t cosigned; /* the log says that w.example has cosigned that size */
+	uint64_t stamped;  /* and that it was timestamped */
+	int code;
+	const char *has;
+} anchored[] = {
+	{ "a witness that was never reached", POLICY, true, 0, 0, 1, "witness w has seen nothing after size 0" },
+	{ "a quorum that never met", POLICY, true, 0, 0, 1, "no checkpoint has been seen by the quorum" },
+	{ "a witness that was reached long ago", POLICY, true, 100, 0, 1, "witness w has seen nothing after size 100" },
+	{ "a quorum that is behind", POLICY, true, 100, 0, 1, "the quorum is behind: it has seen size 100" },
+	{ "the same, and nobody runs", POLICY, false, 100, 0, 0, "well; the cluster does not run" },
+	{ "a policy that is none", "echo x >data/policy.txt", false, 0, 0, 1, "the policy cannot be read" },
+	{ "a timestamp without its file", "true", false, 0, 7, 1, "1 timestamps that the log knows are missing" },
+	{ "a timestamp with its file", "mkdir -p data/pub/timestamp; : >data/pub/timestamp/7.tsr", false, 0, 7, 0,
+	  "well; the cluster does not run" },
+};
+
+/* $VKEY in the rows: a witness of that name. */
+static void
+export_witness(void)
+{
+	char vkey[CHECKPOINT_VKEY_MAX];
+	struct log_signer witness;
+
+	vkey_signer_make(&witness, "w.example", VKEY_COSIGNER, (uint8_t[32]){ 5 });
+	log_verifier_write(vkey, &witness.verifier);
+	assert_int_equal(setenv("VKEY", vkey, 1), 0);
+}
+
+static void
+add_anchors(uint64_t cosigned, uint64_t stamped)
+{
+	struct event events[2];
+	uint32_t count = 0;
+	char fault[CARE_FAULT_MAX];
+
+	if (cosigned > 0) {
+		events[count] = (struct event){ .type = EVENT_CHECKPOINT_COSIGNED };
+		events[count].checkpoint_cosigned.size = cosigned;
+		text_set(&events[count].checkpoint_cosigned.witness, "w.example");
+		count++;
+	}
+	if (stamped > 0) {
+		events[count] = (struct event){ .type = EVENT_CHECKPOINT_TIMESTAMPED };
+		events[count].checkpoint_timestamped.size = stamped;
+		count++;
+	}
+	if (count > 0 && !care_log(at("data"), FIXTURE_ORIGIN, events, count, fault)) {
+		fail_msg("%s", fault);
+	}
+}
+
+/* True if it ends with that code, and says that. */
+static bool
+doctor_says(const char *what, int code, const char *has)
+{
+	char line[1024];
+	char said[8192];
+
+	snprintf(line, sizeof line, "%s/ifreplay doctor --data-dir %s", IFSWARM_BIN, at("data"));
+	FILE *pipe = popen(line, "r");
+	assert_non_null(pipe);
+	said[fread(said, 1, sizeof said - 1, pipe)] = '\0';
+	const int found = WEXITSTATUS(pclose(pipe));
+	if (found == code && strstr(said, has) != NULL) {
+		return true;
+	}
+	print_message("NOT AS EXPECTED: %s: %d\n%s\n", what, found, said);
+	return false;
+}
+
 static void
 doctor_says_what_is_wrong(void **state)
 {
@@ -396,20 +473,28 @@ doctor_says_what_is_wrong(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof visits / sizeof visits[0]; i++) {
-		char line[1024];
-		char said[8192];
-
 		make_backup();
 		assert_int_equal(sh(visits[i].script), 0);
-		snprintf(line, sizeof line, "%s/ifreplay doctor --data-dir %s", IFSWARM_BIN,
-			 at("data"));
-		FILE *pipe = popen(line, "r");
-		assert_non_null(pipe);
-		said[fread(said, 1, sizeof said - 1, pipe)] = '\0';
-		const int code = WEXITSTATUS(pclose(pipe));
-		if (code != visits[i].code || strstr(said, visits[i].has) == NULL) {
-			print_message("NOT AS EXPECTED: %s: %d\n%s\n", visits[i].what, code, said);
-			failures++;
+		failures += !doctor_says(visits[i].what, visits[i].code, visits[i].has);
+	}
+	assert_int_equal(failures, 0);
+}
+
+static void
+doctor_says_who_is_behind(void **state)
+{
+	size_t failures = 0;
+
+	(void)state;
+	export_witness();
+	for (size_t i = 0; i < sizeof anchored / sizeof anchored[0]; i++) {
+		make_backup();
+		assert_int_equal(sh(anchored[i].script), 0);
+		add_anchors(anchored[i].cosigned, anchored[i].stamped);
+		const int lock = anchored[i].runs ? care_lock(at("data")) : -1;
+		failures += !doctor_says(anchored[i].what, anchored[i].code, anchored[i].has);
+		if (lock >= 0) {
+			care_unlock(lock);
 		}
 	}
 	assert_int_equal(failures, 0);
@@ -430,6 +515,7 @@ main(void)
 		cmocka_unit_test(a_restore_brings_no_erased_person_back),
 		cmocka_unit_test(repair_takes_what_proves),
 		cmocka_unit_test(doctor_says_what_is_wrong),
+		cmocka_unit_test(doctor_says_who_is_behind),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);

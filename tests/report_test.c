@@ -494,6 +494,42 @@ text_keeps_to_its_width(void **state)
 	report_free(f.report);
 }
 
+static const struct {
+	const char *name;
+	struct anchored anchored;
+	const char *line; /* of report.txt, and with a capital and tags of report.html */
+} seen_by[] = {
+	{ "nobody", { 0 }, "by nobody: all of this is on the log's own word" },
+	{ "a witness", { .cosigned_size = 1200, .count = 1, .by = { { "w.example", 1790000000 } } },
+	  "w.example, 2026-09-21 14:13:20 UTC" },
+	{ "up to where", { .cosigned_size = 1200, .count = 1, .by = { { "w.example", 1790000000 } } },
+	  "up to size 1200" },
+	{ "an authority", { .stamped_size = 7, .stamped_us = UINT64_C(1790000000000000), .authority = "tsa.example" },
+	  "size 7, by tsa.example, recorded 2026-09-21 14:13:20 UTC" },
+};
+
+static void
+who_else_has_seen_it_is_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof seen_by / sizeof seen_by[0]; i++) {
+		struct report_scope scope = scope_of(0, 10, 10);
+
+		scope.anchored = &seen_by[i].anchored;
+		struct report *report = report_make(&scope);
+		write_both(report);
+		if (strstr(text.text, seen_by[i].line) == NULL) {
+			fail_msg("%s: not in report.txt", seen_by[i].name);
+		}
+		/* Without what HTML writes otherwise. */
+		const char *plain = strchr(seen_by[i].line, '\'') == NULL ? seen_by[i].line : "by nobody";
+		if (strstr(html.text, plain) == NULL) {
+			fail_msg("%s: not in report.html", seen_by[i].name);
+		}
+		report_free(report);
+	}
+}
+
 int
 main(void)
 {
@@ -506,6 +542,7 @@ main(void)
 		cmocka_unit_test(an_empty_range_is_a_page),
 		cmocka_unit_test(every_type_can_be_fed),
 		cmocka_unit_test(a_range_may_begin_in_the_middle),
+		cmocka_unit_test(who_else_has_seen_it_is_told),
 		cmocka_unit_test(a_writer_that_stops_is_left_alone),
 		cmocka_unit_test(text_keeps_to_its_width),
 	};

@@ -173,6 +173,21 @@ describe('two clusters that witness each other', () => {
 		assert.match(await (await send(undefined, '/metrics', 'GET')).text(), /ifswarm_checkpoints_cosigned_total [1-9]/);
 	});
 
+	it('ifswarm status says who has seen how much', async () => {
+		const grown = await grow(a);
+		const { anchors, log } = await until('the witness to have seen it', async () => {
+			const status = await a.status();
+			return status.anchors?.targets[0].size >= grown && status;
+		});
+		assert.ok(anchors.round >= anchors.targets[0].size && anchors.age_s >= 0);
+		const [target, ...more] = anchors.targets;
+		assert.equal(more.length, 0);
+		assert.deepEqual([target.name, target.kind, target.failures, target.why], ['other', 'witness', 0, '']);
+		assert.equal(target.lag, log.size - target.size);
+		const { out } = await a.ifswarm('status');
+		assert.match(out, /anchors: the last round showed size \d+, \d+ s ago\n {2}witness {3}other +size \d+, \d+ events behind\n/);
+	});
+
 	it('ifreplay verify judges what each said of the other', async () => {
 		for (const cluster of [a, b]) {
 			const { code, summary } = await judged(cluster, cluster.data);
@@ -269,6 +284,15 @@ describe('witnesses that are hostile, broken or slow', () => {
 			assert.match(said, new RegExp(what));
 		});
 	}
+
+	it('ifswarm status says what is wrong with whom, and who is behind', async () => {
+		const { anchors } = await cluster.status();
+		const of = (name) => anchors.targets.find((target) => target.name === name);
+		assert.ok(of('good').size > 0 && of('good').failures === 0);
+		assert.equal(of('far-ahead').size, 0);
+		assert.match(of('far-ahead').why, /has seen 999999999/);
+		assert.match((await cluster.ifswarm('status')).out, /witness {3}far-ahead +nothing seen since the anchor's start; failing: it has seen 999999999/);
+	});
 
 	it('leave no event', async () => {
 		const rows = await cluster.log('checkpoint_cosigned');

@@ -110,6 +110,19 @@ describe('a bundle with what others said', () => {
 		}
 	});
 
+	it('tells in both reports who has seen it, and when', () => {
+		const at = size(honest.bundle.files.get(COSIGNED));
+		const page = honest.bundle.files.get('report.html').toString();
+		const sheet = honest.bundle.files.get('report.txt').toString();
+		for (const name of ['one.example', 'two.example']) {
+			assert.match(page, new RegExp(`${name.replace('.', '\\.')}, 20\\d\\d-`));
+			assert.match(sheet, new RegExp(`witnessed by +${name.replace('.', '\\.')}, 20\\d\\d-`));
+		}
+		assert.match(page, new RegExp(`Witnessed</dt>\\s*<dd>up to size ${at}<`));
+		assert.match(sheet, new RegExp(`witnessed +up to size ${at}\\n`));
+		assert.match(sheet, new RegExp(`timestamped +size ${size(honest.bundle.files.get(STAMPED))}, by 127\\.0\\.0\\.1:`));
+	});
+
 	it('holds without a policy and an authority, and every checker says what it did not judge', async () => {
 		for (const [name, { code, text: said }] of await verdicts(place(honest.bundle))) {
 			assert.equal(code, 0, `${name}\n${said}`);
