@@ -10,6 +10,7 @@
 
 struct teller {
 	const struct options *options;
+	const struct story *story;
 	struct rows rows; /* as CSV and JSON; they are paged in every form */
 	uint64_t told;    /* on whatever page */
 };
@@ -35,6 +36,9 @@ say(void *context, uint64_t seq, uint64_t us, const char *kind, const char *text
 	const struct cell cells[] = { cell_number(seq), cell_time(us), cell_word(kind),
 				      cell_word(text) };
 
+	if (!teller->story->is_with_peer) {
+		return;
+	}
 	teller->told++;
 	if (teller->options->json || teller->options->csv) {
 		rows_row(&teller->rows, seq, cells);
@@ -59,12 +63,14 @@ print_summary(const struct options *options, const struct timeline *timeline)
 	}
 }
 
-/* A page is a part of the story: the sums, which are of all of it, stand behind the whole alone. */
+/* A page is a part of the story, and so is what it was with one peer: the sums, which are of all of
+ * it, stand behind the whole alone. */
 static void
 end_story(struct teller *teller, const struct timeline *timeline)
 {
 	rows_end(&teller->rows);
-	if (!teller->options->csv && !teller->rows.page.is_forward) {
+	if (!teller->options->csv && !teller->rows.page.is_forward &&
+	    teller->options->peer == NULL) {
 		print_summary(teller->options, timeline);
 	}
 }
@@ -78,6 +84,7 @@ count_first(struct teller *teller, struct source *source)
 	if (!rows_counts_first(&teller->rows)) {
 		return true;
 	}
+	teller->story = &story;
 	story_make(&story, teller->options, source, say, teller);
 	const bool is_read = story_read(&story);
 	story_free(&story);
@@ -99,6 +106,7 @@ agent_command(const struct options *options, struct source *source)
 	int code = 0;
 
 	const bool is_counted = count_first(&teller, source);
+	teller.story = &story;
 	story_make(&story, options, source, say, &teller);
 	if (!is_counted || !story_read(&story)) {
 		code = source_failed(source);

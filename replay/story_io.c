@@ -14,6 +14,7 @@ story_make(struct story *story, const struct options *options, struct source *so
 {
 	story->options = options;
 	story->by = NULL;
+	story->is_with_peer = true;
 	idmap_make(&story->watched, 2 * ROOMS_MAX);
 	story->source = source;
 	story->rest = *options;
@@ -32,8 +33,8 @@ story_free(struct story *story)
 	filter_free(&story->filter);
 }
 
-/* Everybody's comings and goings matter: who was there already is part of the story. The peer is
- * only learnt here, and asked for when the tables are printed. */
+/* Everybody's comings and goings matter: who was there already is part of the story. What concerns
+ * the peer is only marked: whoever tells or prints leaves out the rest. */
 static bool
 visit(void *context, const struct event *event, const struct entry *entry)
 {
@@ -46,9 +47,9 @@ visit(void *context, const struct event *event, const struct entry *entry)
 		return false;
 	}
 	names_learn(&story->source->names, event);
-	if (!story->filter.peer.is_any) {
-		who_concerns_agent(&story->filter.peer, event);
-	}
+	story->is_with_peer =
+		(story->filter.peer.is_any || who_concerns_agent(&story->filter.peer, event)) &&
+		filter_admits_address(&story->filter, event);
 	if (!filter_admits_anybody(&story->filter, entry, event)) {
 		who_concerns_agent(&story->who, event); /* its handles may be learnt here alone */
 		return true;

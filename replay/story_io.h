@@ -14,6 +14,7 @@ struct story {
 	struct who who;
 	struct timeline timeline;
 	struct index_walk *by; /* NULL: the whole log is walked */
+	bool is_with_peer;     /* the event at hand concerns --peer, too; true without one */
 	struct idmap watched;  /* rooms of ours: everybody's comings and goings there matter */
 };
 
