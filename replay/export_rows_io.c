@@ -105,16 +105,6 @@ add_sealed(struct json_line *line, const struct disclosed *d)
 }
 
 static void
-add_id(struct json_line *line, const char *key, const struct id *id)
-{
-	if (id_is_none(id)) {
-		json_line_null(line, key);
-	} else {
-		json_line_hex(line, key, id->bytes, sizeof id->bytes);
-	}
-}
-
-static void
 add_envelope(struct json_line *line, const struct disclosed *d)
 {
 	const struct entry *e = d->entry;
@@ -130,8 +120,8 @@ add_envelope(struct json_line *line, const struct disclosed *d)
 	json_line_number(line, "epoch", e->epoch);
 	json_line_number(line, "type", e->type);
 	json_line_number(line, "type_version", e->type_version);
-	add_id(line, "command_id", &e->command_id);
-	add_id(line, "trace_id", &e->trace_id);
+	fields_id(line, "command_id", &e->command_id);
+	fields_id(line, "trace_id", &e->trace_id);
 	if (e->has_cause) {
 		json_line_number(line, "cause", e->cause);
 	} else {

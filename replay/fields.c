@@ -49,8 +49,8 @@ address_json(struct json_line *line, const char *key, const struct address *addr
 	string_or_null(line, key, shown, strlen(shown));
 }
 
-static void
-id_json(struct json_line *line, const char *key, const struct id *id)
+void
+fields_id(struct json_line *line, const char *key, const struct id *id)
 {
 	if (id_is_none(id)) {
 		json_line_null(line, key);
@@ -71,7 +71,7 @@ value_json(struct json_line *line, const struct field *field, const void *value)
 		json_line_number(line, field->name, *(const uint64_t *)value);
 		break;
 	case FIELD_ID:
-		id_json(line, field->name, value);
+		fields_id(line, field->name, value);
 		break;
 	case FIELD_DIGEST:
 		json_line_hex(line, field->name, value, sizeof(struct digest));

@@ -11,6 +11,9 @@
  * strings (with escapes if they are not UTF-8); null for what is none or not shown. */
 void fields_json(struct json_line *line, const char *key, const struct event *event);
 
+/* In hex; null for none. */
+void fields_id(struct json_line *line, const char *key, const struct id *id);
+
 /* "agent=… agent_name=alice reason=closed": what is empty is left out, what comes from outside is
  * escaped (words.h), numbers that stand for a word are that word. Cut with "..." at `size`, which
  * is at least 8. Returns how many bytes there are. */

@@ -13,8 +13,9 @@
 #include "store/read_io.h"
 #include "store/seal.h"
 #include "tests/replay_fixture.h"
+#include "tests/seen_fixture.h"
 
-enum { SEEN_MAX = 32, FILL = 600 };
+enum { FILL = 600 };
 
 /* Seqs of the log that each row begins with: two registrations of two agents. */
 struct story {
@@ -26,22 +27,6 @@ struct story {
 
 static char base[] = "/tmp/ifswarm-allow-XXXXXX";
 static char data[sizeof base + 8];
-
-struct seen {
-	uint64_t count;
-	struct finding findings[SEEN_MAX];
-};
-
-static void
-collect(void *context, const struct finding *finding)
-{
-	struct seen *seen = context;
-
-	if (seen->count < SEEN_MAX) {
-		seen->findings[seen->count] = *finding;
-	}
-	seen->count++;
-}
 
 static void
 shell(const char *line)
@@ -346,8 +331,9 @@ check(struct seen *seen)
 	return summary;
 }
 
+/* The very words, anywhere if `where` is NULL. */
 static bool
-is_named(const struct seen *seen, const char *what, const char *where)
+is_said(const struct seen *seen, const char *what, const char *where)
 {
 	for (uint64_t i = 0; i < seen->count && i < SEEN_MAX; i++) {
 		if (strcmp(seen->findings[i].what, what) == 0 &&
@@ -358,23 +344,13 @@ is_named(const struct seen *seen, const char *what, const char *where)
 	return false;
 }
 
-static void
-print_seen(const struct seen *seen)
-{
-	for (uint64_t i = 0; i < seen->count && i < SEEN_MAX; i++) {
-		print_message("  %s | %s | %s | %s\n", seen->findings[i].what,
-			      seen->findings[i].where, seen->findings[i].expected,
-			      seen->findings[i].found);
-	}
-}
-
 static bool
 is_as_expected(const struct story *story, size_t i, const struct seen *seen,
 	       const struct verify_summary *s)
 {
 	const char *where = rows[i].where == NULL ? NULL : filled(story, rows[i].where);
 	const bool named =
-		rows[i].what == NULL ? seen->count == 0 : is_named(seen, rows[i].what, where);
+		rows[i].what == NULL ? seen->count == 0 : is_said(seen, rows[i].what, where);
 
 	return named && (rows[i].most == 0 || seen->count <= rows[i].most) &&
 	       s->sealed_erased == rows[i].erased && s->sealed_lost == rows[i].lost &&

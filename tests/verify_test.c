@@ -7,58 +7,9 @@
 #include <cmocka.h>
 
 #include "replay/verify_io.h"
-#include "tests/replay_fixture.h"
-
-enum { SEEN_MAX = 64 };
+#include "tests/tamper_fixture.h"
 
 static char other[128];
-static char copy[128];
-
-struct seen {
-	uint64_t count;
-	struct finding findings[SEEN_MAX];
-};
-
-static void
-shell(const char *command)
-{
-	if (system(command) != 0) {
-		fail_msg("%s", command);
-	}
-}
-
-static void
-collect(void *context, const struct finding *finding)
-{
-	struct seen *seen = context;
-
-	if (seen->count < SEEN_MAX) {
-		seen->findings[seen->count] = *finding;
-	}
-	seen->count++;
-}
-
-/* A fresh copy without triggers, changed by one SQL text and one shell command ("" for neither). */
-static void
-tamper(const char *sql, const char *command)
-{
-	char line[2048];
-
-	snprintf(line, sizeof line,
-		 "rm -rf %s && cp -r %s %s && sqlite3 %s/witness.db \"SELECT 'DROP TRIGGER ' || "
-		 "name || ';' "
-		 "FROM sqlite_master WHERE type = 'trigger'\" | sqlite3 %s/witness.db",
-		 copy, fixture_truth, copy, copy, copy);
-	shell(line);
-	if (*sql != '\0') {
-		snprintf(line, sizeof line, "sqlite3 -batch %s/witness.db \"%s\"", copy, sql);
-		shell(line);
-	}
-	if (*command != '\0') {
-		snprintf(line, sizeof line, "cd %s && %s", copy, command);
-		shell(line);
-	}
-}
 
 static struct verify_summary
 check(struct seen *seen, const char *outside)
@@ -74,28 +25,6 @@ check(struct seen *seen, const char *outside)
 	const struct verify_summary summary = verify_log(&options, &source, collect, seen);
 	source_close(&source);
 	return summary;
-}
-
-static bool
-is_named(const struct seen *seen, const char *what, const char *where)
-{
-	for (uint64_t i = 0; i < seen->count && i < SEEN_MAX; i++) {
-		if (strstr(seen->findings[i].what, what) != NULL &&
-		    strcmp(seen->findings[i].where, where) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void
-print_seen(const struct seen *seen)
-{
-	for (uint64_t i = 0; i < seen->count && i < SEEN_MAX; i++) {
-		print_message("  %s | %s | %s | %s\n", seen->findings[i].what,
-			      seen->findings[i].where, seen->findings[i].expected,
-			      seen->findings[i].found);
-	}
 }
 
 /* Another first character of the root, whatever it was. */
