@@ -210,9 +210,8 @@ describe('turnutils_uclient loses nothing', { concurrency: 2 }, () => {
 	const peers = {};
 	before(async () => {
 		cluster = await start('tool', { 'allowed-peer-ip': ['127.0.0.1', '::1'], 'legacy-channels': 'yes' }, { relayed: 3000 });
-		peers.four = echoTool('127.0.0.1', cluster.ports.turn + 2);
-		if (hasIpv6) peers.six = echoTool('::1', cluster.ports.turn + 4);
-		await sleep(300);
+		peers.four = await echoTool('127.0.0.1', cluster.ports.turn + 2);
+		if (hasIpv6) peers.six = await echoTool('::1', cluster.ports.turn + 4);
 	});
 	after(async () => {
 		for (const peer of Object.values(peers)) peer.stop();
@@ -240,8 +239,7 @@ describe('TURN over TCP', { concurrency: 2 }, () => {
 	before(async () => {
 		cluster = await start('tcp', { 'turn-tcp': 'yes', 'allowed-peer-ip': ['127.0.0.1', '::1'], 'legacy-channels': 'yes' },
 			{ relayed: 3000 });
-		peer = echoTool('127.0.0.1', cluster.ports.turn + 2);
-		await sleep(300);
+		peer = await echoTool('127.0.0.1', cluster.ports.turn + 2);
 	});
 	after(async () => {
 		peer?.stop();

@@ -55,9 +55,8 @@ describe('TURN over TLS', { concurrency: 2 }, () => {
 			cert: first.cert, pkey: first.key, 'turn-tcp': 'yes', 'tls-on-turn-tcp': 'yes',
 			'allowed-peer-ip': ['127.0.0.1', '::1'], 'legacy-channels': 'yes',
 		}, { relayed: 3000 });
-		peers.four = echoTool('127.0.0.1', cluster.ports.turn + 2);
-		if (hasIpv6) peers.six = echoTool('::1', cluster.ports.turn + 4);
-		await sleep(300);
+		peers.four = await echoTool('127.0.0.1', cluster.ports.turn + 2);
+		if (hasIpv6) peers.six = await echoTool('::1', cluster.ports.turn + 4);
 	});
 	after(async () => {
 		for (const peer of Object.values(peers)) peer.stop();
@@ -217,9 +216,8 @@ describe('TURN over DTLS', { concurrency: 2 }, () => {
 		cluster = await start('dtls', {
 			cert: chain, pkey: second.key, 'no-tls': 'yes', 'allowed-peer-ip': ['127.0.0.1', '::1'], 'legacy-channels': 'yes',
 		}, { relayed: 3000 });
-		peers.four = echoTool('127.0.0.1', cluster.ports.turn + 2);
-		if (hasIpv6) peers.six = echoTool('::1', cluster.ports.turn + 4);
-		await sleep(300);
+		peers.four = await echoTool('127.0.0.1', cluster.ports.turn + 2);
+		if (hasIpv6) peers.six = await echoTool('::1', cluster.ports.turn + 4);
 	});
 	after(async () => {
 		for (const peer of Object.values(peers)) peer.stop();

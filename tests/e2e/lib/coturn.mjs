@@ -1,13 +1,28 @@
 // coturn's own tools: its client, and the peer that sends back what it hears.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { kill, run } from './cluster.mjs';
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import { kill, run, until } from './cluster.mjs';
 
-// turnutils_peer, coturn's echo; ended by its id.
-export function echoTool(address, port) {
+async function echoes(address, port) {
+	const socket = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4');
+	socket.on('error', () => {});
+	try {
+		socket.send('are you there?', port, address);
+		await once(socket, 'message', { signal: AbortSignal.timeout(100) });
+		return true;
+	} finally {
+		socket.close();
+	}
+}
+
+// turnutils_peer, coturn's echo, once it answers; ended by its id.
+export async function echoTool(address, port) {
 	const child = spawn('turnutils_peer', ['-L', address, '-p', String(port)], { stdio: 'ignore' });
 	child.on('error', () => {});
 	child.unref();
+	await until(`an echo at ${address} port ${port}`, () => echoes(address, port));
 	return { port, stop: () => kill(child.pid) };
 }
 
