@@ -129,14 +129,29 @@ apply_channel(struct allocation_state *state, const struct event *event)
 	}
 }
 
+static void
+apply_connection(struct allocation_state *state, const struct event *event)
+{
+	const struct event_turn_connection_opened *e = &event->turn_connection_opened;
+	const uint32_t row = find(state, &e->allocation, event);
+
+	if (row != ROW_NONE && e->number < UINT32_MAX) {
+		install(state, row, event,
+			(struct peer){ .expires_us = UINT64_MAX,
+				       .address = e->peer,
+				       .number = (uint32_t)e->number,
+				       .channel = PEER_CONNECTION });
+	}
+}
+
 /* It is dead from here on, and leaves the table as everything does that has expired. */
 static void
-apply_forbidden(struct allocation_state *state, const struct event *event)
+apply_peer_ended(struct allocation_state *state, const struct event *event,
+		 const struct id *allocation, uint64_t number)
 {
-	const struct event_turn_peer_forbidden *e = &event->turn_peer_forbidden;
-	const uint32_t row = find(state, &e->allocation, event);
+	const uint32_t row = find(state, allocation, event);
 	const uint32_t at =
-		row == ROW_NONE ? PEER_NONE : peer_find_number(&state->table, row, e->number);
+		row == ROW_NONE ? PEER_NONE : peer_find_number(&state->table, row, number);
 
 	if (at != PEER_NONE && state->table.peers[at].expires_us > event->occurred_us) {
 		state->table.peers[at].expires_us = event->occurred_us;
@@ -210,7 +225,18 @@ allocation_apply(void *opaque, const struct event *event)
 		apply_channel(state, event);
 		break;
 	case EVENT_TURN_PEER_FORBIDDEN:
-		apply_forbidden(state, event);
+		apply_peer_ended(state, event, &event->turn_peer_forbidden.allocation,
+				 event->turn_peer_forbidden.number);
+		break;
+	case EVENT_TURN_CONNECTION_OPENED:
+		apply_connection(state, event);
+		break;
+	case EVENT_TURN_CONNECTION_BOUND:
+		find(state, &event->turn_connection_bound.allocation, event);
+		break;
+	case EVENT_TURN_CONNECTION_ENDED:
+		apply_peer_ended(state, event, &event->turn_connection_ended.allocation,
+				 event->turn_connection_ended.number);
 		break;
 	case EVENT_TURN_RELAY_USAGE:
 		apply_usage(state, event);

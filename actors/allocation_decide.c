@@ -146,13 +146,13 @@ decide_allocate(const struct allocation_state *state, const struct command *comm
 			memcmp(first->bytes, c->transaction.bytes, sizeof first->bytes) == 0;
 		return again ? ACCEPTED : REFUSED_NO_ALLOCATION; /* 437 Allocation Mismatch */
 	}
-	if (c->transport != TURN_TRANSPORT_UDP) {
+	if (c->transport != TURN_TRANSPORT_UDP && c->transport != TURN_TRANSPORT_TCP) {
 		return REFUSED_TRANSPORT;
 	}
 	if (allocation_find(table, &c->allocation) != ROW_NONE) {
 		return REFUSED_MALFORMED;
 	}
-	if (allocation_find_relayed(table, &c->relayed) != ROW_NONE) {
+	if (allocation_find_relayed(table, &c->relayed, c->transport) != ROW_NONE) {
 		return REFUSED_CAPACITY;
 	}
 	const struct id user = subject_of(state, DIRECTORY_USER, &c->user_name, &c->user);
@@ -408,6 +408,12 @@ decide_of_front(const struct allocation_state *state, const struct command *comm
 		return decide_end(state, command, out);
 	case COMMAND_FORBID:
 		return decide_forbid(state, command, out);
+	case COMMAND_OPEN_CONNECTION:
+		return allocation_decide_open(state, command, out);
+	case COMMAND_BIND_CONNECTION:
+		return allocation_decide_bind_connection(state, command, out);
+	case COMMAND_END_CONNECTION:
+		return allocation_decide_end_connection(state, command, out);
 	case COMMAND_TURN_REFUSED:
 		return decide_refused(state, command, out);
 	case COMMAND_EXPELLED:

@@ -1,4 +1,4 @@
-/* Between allocation_decide.c and allocation_peers.c alone. */
+/* Between allocation_decide.c, allocation_peers.c and allocation_connections.c alone. */
 #ifndef IFSWARM_ACTORS_ALLOCATION_DECIDE_H
 #define IFSWARM_ACTORS_ALLOCATION_DECIDE_H
 
@@ -16,5 +16,15 @@ enum verdict allocation_decide_permit(const struct allocation_state *state,
 				      const struct command *command, struct event_list *out);
 enum verdict allocation_decide_bind(const struct allocation_state *state,
 				    const struct command *command, struct event_list *out);
+
+/* TCP connections with peers, RFC 6062. */
+enum verdict allocation_decide_open(const struct allocation_state *state,
+				    const struct command *command, struct event_list *out);
+enum verdict allocation_decide_bind_connection(const struct allocation_state *state,
+					       const struct command *command,
+					       struct event_list *out);
+enum verdict allocation_decide_end_connection(const struct allocation_state *state,
+					      const struct command *command,
+					      struct event_list *out);
 
 #endif

@@ -69,8 +69,10 @@ has_room(const struct allocation_state *state, uint32_t row, uint32_t fresh, uin
 	const struct allocation_table *table = &state->table;
 
 	return table->peers_max - table->peers_used >= fresh + channels &&
-	       peer_count(table, row, false, now_us) + fresh <= PEERS_PER_ALLOCATION_MAX &&
-	       peer_count(table, row, true, now_us) + channels <= PEERS_PER_ALLOCATION_MAX;
+	       peer_count(table, row, PEER_KIND_PERMISSION, now_us) + fresh <=
+		       PEERS_PER_ALLOCATION_MAX &&
+	       peer_count(table, row, PEER_KIND_CHANNEL, now_us) + channels <=
+		       PEERS_PER_ALLOCATION_MAX;
 }
 
 static enum verdict

@@ -25,11 +25,20 @@ hash_client(const struct allocation_table *table, const struct address *client,
 		chains_hash_address(table->seed, server, relay << 8 | client_transport));
 }
 
+enum peer_kind
+peer_kind_of(const struct peer *peer)
+{
+	if (peer->channel == 0) {
+		return PEER_KIND_PERMISSION;
+	}
+	return peer->channel == PEER_CONNECTION ? PEER_KIND_CONNECTION : PEER_KIND_CHANNEL;
+}
+
 static uint64_t
-hash_peer(const struct allocation_table *table, uint32_t row, bool channel,
+hash_peer(const struct allocation_table *table, uint32_t row, enum peer_kind kind,
 	  const struct address *address)
 {
-	return chains_hash_address(table->seed, address, (uint64_t)row << 1 | channel);
+	return chains_hash_address(table->seed, address, (uint64_t)row << 2 | kind);
 }
 
 static uint64_t
@@ -127,12 +136,14 @@ allocation_find_client(const struct allocation_table *table, const struct addres
 }
 
 uint32_t
-allocation_find_relayed(const struct allocation_table *table, const struct address *relayed)
+allocation_find_relayed(const struct allocation_table *table, const struct address *relayed,
+			uint64_t transport)
 {
 	uint32_t row =
 		chains_first(&table->by_relayed, chains_hash_address(table->seed, relayed, 0));
 
-	while (row != ROW_NONE && !address_equal(&table->rows[row].relayed, relayed)) {
+	while (row != ROW_NONE && (!address_equal(&table->rows[row].relayed, relayed) ||
+				   table->rows[row].transport != transport)) {
 		row = chains_next(&table->by_relayed, row);
 	}
 	return row;
@@ -183,15 +194,15 @@ allocation_count_source(const struct allocation_table *table, const struct addre
 }
 
 static uint32_t
-find_peer(const struct allocation_table *table, uint32_t row, bool channel,
+find_peer(const struct allocation_table *table, uint32_t row, enum peer_kind kind,
 	  const struct address *address, uint64_t now_us)
 {
-	uint32_t at = chains_first(&table->by_peer, hash_peer(table, row, channel, address));
+	uint32_t at = chains_first(&table->by_peer, hash_peer(table, row, kind, address));
 
 	for (; at != PEER_NONE; at = chains_next(&table->by_peer, at)) {
 		const struct peer *peer = &table->peers[at];
-		if (peer->row == row && (peer->channel != 0) == channel &&
-		    peer->expires_us > now_us && address_equal(&peer->address, address)) {
+		if (peer->row == row && peer_kind_of(peer) == kind && peer->expires_us > now_us &&
+		    address_equal(&peer->address, address)) {
 			return at;
 		}
 	}
@@ -204,14 +215,21 @@ permission_find(const struct allocation_table *table, uint32_t row, const struct
 {
 	const struct address ip = ip_of(peer);
 
-	return find_peer(table, row, false, &ip, now_us);
+	return find_peer(table, row, PEER_KIND_PERMISSION, &ip, now_us);
 }
 
 uint32_t
 channel_find_peer(const struct allocation_table *table, uint32_t row, const struct address *peer,
 		  uint64_t now_us)
 {
-	return find_peer(table, row, true, peer, now_us);
+	return find_peer(table, row, PEER_KIND_CHANNEL, peer, now_us);
+}
+
+uint32_t
+connection_find(const struct allocation_table *table, uint32_t row, const struct address *peer,
+		uint64_t now_us)
+{
+	return find_peer(table, row, PEER_KIND_CONNECTION, peer, now_us);
 }
 
 uint32_t
@@ -240,14 +258,14 @@ peer_find_number(const struct allocation_table *table, uint32_t row, uint64_t nu
 }
 
 uint32_t
-peer_count(const struct allocation_table *table, uint32_t row, bool channels, uint64_t now_us)
+peer_count(const struct allocation_table *table, uint32_t row, enum peer_kind kind, uint64_t now_us)
 {
 	uint32_t count = 0;
 
 	for (uint32_t at = table->rows[row].peer_first; at != PEER_NONE;
 	     at = table->peers[at].next) {
 		const struct peer *peer = &table->peers[at];
-		count += (peer->channel != 0) == channels && peer->expires_us > now_us;
+		count += peer_kind_of(peer) == kind && peer->expires_us > now_us;
 	}
 	return count;
 }
@@ -286,13 +304,13 @@ free_peer(struct allocation_table *table, uint32_t at)
 {
 	struct peer *peer = &table->peers[at];
 
-	if (peer->channel != 0) {
+	if (peer_kind_of(peer) == PEER_KIND_CHANNEL) {
 		chains_unlink(&table->by_channel, hash_channel(table, peer->row, peer->channel),
 			      at);
 	}
 	if (peer->address.family != ADDRESS_NONE) {
 		chains_unlink(&table->by_peer,
-			      hash_peer(table, peer->row, peer->channel != 0, &peer->address), at);
+			      hash_peer(table, peer->row, peer_kind_of(peer), &peer->address), at);
 	}
 	*peer = (struct peer){ .row = ROW_NONE, .next = table->peer_free };
 	table->peer_free = at;
@@ -344,12 +362,12 @@ peer_claim(struct allocation_table *table, uint32_t row, const struct peer *peer
 		table->peers[allocation->peer_last].next = at;
 	}
 	allocation->peer_last = at;
-	if (taken->channel != 0) {
+	if (peer_kind_of(taken) == PEER_KIND_CHANNEL) {
 		chains_link(&table->by_channel, hash_channel(table, row, taken->channel), at);
 	}
 	if (taken->address.family != ADDRESS_NONE) {
 		chains_link(&table->by_peer,
-			    hash_peer(table, row, taken->channel != 0, &taken->address), at);
+			    hash_peer(table, row, peer_kind_of(taken), &taken->address), at);
 	}
 	return at;
 }

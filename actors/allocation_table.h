@@ -3,7 +3,8 @@
  * allocation_apply; a view simply hears of its own relay's allocations only.
  *
  * A row (struct allocation) holds a list of peers: permissions, which are for an IP and have
- * channel 0 and port 0, and channels, which are for an IP and port. A peer's number counts them
+ * channel 0 and port 0, channels, which are for an IP and port, and TCP connections (RFC 6062),
+ * which have no expiry: they are dead from their end on. A peer's number counts them
  * within the allocation from 1 and is what events refer to, so that a replay in which addresses are
  * erased leads to the same table; what has no address is in no address index, and nothing else
  * depends on that.
@@ -26,7 +27,10 @@ struct usage {
 	uint64_t bytes_down;
 };
 
-/* A permission (channel 0) or a channel. */
+/* In the place of a channel's number: no channel, but a TCP connection. */
+enum { PEER_CONNECTION = 1 };
+
+/* A permission (channel 0), a channel, or a TCP connection (PEER_CONNECTION). */
 struct peer {
 	uint64_t expires_us;
 	struct address address; /* ADDRESS_NONE: erased */
@@ -73,7 +77,7 @@ struct allocation_table {
 	struct chains by_relayed; /* relayed address */
 	struct chains by_user;    /* user's handle: several rows each */
 	struct chains by_source;  /* whom the client's address belongs to: several rows each */
-	struct chains by_peer;    /* row, channel or not, address */
+	struct chains by_peer;    /* row, which of the three, address */
 	struct chains by_channel; /* row, channel number */
 };
 
@@ -89,7 +93,7 @@ uint32_t allocation_find_client(const struct allocation_table *table, const stru
 				const struct address *server, uint64_t client_transport,
 				uint64_t relay);
 uint32_t allocation_find_relayed(const struct allocation_table *table,
-				 const struct address *relayed);
+				 const struct address *relayed, uint64_t transport);
 /* How many allocations are alive of whom that client's address belongs to (address_source). */
 uint64_t allocation_count_source(const struct allocation_table *table, const struct address *client,
 				 uint64_t now_us);
@@ -105,10 +109,14 @@ uint32_t channel_find(const struct allocation_table *table, uint32_t row, uint16
 		      uint64_t now_us);
 uint32_t channel_find_peer(const struct allocation_table *table, uint32_t row,
 			   const struct address *peer, uint64_t now_us);
+uint32_t connection_find(const struct allocation_table *table, uint32_t row,
+			 const struct address *peer, uint64_t now_us);
 /* By number, alive or not. */
 uint32_t peer_find_number(const struct allocation_table *table, uint32_t row, uint64_t number);
-/* Live permissions (or channels) of a row. */
-uint32_t peer_count(const struct allocation_table *table, uint32_t row, bool channels,
+/* Live peers of a row, of one of the three kinds. */
+enum peer_kind { PEER_KIND_PERMISSION, PEER_KIND_CHANNEL, PEER_KIND_CONNECTION };
+enum peer_kind peer_kind_of(const struct peer *peer);
+uint32_t peer_count(const struct allocation_table *table, uint32_t row, enum peer_kind kind,
 		    uint64_t now_us);
 
 /* Copies `allocation` into a free row, without peers, and into the indexes. The caller knows that

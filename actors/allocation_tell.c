@@ -145,6 +145,23 @@ add_created(struct bundle *bundle, const struct allocation *allocation)
 	bundle_add(bundle, &event);
 }
 
+/* One that has ended is not told: the event that would rebuild it knows no end. */
+static void
+add_connection(struct bundle *bundle, const struct allocation *allocation, const struct peer *peer)
+{
+	struct event event = event_about(allocation, EVENT_TURN_CONNECTION_OPENED);
+
+	event.turn_connection_opened = (struct event_turn_connection_opened){
+		.allocation = allocation->id,
+		.user = allocation->user,
+		.number = peer->number,
+		.peer = peer->address,
+	};
+	if (peer->expires_us == UINT64_MAX) {
+		bundle_add(bundle, &event);
+	}
+}
+
 static void
 add_peer(struct bundle *bundle, const struct allocation *allocation, const struct peer *peer)
 {
@@ -191,7 +208,12 @@ allocation_greet(const void *opaque, uint64_t front, struct outbox *outbox)
 		add_created(&bundle, allocation);
 		for (uint32_t at = allocation->peer_first; at != PEER_NONE;
 		     at = table->peers[at].next) {
-			add_peer(&bundle, allocation, &table->peers[at]);
+			const struct peer *peer = &table->peers[at];
+			if (peer_kind_of(peer) == PEER_KIND_CONNECTION) {
+				add_connection(&bundle, allocation, peer);
+			} else {
+				add_peer(&bundle, allocation, peer);
+			}
 		}
 	}
 	bundle_post_happened(&bundle);

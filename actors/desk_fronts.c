@@ -113,7 +113,7 @@ run_batch(struct desk *desk, struct mp_reader *r, const struct command *envelope
 
 	for (size_t i = 0; i < count; i++) {
 		command_read(r, &command, &body);
-		if (r->bad || command.type >= COMMAND_ATTACH) {
+		if (r->bad || command_is_own(command.type)) {
 			return REFUSED_MALFORMED; /* the actor's own commands are not for fronts */
 		}
 		command.front = envelope->front;

@@ -88,6 +88,14 @@ end_reason_name(uint64_t reason)
 }
 
 const char *
+connection_end_name(uint64_t reason)
+{
+	static const char *const names[] = { "unknown", "peer closed", "client closed", "unused" };
+
+	return names[reason < sizeof names / sizeof names[0] ? reason : 0];
+}
+
+const char *
 client_transport_name(uint64_t transport)
 {
 	static const char *const names[] = { "udp", "tcp", "tls", "dtls" };

@@ -58,11 +58,19 @@ enum end_reason {
 	END_CLIENT_GONE = 6, /* its connection closed, or its relay was restarted under it */
 };
 
+/* Why a TCP connection with a peer ended. */
+enum connection_end {
+	CONNECTION_END_PEER = 1,   /* the peer's side closed or broke */
+	CONNECTION_END_CLIENT = 2, /* the client's did */
+	CONNECTION_END_UNUSED = 3, /* no client came for it in time */
+};
+
 /* How a TURN client reached its relay. */
 enum client_transport { CLIENT_UDP, CLIENT_TCP, CLIENT_TLS, CLIENT_DTLS };
 
 const char *leave_reason_name(uint64_t reason);
 const char *end_reason_name(uint64_t reason);
+const char *connection_end_name(uint64_t reason);
 const char *client_transport_name(uint64_t transport); /* "udp"; "unknown" */
 
 struct event {

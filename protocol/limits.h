@@ -51,6 +51,11 @@ enum {
 	STREAMS_IDLE_MAX	   = 2048, /* those without an allocation */
 	STREAMS_IDLE_PER_SOURCE_MAX = 64, /* from one IP */
 	STREAM_IDLE_S		   = 30, /* after which one without an allocation is closed */
+	TCP_PEERS_MAX		   = 2048, /* TCP connections with peers, and attempts at one, of one relay */
+	TCP_PEERS_PER_ALLOCATION_MAX = 16,
+	TCP_ALLOCATIONS_MAX	   = 1024, /* of one relay: each listens */
+	TCP_CONNECT_S		   = 30, /* when a Connect that failed is answered, however it did (THREATS B15) */
+	TCP_BIND_S		   = 30, /* how long a connection waits for its ConnectionBind */
 	EXPIRY_GRACE_S		   = 5, /* the relay stops at expiry, then reports; only then it is swept */
 	CHANNEL_NUMBER_MIN	   = 0x4000,
 	CHANNEL_NUMBER_MAX	   = 0x4FFF,

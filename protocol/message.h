@@ -77,6 +77,13 @@ enum command_type {
 #undef COMMAND
 };
 
+/* Commands that an actor gives itself: no front may send them. */
+static inline bool
+command_is_own(enum command_type type)
+{
+	return type >= COMMAND_ATTACH && type < COMMAND_OPEN_CONNECTION;
+}
+
 enum notice_type {
 #define NOTICE(constant, name, number, fields) NOTICE_##constant = (number),
 #include "protocol/notices.def"

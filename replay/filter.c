@@ -64,6 +64,12 @@ filter_allocation_of(const struct event *event)
 		return &event->turn_relay_usage.allocation;
 	case EVENT_TURN_PEER_FORBIDDEN:
 		return &event->turn_peer_forbidden.allocation;
+	case EVENT_TURN_CONNECTION_OPENED:
+		return &event->turn_connection_opened.allocation;
+	case EVENT_TURN_CONNECTION_BOUND:
+		return &event->turn_connection_bound.allocation;
+	case EVENT_TURN_CONNECTION_ENDED:
+		return &event->turn_connection_ended.allocation;
 	case EVENT_TURN_ALLOCATION_ENDED:
 		return &event->turn_allocation_ended.allocation;
 	}
@@ -78,6 +84,8 @@ filter_peer_of(const struct event *event)
 		return &event->turn_permission_installed.peer;
 	case EVENT_TURN_CHANNEL_BOUND:
 		return &event->turn_channel_bound.peer;
+	case EVENT_TURN_CONNECTION_OPENED:
+		return &event->turn_connection_opened.peer;
 	case EVENT_TURN_RELAY_USAGE:
 		return &event->turn_relay_usage.peer;
 	case EVENT_TURN_REQUEST_REFUSED:

@@ -225,6 +225,12 @@ tell_relay(struct pair *pair, const struct event *event, struct paper *what, siz
 		paper_add(what, "bound a channel to ");
 		add_address(what, &event->turn_channel_bound.peer);
 		return true;
+	case EVENT_TURN_CONNECTION_OPENED:
+		paper_add(what, event->turn_connection_opened.attempted == 0
+					? "connected over TCP to "
+					: "was connected to over TCP by ");
+		add_address(what, &event->turn_connection_opened.peer);
+		return true;
 	case EVENT_TURN_RELAY_USAGE:
 		return tell_usage(pair, &event->turn_relay_usage, what, *side);
 	case EVENT_TURN_ALLOCATION_ENDED:

@@ -262,6 +262,20 @@ permitted(struct timeline *t, const struct entry *entry, const struct address *p
 }
 
 static void
+connected(struct timeline *t, const struct entry *entry,
+	  const struct event_turn_connection_opened *e)
+{
+	struct paper paper;
+
+	peer_of(t, &e->peer);
+	paper_clear(&paper);
+	paper_add(&paper,
+		  e->attempted == 0 ? "connected over TCP to " : "was connected to over TCP by ");
+	add_address(&paper, &e->peer);
+	timeline_tell(t, entry, "connection", &paper);
+}
+
+static void
 used(struct timeline *t, const struct entry *entry, const struct event_turn_relay_usage *e)
 {
 	struct timeline_peer *peer = peer_of(t, &e->peer);
@@ -363,6 +377,9 @@ told_of_relay(struct timeline *t, const struct entry *entry, const struct event 
 	case EVENT_TURN_CHANNEL_BOUND:
 		permitted(t, entry, &event->turn_channel_bound.peer,
 			  event->turn_channel_bound.channel);
+		break;
+	case EVENT_TURN_CONNECTION_OPENED:
+		connected(t, entry, &event->turn_connection_opened);
 		break;
 	case EVENT_TURN_RELAY_USAGE:
 		used(t, entry, &event->turn_relay_usage);

@@ -97,6 +97,7 @@ add_narrowest(struct index_walk *by, const struct options *o, const struct filte
 	} else if (filter->has_address) {
 		add_type(by, EVENT_TURN_PERMISSION_INSTALLED);
 		add_type(by, EVENT_TURN_CHANNEL_BOUND);
+		add_type(by, EVENT_TURN_CONNECTION_OPENED);
 		add_type(by, EVENT_TURN_RELAY_USAGE);
 		add_type(by, EVENT_TURN_REQUEST_REFUSED);
 	} else {

@@ -167,6 +167,12 @@ who_concerns_agent(struct who *who, const struct event *event)
 		return is_allocation(who, &event->turn_relay_usage.allocation);
 	case EVENT_TURN_PEER_FORBIDDEN:
 		return is_allocation(who, &event->turn_peer_forbidden.allocation);
+	case EVENT_TURN_CONNECTION_OPENED:
+		return is_allocation(who, &event->turn_connection_opened.allocation);
+	case EVENT_TURN_CONNECTION_BOUND:
+		return is_allocation(who, &event->turn_connection_bound.allocation);
+	case EVENT_TURN_CONNECTION_ENDED:
+		return is_allocation(who, &event->turn_connection_ended.allocation);
 	case EVENT_TURN_ALLOCATION_ENDED:
 		return is_allocation_ended(who, &event->turn_allocation_ended.allocation);
 	case EVENT_TURN_REQUEST_REFUSED:

@@ -38,7 +38,7 @@ without_client(struct command command)
 static struct command
 over_tcp(struct command command)
 {
-	command.allocate.transport = 6;
+	command.allocate.transport = 1;
 	return command;
 }
 
@@ -60,7 +60,7 @@ every_command_has_its_answer(void **unused)
 		{ "an unreadable Allocate", 0,
 		  without_client(allocate_of(2, "bob", "203.0.113.2:1", 50001, 9)),
 		  REFUSED_MALFORMED, 0 },
-		{ "threat_F3: only UDP is relayed", 0,
+		{ "threat_F3: only UDP and TCP are relayed", 0,
 		  over_tcp(allocate_of(2, "bob", "203.0.113.2:1", 50001, 9)), REFUSED_TRANSPORT,
 		  0 },
 		{ "an allocation id is used once", 0,

@@ -113,7 +113,7 @@ replay(struct world *world, const struct event *event)
 static inline enum verdict
 run(struct world *world, struct command command)
 {
-	if (command.front == 0 && command.type < COMMAND_ATTACH) {
+	if (command.front == 0 && !command_is_own(command.type)) {
 		command.front = 1;
 	}
 	command.now_us = world->now_us;
