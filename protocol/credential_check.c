@@ -52,10 +52,12 @@ choose_algorithm(const struct stun_message *request, uint32_t features,
 static bool
 is_complete(const struct stun_message *request)
 {
-	const uint32_t needed = 1u << STUN_REALM | 1u << STUN_NONCE;
-	const uint32_t names = 1u << STUN_USERNAME | 1u << STUN_USERHASH;
-	const uint32_t sums = 1u << STUN_MESSAGE_INTEGRITY | 1u << STUN_MESSAGE_INTEGRITY_SHA256;
-	const uint32_t words = 1u << STUN_PASSWORD_ALGORITHM | 1u << STUN_PASSWORD_ALGORITHMS;
+	const uint64_t needed = stun_set(STUN_REALM) | stun_set(STUN_NONCE);
+	const uint64_t names = stun_set(STUN_USERNAME) | stun_set(STUN_USERHASH);
+	const uint64_t sums =
+		stun_set(STUN_MESSAGE_INTEGRITY) | stun_set(STUN_MESSAGE_INTEGRITY_SHA256);
+	const uint64_t words =
+		stun_set(STUN_PASSWORD_ALGORITHM) | stun_set(STUN_PASSWORD_ALGORITHMS);
 
 	return (request->present & needed) == needed && (request->present & names) != 0 &&
 	       (request->malformed & (needed | names | sums | words)) == 0;

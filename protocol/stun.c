@@ -85,13 +85,13 @@ read_type(struct stun_message *message, uint16_t type)
 bool
 stun_has(const struct stun_message *message, enum stun_attribute attribute)
 {
-	return (message->present >> attribute & 1) != 0;
+	return (message->present & stun_set(attribute)) != 0;
 }
 
 static bool
 is_readable(const struct stun_message *message, enum stun_attribute attribute)
 {
-	return stun_has(message, attribute) && (message->malformed >> attribute & 1) == 0;
+	return stun_has(message, attribute) && (message->malformed & stun_set(attribute)) == 0;
 }
 
 /* RFC 8489 section 14: what follows the integrity is not protected by it, so nobody may act on it.
@@ -166,7 +166,6 @@ static void
 take_attribute(struct stun_message *message, uint16_t number, struct span value)
 {
 	const enum stun_attribute attribute = attribute_of(number);
-	const uint32_t bit = 1u << attribute % 32;
 
 	if (is_ignored(message, attribute)) {
 		return;
@@ -177,15 +176,15 @@ take_attribute(struct stun_message *message, uint16_t number, struct span value)
 		}
 		return;
 	}
-	const bool again = (message->present & bit) != 0;
+	const bool again = stun_has(message, attribute);
 	if (again && attribute != STUN_XOR_PEER_ADDRESS) {
 		return;
 	}
 	if (!is_wellformed(message, attribute, value)) {
-		message->malformed |= bit;
+		message->malformed |= stun_set(attribute);
 	}
 	if (!again) {
-		message->present |= bit;
+		message->present |= stun_set(attribute);
 		message->values[attribute] = value;
 	}
 }

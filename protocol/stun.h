@@ -24,10 +24,16 @@ enum stun_attribute {
 #undef ATTRIBUTE
 	STUN_ATTRIBUTES
 };
-_Static_assert(STUN_ATTRIBUTES <= 32, "a set of attributes is 32 bits");
+_Static_assert(STUN_ATTRIBUTES <= 64, "a set of attributes is 64 bits");
 
 uint16_t stun_attribute_number(enum stun_attribute attribute);
 const char *stun_attribute_name(enum stun_attribute attribute);
+/* The set of that one attribute. */
+static inline uint64_t
+stun_set(enum stun_attribute attribute)
+{
+	return (uint64_t)1 << attribute;
+}
 
 enum datagram_kind { DATAGRAM_DROP, DATAGRAM_STUN, DATAGRAM_CHANNEL_DATA };
 
@@ -40,8 +46,8 @@ struct stun_message {
 	uint16_t method;   /* enum turn_method, or another */
 	enum stun_class class;
 	struct transaction transaction;
-	uint32_t present;   /* a bit for each enum stun_attribute: stun_has */
-	uint32_t malformed; /* of those, which have a size or value that no sender may send: 400 */
+	uint64_t present;   /* a set of enum stun_attribute: stun_has */
+	uint64_t malformed; /* of those, which have a size or value that no sender may send: 400 */
 	struct span values[STUN_ATTRIBUTES]; /* the first of each kind, without padding */
 	/* Zero where the attribute is absent or malformed. */
 	size_t peer_count; /* XOR-PEER-ADDRESS: the first STUN_PEERS_MAX */
