@@ -1,6 +1,7 @@
 #include "actors/mailbox_io.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/protocol/reqrep0/req.h>
@@ -11,18 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
 	RECONNECT_MIN_MS = 5,
 	RECONNECT_MAX_MS = 100,
-	REDIAL_MS = 1000,
 	CLOSE_WAIT_MS = 500,
 	CLOSE_STEP_MS = 50,
 	CLOSE_HANG_S = 2
 };
-_Static_assert(REDIAL_MS > RECONNECT_MAX_MS, "nng's own tries come first");
 
 /* What nng's threads hand to ours: indexes of slots or lanes, and an eventfd that counts them. */
 struct handover {
@@ -121,6 +122,45 @@ static struct span
 bytes_of(nng_msg *message)
 {
 	return (struct span){ nng_msg_body(message), nng_msg_len(message) };
+}
+
+/* Takes the place of libc's for this process, nng's calls too. Whoever is gone before it is greeted
+ * gives EPIPE, which nng 1.5.2 (and 1.12 still) takes for "closed by ourselves" (posix_debug.c maps
+ * it to NNG_ECLOSED): a dialer then never tries again (dialer_connect_cb), and a listener never
+ * accepts again (listener_accept_cb), so that one client killed while it connects would make a
+ * server deaf. As ECONNRESET both go on. */
+ssize_t
+sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	const ssize_t sent = syscall(SYS_sendmsg, fd, message, flags);
+
+	if (sent < 0 && errno == EPIPE) {
+		errno = ECONNRESET;
+	}
+	return sent;
+}
+
+static void *
+close_socket(void *socket)
+{
+	nng_close(*(nng_socket *)socket);
+	return NULL;
+}
+
+/* nng 1.5.2 may wait for ever in its close for a connection that broke while it was being closed.
+ * Whoever closes is about to end, and must come to it: then all that is left to the process's end.
+ */
+static bool
+socket_is_closed(nng_socket *socket)
+{
+	struct timespec until;
+	pthread_t closer;
+
+	nng_must(pthread_create(&closer, NULL, close_socket, socket) == 0 ? 0 : NNG_ENOMEM,
+		 "cannot start a thread");
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += CLOSE_HANG_S;
+	return pthread_timedjoin_np(closer, NULL, &until) == 0;
 }
 
 /* --- server ------------------------------------------------------------------------------------
@@ -253,28 +293,6 @@ is_sending(const struct mailbox_server *server)
 	return false;
 }
 
-static void *
-close_socket(void *server)
-{
-	nng_close(((struct mailbox_server *)server)->socket);
-	return NULL;
-}
-
-/* nng 1.5.2 may wait for ever in its close for a connection that broke while it was being closed.
- * Whoever closes is about to end, and must come to it: then all that is left to the process's end. */
-static bool
-socket_is_closed(struct mailbox_server *server)
-{
-	struct timespec until;
-	pthread_t closer;
-
-	nng_must(pthread_create(&closer, NULL, close_socket, server) == 0 ? 0 : NNG_ENOMEM,
-		 "cannot start a thread");
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += CLOSE_HANG_S;
-	return pthread_timedjoin_np(closer, NULL, &until) == 0;
-}
-
 void
 mailbox_close(struct mailbox_server *server)
 {
@@ -285,7 +303,7 @@ mailbox_close(struct mailbox_server *server)
 		nng_msleep(CLOSE_STEP_MS);
 	}
 	nng_msleep(CLOSE_STEP_MS);
-	if (!socket_is_closed(server)) {
+	if (!socket_is_closed(&server->socket)) {
 		return;
 	}
 	for (size_t i = 0; i < server->count; i++) {
@@ -315,11 +333,7 @@ struct lane {
 };
 
 struct mailbox_client {
-	char url[MAILBOX_URL_MAX];
 	nng_socket socket;
-	nng_dialer dialer;
-	nng_aio *redial;
-	_Atomic int pipes; /* connections there are: 0 or 1 */
 	struct handover handover;
 	struct lane *lanes;
 	size_t count;
@@ -349,48 +363,6 @@ lane_event(void *argument)
 	handover_put(&lane->client->handover, lane->index);
 }
 
-/* Runs in a thread of nng, before a connection is used and after it has gone. */
-static void
-count_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
-{
-	struct mailbox_client *client = argument;
-
-	(void)pipe;
-	client->pipes += event == NNG_PIPE_EV_ADD_PRE ? 1 : -1;
-}
-
-/* A server that dies between our connect and our first bytes answers with EPIPE, which nng 1.5.2
- * (and 1.12 still) takes for "closed by ourselves": its dialer never tries again (posix_debug.c
- * maps it to NNG_ECLOSED, dialer_connect_cb gives up). So whoever is without a connection for a
- * while dials anew: in the thread of its owner, for closing a dialer in one of nng's few threads
- * while others wait for it can hang them all. Here the owner is only woken. Runs in a thread of
- * nng. */
-static void
-watch_connection(void *argument)
-{
-	struct mailbox_client *client = argument;
-
-	if (nng_aio_result(client->redial) != 0) {
-		return;
-	}
-	if (client->pipes == 0) {
-		handover_put(&client->handover, (uint32_t)client->count);
-		return;
-	}
-	nng_sleep_aio(REDIAL_MS, client->redial);
-}
-
-static void
-redial(struct mailbox_client *client)
-{
-	if (client->pipes == 0) {
-		nng_dialer_close(client->dialer);
-		nng_must(nng_dial(client->socket, client->url, &client->dialer, NNG_FLAG_NONBLOCK),
-			 "another try to connect");
-	}
-	nng_sleep_aio(REDIAL_MS, client->redial);
-}
-
 struct mailbox_client *
 mailbox_dial(const char *url, size_t lanes, char *fault, size_t fault_size)
 {
@@ -403,18 +375,14 @@ mailbox_dial(const char *url, size_t lanes, char *fault, size_t fault_size)
 		 "reconnect time");
 	nng_must(nng_socket_set_ms(client->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS),
 		 "reconnect time");
-	nng_must(nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_PRE, count_pipe, client),
-		 "a watch");
-	nng_must(nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, count_pipe, client),
-		 "a watch");
-	const int result = nng_dial(client->socket, url, &client->dialer, NNG_FLAG_NONBLOCK);
+	const int result = nng_dial(client->socket, url, NULL, NNG_FLAG_NONBLOCK);
 	if (result != 0) {
 		snprintf(fault, fault_size, "cannot dial %s: %s", url, nng_strerror(result));
 		nng_close(client->socket);
 		free(client);
 		return NULL;
 	}
-	handover_open(&client->handover, lanes + 1); /* and the mark to dial anew */
+	handover_open(&client->handover, lanes);
 	client->lanes = must_allocate(lanes, sizeof client->lanes[0]);
 	client->count = lanes;
 	for (uint32_t i = 0; i < lanes; i++) {
@@ -424,9 +392,6 @@ mailbox_dial(const char *url, size_t lanes, char *fault, size_t fault_size)
 		nng_must(nng_ctx_open(&lane->context, client->socket), "a context");
 		nng_must(nng_aio_alloc(&lane->aio, lane_event, lane), "an operation");
 	}
-	snprintf(client->url, sizeof client->url, "%s", url);
-	nng_must(nng_aio_alloc(&client->redial, watch_connection, client), "an operation");
-	nng_sleep_aio(REDIAL_MS, client->redial);
 	return client;
 }
 
@@ -490,14 +455,9 @@ mailbox_reply(struct mailbox_client *client, size_t *index, struct span *bytes)
 {
 	uint32_t at = 0;
 
-	do {
-		if (!handover_take(&client->handover, &at)) {
-			return false;
-		}
-		if (at == client->count) {
-			redial(client);
-		}
-	} while (at == client->count);
+	if (!handover_take(&client->handover, &at)) {
+		return false;
+	}
 	struct lane *lane = &client->lanes[at];
 	assert(lane->state == LANE_ANSWERED);
 	lane->state = LANE_FREE;
@@ -509,9 +469,9 @@ mailbox_reply(struct mailbox_client *client, size_t *index, struct span *bytes)
 void
 mailbox_hang_up(struct mailbox_client *client)
 {
-	nng_aio_stop(client->redial);
-	nng_aio_free(client->redial);
-	nng_close(client->socket);
+	if (!socket_is_closed(&client->socket)) {
+		return;
+	}
 	for (size_t i = 0; i < client->count; i++) {
 		nng_aio_stop(client->lanes[i].aio);
 		nng_aio_free(client->lanes[i].aio);
@@ -537,16 +497,8 @@ mailbox_ask(const char *url, struct span request, void *out, size_t size, int ti
 	}
 	mailbox_request(client, 0, request);
 	struct pollfd waits = { .fd = mailbox_client_fd(client), .events = POLLIN };
-	const uint64_t until_ms = nng_clock() + (uint64_t)timeout_ms;
-	bool has_reply = false;
-
-	/* It also wakes to dial anew. */
-	for (uint64_t now_ms = nng_clock();
-	     !has_reply && now_ms <= until_ms && poll(&waits, 1, (int)(until_ms - now_ms)) > 0;
-	     now_ms = nng_clock()) {
-		has_reply = mailbox_reply(client, &lane, &reply);
-	}
-	if (has_reply && reply.count <= size) {
+	if (poll(&waits, 1, timeout_ms) == 1 && mailbox_reply(client, &lane, &reply) &&
+	    reply.count <= size) {
 		memcpy(out, reply.at, reply.count);
 	} else {
 		reply.count = 0;

@@ -22,6 +22,7 @@ enum {
 	TURN_MS = 20,
 	TURNS_MAX = 3000,
 	DEATHS = 40,
+	VANISHED = 64,
 	DEATH_WAIT_MS = 200
 };
 
@@ -178,20 +179,64 @@ given_a_directory_that_is_not_there_then_listening_says_so(void **unused)
 	assert_non_null(strstr(fault, "/nonexistent-directory/a.ipc"));
 }
 
-/* A server that dies with connections it has not accepted yet: their senders hear EPIPE. */
-static void
-listen_and_die(void)
+static struct sockaddr_un
+socket_path(void)
 {
 	struct sockaddr_un where = { .sun_family = AF_UNIX };
-	const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
-	struct pollfd waits = { .fd = listener, .events = POLLIN };
-
 	const char *path = url + strlen("ipc://");
 
 	assert_true(strlen(path) < sizeof where.sun_path);
 	memcpy(where.sun_path, path, strlen(path) + 1);
+	return where;
+}
+
+/* A client that is killed as soon as it has connected: the server's greeting hears EPIPE. */
+static void
+connect_and_vanish(void)
+{
+	const struct sockaddr_un where = socket_path();
+	const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (const struct sockaddr *)&where, sizeof where), 0);
+	close(fd);
+}
+
+static void
+given_clients_that_vanish_while_they_are_greeted_then_the_next_one_is_heard(void **state)
+{
+	char fault[256];
+	struct span bytes = { 0 };
+	uint32_t slot = 0;
+	size_t lane = 9;
+	struct mailbox_server *server = listen_or_fail();
+
+	(void)state;
+	for (int i = 0; i < VANISHED; i++) {
+		connect_and_vanish();
+	}
+	struct mailbox_client *client = mailbox_dial(url, 1, fault, sizeof fault);
+	assert_non_null(client);
+	mailbox_request(client, 0, span_of("still there?"));
+	assert_true(wait_readable(mailbox_server_fd(server)));
+	assert_true(mailbox_take(server, &slot, &bytes));
+	assert_int_equal(bytes.count, strlen("still there?"));
+	mailbox_answer(server, slot, span_of("yes"));
+	assert_true(wait_readable(mailbox_client_fd(client)));
+	assert_true(mailbox_reply(client, &lane, &bytes));
+	mailbox_hang_up(client);
+	mailbox_close(server);
+}
+
+/* A server that dies with connections it has not accepted yet: their senders hear EPIPE. */
+static void
+listen_and_die(void)
+{
+	const struct sockaddr_un where = socket_path();
+	const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct pollfd waits = { .fd = listener, .events = POLLIN };
+
 	unlink(where.sun_path);
-	assert_int_equal(bind(listener, (struct sockaddr *)&where, sizeof where), 0);
+	assert_int_equal(bind(listener, (const struct sockaddr *)&where, sizeof where), 0);
 	assert_int_equal(listen(listener, 16), 0);
 	poll(&waits, 1, DEATH_WAIT_MS);
 	close(listener);
@@ -217,7 +262,6 @@ given_servers_that_die_while_clients_connect_then_the_next_one_hears_all_of_them
 		listen_and_die();
 	}
 	struct mailbox_server *server = listen_or_fail();
-	/* Each owner looks at its mailbox now and then, as every loop of ours does. */
 	for (size_t heard = 0, turns = 0; heard < CLIENTS; turns++) {
 		assert_true(turns < TURNS_MAX);
 		struct pollfd waits = { .fd = mailbox_server_fd(server), .events = POLLIN };
@@ -242,6 +286,8 @@ main(void)
 		/* First: it forks, and nng has no threads yet. */
 		cmocka_unit_test(given_a_server_killed_with_a_request_then_the_next_one_gets_it),
 		cmocka_unit_test(given_two_requests_then_they_may_be_answered_in_any_order),
+		cmocka_unit_test(
+			given_clients_that_vanish_while_they_are_greeted_then_the_next_one_is_heard),
 		cmocka_unit_test(
 			given_servers_that_die_while_clients_connect_then_the_next_one_hears_all_of_them),
 		cmocka_unit_test(given_nobody_listens_then_a_question_gets_no_reply),
