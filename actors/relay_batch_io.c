@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,22 +13,27 @@ enum {
 	PLACE_BYTES = (RELAY_HEADROOM + DATAGRAM_BYTES_MAX + RELAY_TAILROOM + 63) / 64 * 64,
 };
 
+union control {
+	struct cmsghdr aligned;
+	uint8_t bytes[CMSG_SPACE(sizeof(int))]; /* the length of a run's datagrams */
+};
+
 struct batch_in {
 	struct mmsghdr headers[BATCH_MAX];
 	struct iovec vectors[BATCH_MAX];
 	struct sockaddr_storage sources[BATCH_MAX];
+	union control controls[BATCH_MAX];
 	uint8_t *memory;
 };
 
-struct batch_out {
-	uint32_t count;
-	int fds[BATCH_MAX]; /* -1: sent */
-	struct iovec vectors[BATCH_MAX];
-	struct sockaddr_storage targets[BATCH_MAX];
-	socklen_t target_bytes[BATCH_MAX];
-	struct mmsghdr headers[BATCH_MAX]; /* of one socket */
-	uint8_t copies[BATCH_MAX][BATCH_COPY_MAX];
-};
+/* As the kernel has to find it: it writes how much it filled. */
+static void
+ready_place(struct batch_in *in, uint32_t place)
+{
+	in->headers[place].msg_hdr.msg_namelen = sizeof in->sources[place];
+	in->headers[place].msg_hdr.msg_controllen = sizeof in->controls[place];
+	in->controls[place].aligned.cmsg_len = 0;
+}
 
 struct batch_in *
 batch_in_new(void)
@@ -48,7 +54,9 @@ batch_in_new(void)
 					DATAGRAM_BYTES_MAX };
 		in->headers[i].msg_hdr = (struct msghdr){ .msg_name = &in->sources[i],
 							  .msg_iov = &in->vectors[i],
-							  .msg_iovlen = 1 };
+							  .msg_iovlen = 1,
+							  .msg_control = &in->controls[i] };
+		ready_place(in, i);
 	}
 	return in;
 }
@@ -62,123 +70,51 @@ batch_in_free(struct batch_in *in)
 	}
 }
 
+void
+batch_coalesce(int fd)
+{
+	const int one = 1;
+
+	setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof one);
+}
+
 uint32_t
 batch_receive(struct batch_in *in, int fd, uint32_t first, uint32_t most)
 {
 	assert(first + most <= BATCH_MAX);
-	for (uint32_t i = first; i < first + most; i++) {
-		in->headers[i].msg_hdr.msg_namelen = sizeof in->sources[i];
-	}
 	const int count = recvmmsg(fd, in->headers + first, most, MSG_DONTWAIT, NULL);
 	return count < 0 ? 0 : (uint32_t)count;
+}
+
+/* The place is ready for the next datagram from here on: what it holds is read once. */
+struct batch_piece
+batch_piece_at(struct batch_in *in, uint32_t place)
+{
+	assert(place < BATCH_MAX);
+	const struct cmsghdr *control = &in->controls[place].aligned;
+	struct batch_piece piece = {
+		.data = in->vectors[place].iov_base,
+		.bytes = in->headers[place].msg_len,
+		.segment = in->headers[place].msg_len,
+		.source = address_from_sockaddr(&in->sources[place]),
+	};
+	int segment = 0;
+
+	if (control->cmsg_len == CMSG_LEN(sizeof segment) && control->cmsg_level == IPPROTO_UDP &&
+	    control->cmsg_type == UDP_GRO) {
+		memcpy(&segment, CMSG_DATA(control), sizeof segment);
+		piece.segment = segment > 0 ? (size_t)segment : piece.bytes;
+	}
+	ready_place(in, place);
+	return piece;
 }
 
 uint8_t *
 batch_data(struct batch_in *in, uint32_t place, size_t *count, struct address *source)
 {
-	assert(place < BATCH_MAX);
-	*count = in->headers[place].msg_len;
-	*source = address_from_sockaddr(&in->sources[place]);
-	return in->vectors[place].iov_base;
-}
+	const struct batch_piece piece = batch_piece_at(in, place);
 
-struct batch_out *
-batch_out_new(void)
-{
-	return calloc(1, sizeof(struct batch_out));
-}
-
-void
-batch_out_free(struct batch_out *out)
-{
-	free(out);
-}
-
-bool
-batch_is_full(const struct batch_out *out)
-{
-	return out->count == BATCH_MAX;
-}
-
-void
-batch_add(struct batch_out *out, int fd, const struct address *to, struct span bytes)
-{
-	assert(out->count < BATCH_MAX);
-	const uint32_t at = out->count++;
-	out->fds[at] = fd;
-	out->vectors[at] = (struct iovec){ (void *)(uintptr_t)bytes.at, bytes.count };
-	out->target_bytes[at] = address_to_sockaddr(to, &out->targets[at]);
-}
-
-void
-batch_add_copy(struct batch_out *out, int fd, const struct address *to, struct span bytes)
-{
-	assert(out->count < BATCH_MAX);
-	assert(bytes.count <= BATCH_COPY_MAX);
-	uint8_t *copy = out->copies[out->count];
-
-	memcpy(copy, bytes.at, bytes.count);
-	batch_add(out, fd, to, (struct span){ copy, bytes.count });
-}
-
-void
-batch_send_alone(struct batch_out *out, int fd, const struct address *to, struct span bytes)
-{
-	batch_send(out);
-	batch_add(out, fd, to, bytes);
-	batch_send(out);
-}
-
-/* Gathers what goes out over the same socket as the datagram at `first`, in its order. */
-static uint32_t
-gather(struct batch_out *out, uint32_t first)
-{
-	const int fd = out->fds[first];
-	uint32_t count = 0;
-
-	for (uint32_t i = first; i < out->count; i++) {
-		if (out->fds[i] == fd) {
-			out->headers[count++].msg_hdr = (struct msghdr){
-				.msg_name = &out->targets[i],
-				.msg_namelen = out->target_bytes[i],
-				.msg_iov = &out->vectors[i],
-				.msg_iovlen = 1,
-			};
-			out->fds[i] = -1;
-		}
-	}
-	return count;
-}
-
-/* A datagram that cannot be sent is skipped: those behind it have other targets. */
-static uint32_t
-send_run(int fd, struct mmsghdr *headers, uint32_t count)
-{
-	uint32_t lost = 0;
-
-	for (uint32_t done = 0; done < count;) {
-		const int sent =
-			count - done == 1
-				? (sendmsg(fd, &headers[done].msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1)
-				: sendmmsg(fd, headers + done, count - done, MSG_DONTWAIT);
-		lost += sent < 0;
-		done += sent < 1 ? 1 : (uint32_t)sent;
-	}
-	return lost;
-}
-
-uint32_t
-batch_send(struct batch_out *out)
-{
-	uint32_t lost = 0;
-
-	for (uint32_t i = 0; i < out->count; i++) {
-		if (out->fds[i] >= 0) {
-			const int fd = out->fds[i];
-			const uint32_t count = gather(out, i);
-			lost += send_run(fd, out->headers, count);
-		}
-	}
-	out->count = 0;
-	return lost;
+	*count = piece.bytes;
+	*source = piece.source;
+	return piece.data;
 }

@@ -19,7 +19,7 @@ enum {
 	TICK_US = 1000 * 1000,
 	VIEW_WAIT_US = 3 * 1000 * 1000,  /* then STUN is served without it */
 	QUIET_WAIT_US = 3 * 1000 * 1000, /* the last reports, at the end */
-	ROUNDS_MAX = 8, /* batches from one listener before others get their turn */
+	TURN_DATAGRAMS_MAX = 512,        /* from one listener before others get their turn */
 };
 
 static bool
@@ -154,42 +154,102 @@ relay_process_act(struct relay_process *process, const struct relay_answer *answ
 	}
 }
 
-static void
+/* Each datagram of a run is a client's message like any other: one that says it is longer than its
+ * datagram is dropped (A6), whatever lies behind it. */
+static uint32_t
+take_from_client(struct relay_process *process, uint32_t listener, uint32_t place)
+{
+	const struct batch_piece piece = batch_piece_at(process->in, place);
+	uint32_t taken = 0;
+	size_t at = 0;
+
+	do {
+		const size_t bytes = run_cut(piece.bytes, piece.segment, at);
+		const struct relay_answer answer = relay_handle_client(
+			process->relay, listener, &piece.source,
+			(struct span){ piece.data + at, bytes }, process->now_us);
+		relay_process_act(process, &answer);
+		taken++;
+		at += bytes;
+	} while (at < piece.bytes);
+	return taken;
+}
+
+static uint32_t
 read_listener(struct relay_process *process, uint32_t listener)
 {
+	uint32_t taken = 0;
 	uint32_t count = BATCH_MAX;
 
-	for (int round = 0; round < ROUNDS_MAX && count == BATCH_MAX; round++) {
+	while (count == BATCH_MAX && taken < TURN_DATAGRAMS_MAX) {
 		count = batch_receive(process->in, process->listeners[listener], 0, BATCH_MAX);
 		for (uint32_t i = 0; i < count; i++) {
-			struct address source;
-			size_t bytes = 0;
-			const uint8_t *data = batch_data(process->in, i, &bytes, &source);
-			const struct relay_answer answer =
-				relay_handle_client(process->relay, listener, &source,
-						    (struct span){ data, bytes }, process->now_us);
-			relay_process_act(process, &answer);
+			taken += take_from_client(process, listener, i);
 		}
 		batch_send(process->out);
 	}
+	return taken;
+}
+
+/* The header goes where the datagram before ends, and padding where the next one begins: both are
+ * put back once the header is copied. */
+static void
+forward_between(struct relay_process *process, uint32_t socket, const struct batch_piece *piece,
+		struct span payload)
+{
+	uint8_t *data = piece->data + (payload.at - piece->data);
+	uint8_t before[RELAY_HEADROOM];
+	uint8_t behind[RELAY_TAILROOM];
+
+	make_room(process); /* nothing leaves while they are not as they came */
+	memcpy(before, data - RELAY_HEADROOM, sizeof before);
+	memcpy(behind, data + payload.count, sizeof behind);
+	const struct relay_answer answer = relay_handle_peer(process->relay, socket, &piece->source,
+							     data, payload.count, process->now_us);
+	if (answer.action == RELAY_TO_CLIENT &&
+	    process->config.transports[answer.from] == CLIENT_UDP) {
+		batch_add_wrapped(process->out, process->listeners[answer.from], &answer.to,
+				  answer.bytes, payload);
+	} else {
+		relay_process_act(process, &answer);
+	}
+	memcpy(data - RELAY_HEADROOM, before, sizeof before);
+	memcpy(data + payload.count, behind, sizeof behind);
+}
+
+static uint32_t
+take_from_peer(struct relay_process *process, uint32_t socket, uint32_t place)
+{
+	const struct batch_piece piece = batch_piece_at(process->in, place);
+	uint32_t taken = 0;
+
+	if (piece.segment == piece.bytes) {
+		const struct relay_answer answer =
+			relay_handle_peer(process->relay, socket, &piece.source, piece.data,
+					  piece.bytes, process->now_us);
+		relay_process_act(process, &answer);
+		return 1;
+	}
+	for (size_t at = 0; at < piece.bytes; taken++) {
+		const size_t bytes = run_cut(piece.bytes, piece.segment, at);
+		forward_between(process, socket, &piece, (struct span){ piece.data + at, bytes });
+		at += bytes;
+	}
+	return taken;
 }
 
 /* Datagrams of many relayed sockets gather in places `used` and following, and leave together. */
 static uint32_t
 read_relayed(struct relay_process *process, uint32_t socket, uint32_t used)
 {
-	if (process->sockets.fds[socket] < 0) {
+	const int fd = process->sockets.fds[socket];
+
+	if (fd < 0) {
 		return used; /* closed since epoll spoke */
 	}
-	const uint32_t count =
-		batch_receive(process->in, process->sockets.fds[socket], used, BATCH_MAX - used);
+	const uint32_t count = batch_receive(process->in, fd, used, BATCH_MAX - used);
 	for (uint32_t i = used; i < used + count; i++) {
-		struct address source;
-		size_t bytes = 0;
-		uint8_t *data = batch_data(process->in, i, &bytes, &source);
-		const struct relay_answer answer = relay_handle_peer(
-			process->relay, socket, &source, data, bytes, process->now_us);
-		relay_process_act(process, &answer);
+		process->taken += take_from_peer(process, socket, i);
 	}
 	return used + count;
 }
@@ -327,6 +387,7 @@ turn(struct relay_process *process)
 	const int ready = epoll_wait(process->epoll, events, EVENTS_MAX, WAIT_MS);
 
 	process->now_us = time_now_us();
+	process->taken = 0;
 	const bool linked = handle_ready(process, events, ready);
 	for (int i = 0; i < ready; i++) {
 		const uint32_t number = (uint32_t)events[i].data.u64;
@@ -336,7 +397,7 @@ turn(struct relay_process *process)
 		if (process->config.transports[number] == CLIENT_DTLS) {
 			relay_process_read_dtls(process, number);
 		} else {
-			read_listener(process, number);
+			process->taken += read_listener(process, number);
 		}
 	}
 	if (process->streams != NULL) {

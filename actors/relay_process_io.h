@@ -31,6 +31,7 @@ struct relay_process {
 	struct batch_out *out;
 	int epoll;
 	bool serving; /* the listeners are read */
+	uint32_t taken; /* datagrams in this turn */
 	uint64_t started_us;
 	bool asked; /* commands were given to the link and not sent yet */
 	uint64_t now_us;

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "actors/relay_batch_io.h"
 #include "protocol/address_io.h"
 #include "protocol/log_line_io.h"
 #include "protocol/record.h"
@@ -124,6 +125,7 @@ open_bound(const struct address *local)
 	}
 	let_fragment(fd, where.ss_family);
 	set_buffers(fd, RELAYED_BUFFER_BYTES);
+	batch_coalesce(fd);
 	return fd;
 }
 

@@ -151,6 +151,9 @@ prepare_listener(struct relay_process *process, uint32_t i)
 		relay_listener_prepare(process->listeners[i], client_transport_name(transport),
 				       local);
 		process->drops[i] = relay_listener_drops(process->listeners[i]);
+		if (transport == CLIENT_UDP) {
+			batch_coalesce(process->listeners[i]); /* a DTLS record is unsealed in its place */
+		}
 		return;
 	}
 	address_print(text, sizeof text, local);

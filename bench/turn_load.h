@@ -61,6 +61,7 @@ struct load {
 	double rate; /* packets a second; 0: as many as the server takes */
 	double seconds;
 	double hold_s;
+	double watch_s; /* between two looks at the memory; 0: none */
 	bool echo;
 	bool gso;   /* bursts leave coalesced, and the peer takes and echoes them so */
 	bool plain; /* no TURN: a forwarder takes ChannelData from anybody */

@@ -64,6 +64,8 @@ static const struct {
 	{ "--seconds", "of packets (default 4; 0: none)", TAKES_DECIMAL, &load.seconds },
 	{ "--hold", "seconds to keep the allocations, before any packet", TAKES_DECIMAL,
 	  &load.hold_s },
+	{ "--watch", "seconds between two lines that say the memory of now", TAKES_DECIMAL,
+	  &load.watch_s },
 	{ "--echo", "the peer sends everything back", TAKES_NOTHING, &load.echo },
 	{ "--plain", "no TURN: the server is turn_forward_bench", TAKES_NOTHING, &load.plain },
 };

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -98,11 +99,17 @@ segment_of(int place)
 	return size > 0 ? (size_t)size : intake.headers[place].msg_len;
 }
 
+/* The time is the first and the last of its bytes: what is put around a payload must not reach into
+ * it. */
 static void
-note_delay(struct load *load, const uint8_t *payload, uint64_t at_ns)
+note_packet(struct load *load, const uint8_t *payload, size_t count, uint64_t at_ns)
 {
-	uint64_t sent_ns;
+	uint64_t sent_ns = 0;
 
+	if (count != load->bytes ||
+	    memcmp(payload, payload + count - sizeof sent_ns, sizeof sent_ns) != 0) {
+		load_fail("a packet came that is not as it was sent");
+	}
 	memcpy(&sent_ns, payload, sizeof sent_ns);
 	load_delay_add(&load->delays, at_ns - sent_ns);
 }
@@ -149,7 +156,8 @@ read_peer(struct load *load)
 		for (size_t at = 0; at < length; at += segment) {
 			load->at_peer++;
 			if (!load->echo) {
-				note_delay(load, intake.memory[i] + at, at_ns);
+				note_packet(load, intake.memory[i] + at,
+					    length - at < segment ? length - at : segment, at_ns);
 			}
 		}
 		load->at_peer_bytes += length;
@@ -167,7 +175,7 @@ take_datagram(struct load *load, struct load_client *client, const uint8_t *at, 
 	if (count > CHANNEL_HEADER_BYTES && at[0] >= 0x40) {
 		load->at_client++;
 		load->at_client_bytes += count - CHANNEL_HEADER_BYTES;
-		note_delay(load, at + CHANNEL_HEADER_BYTES, at_ns);
+		note_packet(load, at + CHANNEL_HEADER_BYTES, count - CHANNEL_HEADER_BYTES, at_ns);
 	} else {
 		load_client_take(load, client, (struct span){ at, count });
 	}
@@ -223,6 +231,7 @@ send_burst(struct load *load, const struct load_client *client)
 	for (uint32_t i = 0; i < load->burst; i++) {
 		turn_channel_write(memory + i * size, LOAD_CHANNEL, load->bytes);
 		memcpy(memory + i * size + CHANNEL_HEADER_BYTES, &at_ns, sizeof at_ns);
+		memcpy(memory + (i + 1) * size - sizeof at_ns, &at_ns, sizeof at_ns);
 		vectors[i] = (struct iovec){ memory + i * size, size };
 		headers[i].msg_hdr = (struct msghdr){ .msg_iov = &vectors[i], .msg_iovlen = 1 };
 	}
@@ -273,6 +282,19 @@ send_due(struct load *load, struct pace *pace, uint32_t *next, uint64_t at_ns)
 	}
 }
 
+static void
+watch(const struct load *load, uint64_t since_ns)
+{
+	static uint64_t lines;
+	const double since_s = (double)since_ns / 1e9;
+
+	if (load->watch_s > 0 && since_s >= (double)lines * load->watch_s) {
+		fprintf(stderr, "after %.0f s: %llu KiB\n", since_s,
+			(unsigned long long)load_pss_bytes(load->pid) / 1024);
+		lines++;
+	}
+}
+
 void
 load_run(struct load *load)
 {
@@ -289,6 +311,7 @@ load_run(struct load *load)
 		send_due(load, &pace, &next, at_ns);
 		if (keeps) {
 			load_clients_keep(load, at_ns / 1000);
+			watch(load, at_ns - pace.start_ns);
 		}
 		read_all(load, load->echo || keeps);
 	}
