@@ -73,7 +73,7 @@ void allocation_dump(const void *state, struct mp_writer *w);
 void allocation_dump_personal(const void *state, struct mp_writer *w);
 /* `personal` may be empty: then nothing personal is known. */
 bool allocation_restore(void *state, struct span dump, struct span personal);
-/* [[allocation id, user name, relay, client, relayed, expires_us], ...] */
+/* [[allocation id, user name, relay, client, relayed, expires_us, relayed also or nil], ...] */
 void allocation_roster(const void *state, struct mp_writer *w);
 
 /* --- between the actor and its relays --- */

@@ -57,6 +57,7 @@ apply_created(struct allocation_state *state, const struct event *event)
 		.client = e->client,
 		.server = e->server,
 		.relayed = e->relayed,
+		.relayed_also = e->relayed_also,
 		.transaction = e->transaction,
 		.relay = e->relay,
 		.transport = e->transport,
@@ -76,6 +77,17 @@ apply_refreshed(struct allocation_state *state, const struct event *event)
 	if (row != ROW_NONE) {
 		peer_purge(&state->table, row, event->occurred_us);
 		state->table.rows[row].expires_us = e->expires_us;
+	}
+}
+
+static void
+apply_address_released(struct allocation_state *state, const struct event *event)
+{
+	const struct event_turn_address_released *e = &event->turn_address_released;
+	const uint32_t row = find(state, &e->allocation, event);
+
+	if (row != ROW_NONE && state->table.rows[row].relayed_also.family != ADDRESS_NONE) {
+		allocation_drop_relayed(&state->table, row, &e->relayed);
 	}
 }
 
@@ -217,6 +229,9 @@ allocation_apply(void *opaque, const struct event *event)
 		break;
 	case EVENT_TURN_ALLOCATION_REFRESHED:
 		apply_refreshed(state, event);
+		break;
+	case EVENT_TURN_ADDRESS_RELEASED:
+		apply_address_released(state, event);
 		break;
 	case EVENT_TURN_PERMISSION_INSTALLED:
 		apply_permission(state, event);

@@ -16,9 +16,9 @@ allocation_emit(struct event_list *out, enum event_type type, const struct comma
 }
 
 /* As long as asked, but not beyond the credential's end where the relay names one. */
-static uint64_t
-expires_us(const struct allocation_state *state, const struct command *command, uint64_t asked_s,
-	   uint64_t until_s)
+uint64_t
+allocation_expires_us(const struct allocation_state *state, const struct command *command,
+		      uint64_t asked_s, uint64_t until_s)
 {
 	const uint64_t lifetime_us =
 		turn_lifetime_s(asked_s, state->limits.lifetime_max_s) * SECOND_US;
@@ -44,9 +44,9 @@ allocation_find_live(const struct allocation_state *state, const struct command 
 	return row;
 }
 
-static void
-emit_end(const struct allocation *allocation, enum end_reason reason, const struct command *command,
-	 struct event_list *out)
+void
+allocation_emit_end(const struct allocation *allocation, enum end_reason reason,
+		    const struct command *command, struct event_list *out)
 {
 	const struct usage *usage = &allocation->usage;
 
@@ -70,7 +70,8 @@ is_readable_allocate(const struct command_allocate *c)
 {
 	return !id_is_none(&c->allocation) && !id_is_none(&c->user) &&
 	       c->client.family != ADDRESS_NONE && c->server.family != ADDRESS_NONE &&
-	       c->relayed.family != ADDRESS_NONE && c->client_transport <= CLIENT_DTLS;
+	       c->relayed.family != ADDRESS_NONE && c->relayed_also.family != c->relayed.family &&
+	       c->client_transport <= CLIENT_DTLS;
 }
 
 /* The handle under which a name is in the log; `fresh` if it is not there yet. */
@@ -119,11 +120,19 @@ emit_created(const struct allocation_state *state, const struct command *command
 		.server = c->server,
 		.relayed = c->relayed,
 		.transaction = c->transaction,
-		.expires_us = expires_us(state, command, c->lifetime_s, c->until_s),
+		.expires_us = allocation_expires_us(state, command, c->lifetime_s, c->until_s),
 		.user_name = c->user_name,
 		.client = c->client,
 		.client_transport = c->client_transport,
+		.relayed_also = c->relayed_also,
 	};
+}
+
+static bool
+is_taken(const struct allocation_table *table, const struct address *relayed, uint64_t transport)
+{
+	return relayed->family != ADDRESS_NONE &&
+	       allocation_find_relayed(table, relayed, transport) != ROW_NONE;
 }
 
 static enum verdict
@@ -152,7 +161,8 @@ decide_allocate(const struct allocation_state *state, const struct command *comm
 	if (allocation_find(table, &c->allocation) != ROW_NONE) {
 		return REFUSED_MALFORMED;
 	}
-	if (allocation_find_relayed(table, &c->relayed, c->transport) != ROW_NONE) {
+	if (is_taken(table, &c->relayed, c->transport) ||
+	    is_taken(table, &c->relayed_also, c->transport)) {
 		return REFUSED_CAPACITY;
 	}
 	const struct id user = subject_of(state, DIRECTORY_USER, &c->user_name, &c->user);
@@ -163,34 +173,9 @@ decide_allocate(const struct allocation_state *state, const struct command *comm
 	}
 	if (expired) {
 		/* The sweep has not come by yet; the relay reported its usage before it asked. */
-		emit_end(&table->rows[held], END_EXPIRED, command, out);
+		allocation_emit_end(&table->rows[held], END_EXPIRED, command, out);
 	}
 	emit_created(state, command, &user, out);
-	return ACCEPTED;
-}
-
-/* Refresh, RFC 8656 section 8.2. */
-
-static enum verdict
-decide_refresh(const struct allocation_state *state, const struct command *command,
-	       struct event_list *out)
-{
-	const uint32_t row = allocation_find_live(state, command, &command->refresh.allocation);
-
-	if (row == ROW_NONE) {
-		return REFUSED_NO_ALLOCATION;
-	}
-	const struct allocation *allocation = &state->table.rows[row];
-	if (command->refresh.lifetime_s == 0) {
-		emit_end(allocation, END_RELEASED, command, out);
-		return ACCEPTED;
-	}
-	allocation_emit(out, EVENT_TURN_ALLOCATION_REFRESHED, command, &allocation->trace)
-		->turn_allocation_refreshed = (struct event_turn_allocation_refreshed){
-		.allocation = allocation->id,
-		.expires_us = expires_us(state, command, command->refresh.lifetime_s,
-					 command->refresh.until_s),
-	};
 	return ACCEPTED;
 }
 
@@ -238,7 +223,8 @@ decide_end(const struct allocation_state *state, const struct command *command,
 	    command->end.reason != END_EXPELLED && command->end.reason != END_CLIENT_GONE) {
 		return REFUSED_MALFORMED;
 	}
-	emit_end(&state->table.rows[row], (enum end_reason)command->end.reason, command, out);
+	allocation_emit_end(&state->table.rows[row], (enum end_reason)command->end.reason, command,
+			    out);
 	return ACCEPTED;
 }
 
@@ -301,7 +287,7 @@ end_many(const struct allocation_state *state, const struct command *command, ui
 	     row++) {
 		const struct allocation *allocation = &table->rows[row];
 		if (!id_is_none(&allocation->id) && allocation->expires_us <= expired_us) {
-			emit_end(allocation, reason, command, out);
+			allocation_emit_end(allocation, reason, command, out);
 		}
 	}
 	return ACCEPTED;
@@ -338,7 +324,7 @@ decide_expel(const struct allocation_state *state, const struct command *command
 		const struct allocation *allocation = &table->rows[row];
 		if (!id_is_none(&allocation->id) &&
 		    credential_name_is_of(&allocation->user_name, agent)) {
-			emit_end(allocation, END_EXPELLED, command, out);
+			allocation_emit_end(allocation, END_EXPELLED, command, out);
 		}
 	}
 	if (out->count > 0) {
@@ -397,7 +383,7 @@ decide_of_front(const struct allocation_state *state, const struct command *comm
 	case COMMAND_ALLOCATE:
 		return decide_allocate(state, command, out);
 	case COMMAND_REFRESH:
-		return decide_refresh(state, command, out);
+		return allocation_decide_refresh(state, command, out);
 	case COMMAND_PERMIT:
 		return allocation_decide_permit(state, command, out);
 	case COMMAND_BIND_CHANNEL:

@@ -1,4 +1,5 @@
-/* Between allocation_decide.c, allocation_peers.c and allocation_connections.c alone. */
+/* Between allocation_decide.c, allocation_refresh.c, allocation_peers.c and
+ * allocation_connections.c alone. */
 #ifndef IFSWARM_ACTORS_ALLOCATION_DECIDE_H
 #define IFSWARM_ACTORS_ALLOCATION_DECIDE_H
 
@@ -10,6 +11,16 @@ struct event *allocation_emit(struct event_list *out, enum event_type type,
 /* The row of the asking relay's own live allocation; ROW_NONE. */
 uint32_t allocation_find_live(const struct allocation_state *state, const struct command *command,
 			      const struct id *id);
+
+/* When it ends if so much is asked: not beyond the credential's end, where the relay names one. */
+uint64_t allocation_expires_us(const struct allocation_state *state, const struct command *command,
+			       uint64_t asked_s, uint64_t until_s);
+void allocation_emit_end(const struct allocation *allocation, enum end_reason reason,
+			 const struct command *command, struct event_list *out);
+
+/* Refresh, RFC 8656 section 8.2. */
+enum verdict allocation_decide_refresh(const struct allocation_state *state,
+				       const struct command *command, struct event_list *out);
 
 /* CreatePermission and ChannelBind, RFC 8656 sections 10.2 and 12.2. */
 enum verdict allocation_decide_permit(const struct allocation_state *state,

@@ -7,9 +7,10 @@
 #include "actors/allocation.h"
 
 enum {
-	ROW_ELEMENTS = 15, /* one more unless the client came over UDP */
+	ROW_ELEMENTS = 15, /* one more unless the client came over UDP, two with two addresses */
+	ROW_ELEMENTS_MAX = ROW_ELEMENTS + 2,
 	ROW_PERSONAL_ELEMENTS = 3,
-	ROSTER_ELEMENTS = 6,
+	ROSTER_ELEMENTS = 7,
 	PEER_ELEMENTS = 3,
 	ROW_PEERS_MAX = 2 * PEERS_PER_ALLOCATION_MAX + TCP_PEERS_PER_ALLOCATION_MAX
 };
@@ -66,7 +67,10 @@ static void
 write_row(struct mp_writer *w, const struct allocation_table *table,
 	  const struct allocation *allocation)
 {
-	mp_put_array(w, ROW_ELEMENTS + (allocation->client_transport != CLIENT_UDP));
+	const bool has_two = allocation->relayed_also.family != ADDRESS_NONE;
+	const bool says_transport = has_two || allocation->client_transport != CLIENT_UDP;
+
+	mp_put_array(w, ROW_ELEMENTS + (uint32_t)says_transport + has_two);
 	mp_put_id(w, &allocation->id);
 	mp_put_id(w, &allocation->user);
 	mp_put_id(w, &allocation->trace);
@@ -81,8 +85,11 @@ write_row(struct mp_writer *w, const struct allocation_table *table,
 	mp_put_u64(w, allocation->usage.packets_down);
 	mp_put_u64(w, allocation->usage.bytes_down);
 	mp_put_u64(w, allocation->peer_next_number);
-	if (allocation->client_transport != CLIENT_UDP) {
+	if (says_transport) {
 		mp_put_u64(w, allocation->client_transport);
+	}
+	if (has_two) {
+		address_write(w, &allocation->relayed_also);
 	}
 	mp_put_array(w, peers_of(table, allocation));
 	for (uint32_t at = allocation->peer_first; at != PEER_NONE; at = table->peers[at].next) {
@@ -175,6 +182,7 @@ allocation_roster(const void *opaque, struct mp_writer *w)
 		address_write(w, &allocation->client);
 		address_write(w, &allocation->relayed);
 		mp_put_u64(w, allocation->expires_us);
+		address_write(w, &allocation->relayed_also);
 	}
 	free(rows);
 }
@@ -198,7 +206,7 @@ read_row(struct mp_reader *r)
 {
 	struct allocation allocation = { 0 };
 
-	const size_t elements = mp_get_array(r, ROW_ELEMENTS + 1);
+	const size_t elements = mp_get_array(r, ROW_ELEMENTS_MAX);
 	allocation.id = mp_get_id(r);
 	allocation.user = mp_get_id(r);
 	allocation.trace = mp_get_id(r);
@@ -216,8 +224,14 @@ read_row(struct mp_reader *r)
 	allocation.peer_next_number = (uint32_t)next;
 	if (elements > ROW_ELEMENTS) {
 		allocation.client_transport = mp_get_u64(r);
-		r->bad |= allocation.client_transport == CLIENT_UDP ||
+		r->bad |= (allocation.client_transport == CLIENT_UDP &&
+			   elements < ROW_ELEMENTS_MAX) ||
 			  allocation.client_transport > CLIENT_DTLS;
+	}
+	if (elements == ROW_ELEMENTS_MAX) {
+		address_read(r, &allocation.relayed_also);
+		r->bad |= allocation.relayed_also.family == ADDRESS_NONE ||
+			  allocation.relayed_also.family == allocation.relayed.family;
 	}
 	r->bad |= elements < ROW_ELEMENTS || next == 0 || next > UINT32_MAX ||
 		  id_is_none(&allocation.id) || id_is_none(&allocation.user);

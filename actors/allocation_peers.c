@@ -81,7 +81,7 @@ check_peer(const struct allocation *allocation, const struct address *peer)
 	if (peer->family == ADDRESS_NONE) {
 		return REFUSED_MALFORMED;
 	}
-	return peer->family == allocation->relayed.family ? ACCEPTED : REFUSED_PEER_FAMILY;
+	return allocation_has_family(allocation, peer->family) ? ACCEPTED : REFUSED_PEER_FAMILY;
 }
 
 enum verdict

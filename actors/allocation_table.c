@@ -50,9 +50,9 @@ hash_channel(const struct allocation_table *table, uint32_t row, uint16_t channe
 void
 allocation_table_clear(struct allocation_table *table)
 {
-	struct chains *indexes[] = { &table->by_id,     &table->by_client, &table->by_relayed,
-				     &table->by_user,   &table->by_source, &table->by_peer,
-				     &table->by_channel };
+	struct chains *indexes[] = { &table->by_id,           &table->by_client, &table->by_relayed,
+				     &table->by_relayed_also, &table->by_user,   &table->by_source,
+				     &table->by_peer,         &table->by_channel };
 
 	for (size_t i = 0; i < sizeof indexes / sizeof indexes[0]; i++) {
 		chains_clear(indexes[i]);
@@ -79,6 +79,7 @@ allocation_table_init(struct allocation_table *table, uint32_t rows_max, uint32_
 	const bool indexed = chains_init(&table->by_id, rows_max) &&
 			     chains_init(&table->by_client, rows_max) &&
 			     chains_init(&table->by_relayed, rows_max) &&
+			     chains_init(&table->by_relayed_also, rows_max) &&
 			     chains_init(&table->by_user, rows_max) &&
 			     chains_init(&table->by_source, rows_max) &&
 			     chains_init(&table->by_peer, peers_max) &&
@@ -95,6 +96,7 @@ allocation_table_free(struct allocation_table *table)
 	chains_free(&table->by_id);
 	chains_free(&table->by_client);
 	chains_free(&table->by_relayed);
+	chains_free(&table->by_relayed_also);
 	chains_free(&table->by_user);
 	chains_free(&table->by_source);
 	chains_free(&table->by_peer);
@@ -135,18 +137,43 @@ allocation_find_client(const struct allocation_table *table, const struct addres
 	return row;
 }
 
+static uint64_t
+hash_relayed(const struct allocation_table *table, const struct address *relayed)
+{
+	return chains_hash_address(table->seed, relayed, 0);
+}
+
+static uint32_t
+find_relayed_also(const struct allocation_table *table, const struct address *relayed,
+		  uint64_t transport)
+{
+	uint32_t row = chains_first(&table->by_relayed_also, hash_relayed(table, relayed));
+
+	while (row != ROW_NONE && (!address_equal(&table->rows[row].relayed_also, relayed) ||
+				   table->rows[row].transport != transport)) {
+		row = chains_next(&table->by_relayed_also, row);
+	}
+	return row;
+}
+
 uint32_t
 allocation_find_relayed(const struct allocation_table *table, const struct address *relayed,
 			uint64_t transport)
 {
-	uint32_t row =
-		chains_first(&table->by_relayed, chains_hash_address(table->seed, relayed, 0));
+	uint32_t row = chains_first(&table->by_relayed, hash_relayed(table, relayed));
 
 	while (row != ROW_NONE && (!address_equal(&table->rows[row].relayed, relayed) ||
 				   table->rows[row].transport != transport)) {
 		row = chains_next(&table->by_relayed, row);
 	}
-	return row;
+	return row != ROW_NONE ? row : find_relayed_also(table, relayed, transport);
+}
+
+bool
+allocation_has_family(const struct allocation *allocation, uint8_t family)
+{
+	return family != ADDRESS_NONE &&
+	       (allocation->relayed.family == family || allocation->relayed_also.family == family);
 }
 
 bool
@@ -193,6 +220,15 @@ allocation_count_source(const struct allocation_table *table, const struct addre
 	return count;
 }
 
+/* What has no address is of a replay, in which nobody asks by address. */
+static bool
+is_live_peer(const struct allocation_table *table, const struct peer *peer, uint64_t now_us)
+{
+	return peer->expires_us > now_us &&
+	       (peer->address.family == ADDRESS_NONE ||
+		allocation_has_family(&table->rows[peer->row], peer->address.family));
+}
+
 static uint32_t
 find_peer(const struct allocation_table *table, uint32_t row, enum peer_kind kind,
 	  const struct address *address, uint64_t now_us)
@@ -201,8 +237,8 @@ find_peer(const struct allocation_table *table, uint32_t row, enum peer_kind kin
 
 	for (; at != PEER_NONE; at = chains_next(&table->by_peer, at)) {
 		const struct peer *peer = &table->peers[at];
-		if (peer->row == row && peer_kind_of(peer) == kind && peer->expires_us > now_us &&
-		    address_equal(&peer->address, address)) {
+		if (peer->row == row && peer_kind_of(peer) == kind &&
+		    is_live_peer(table, peer, now_us) && address_equal(&peer->address, address)) {
 			return at;
 		}
 	}
@@ -239,7 +275,8 @@ channel_find(const struct allocation_table *table, uint32_t row, uint16_t channe
 
 	for (; at != PEER_NONE; at = chains_next(&table->by_channel, at)) {
 		const struct peer *peer = &table->peers[at];
-		if (peer->row == row && peer->channel == channel && peer->expires_us > now_us) {
+		if (peer->row == row && peer->channel == channel &&
+		    is_live_peer(table, peer, now_us)) {
 			return at;
 		}
 	}
@@ -265,9 +302,47 @@ peer_count(const struct allocation_table *table, uint32_t row, enum peer_kind ki
 	for (uint32_t at = table->rows[row].peer_first; at != PEER_NONE;
 	     at = table->peers[at].next) {
 		const struct peer *peer = &table->peers[at];
-		count += peer_kind_of(peer) == kind && peer->expires_us > now_us;
+		count += peer_kind_of(peer) == kind && is_live_peer(table, peer, now_us);
 	}
 	return count;
+}
+
+static void
+link_relayed(struct allocation_table *table, uint32_t row)
+{
+	const struct allocation *allocation = &table->rows[row];
+
+	chains_link(&table->by_relayed, hash_relayed(table, &allocation->relayed), row);
+	if (allocation->relayed_also.family != ADDRESS_NONE) {
+		chains_link(&table->by_relayed_also, hash_relayed(table, &allocation->relayed_also),
+			    row);
+	}
+}
+
+static void
+unlink_relayed(struct allocation_table *table, uint32_t row)
+{
+	const struct allocation *allocation = &table->rows[row];
+
+	chains_unlink(&table->by_relayed, hash_relayed(table, &allocation->relayed), row);
+	if (allocation->relayed_also.family != ADDRESS_NONE) {
+		chains_unlink(&table->by_relayed_also,
+			      hash_relayed(table, &allocation->relayed_also), row);
+	}
+}
+
+void
+allocation_drop_relayed(struct allocation_table *table, uint32_t row, const struct address *relayed)
+{
+	struct allocation *allocation = &table->rows[row];
+
+	assert(allocation->relayed_also.family != ADDRESS_NONE);
+	unlink_relayed(table, row);
+	if (address_equal(&allocation->relayed, relayed)) {
+		allocation->relayed = allocation->relayed_also;
+	}
+	allocation->relayed_also = (struct address){ 0 };
+	link_relayed(table, row);
 }
 
 uint32_t
@@ -287,7 +362,7 @@ allocation_claim(struct allocation_table *table, const struct allocation *alloca
 	taken->next_free = ROW_NONE;
 	chains_link(&table->by_id, chains_hash_id(table->seed, &taken->id), row);
 	chains_link(&table->by_user, chains_hash_id(table->seed, &taken->user), row);
-	chains_link(&table->by_relayed, chains_hash_address(table->seed, &taken->relayed, 0), row);
+	link_relayed(table, row);
 	if (taken->client.family != ADDRESS_NONE) {
 		chains_link(&table->by_client,
 			    hash_client(table, &taken->client, &taken->server,
@@ -327,8 +402,7 @@ allocation_release(struct allocation_table *table, uint32_t row)
 	peer_purge(table, row, UINT64_MAX);
 	chains_unlink(&table->by_id, chains_hash_id(table->seed, &allocation->id), row);
 	chains_unlink(&table->by_user, chains_hash_id(table->seed, &allocation->user), row);
-	chains_unlink(&table->by_relayed, chains_hash_address(table->seed, &allocation->relayed, 0),
-		      row);
+	unlink_relayed(table, row);
 	if (allocation->client.family != ADDRESS_NONE) {
 		chains_unlink(&table->by_client,
 			      hash_client(table, &allocation->client, &allocation->server,

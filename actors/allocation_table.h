@@ -48,6 +48,7 @@ struct allocation {
 	struct address client; /* ADDRESS_NONE: erased */
 	struct address server;
 	struct address relayed;
+	struct address relayed_also;    /* of the other family; ADDRESS_NONE: there is one alone */
 	struct transaction transaction; /* of the Allocate request */
 	uint64_t relay;
 	uint64_t transport;
@@ -75,6 +76,7 @@ struct allocation_table {
 	struct chains by_id;
 	struct chains by_client;  /* client address, server address and transport, relay */
 	struct chains by_relayed; /* relayed address */
+	struct chains by_relayed_also;
 	struct chains by_user;    /* user's handle: several rows each */
 	struct chains by_source;  /* whom the client's address belongs to: several rows each */
 	struct chains by_peer;    /* row, which of the three, address */
@@ -101,6 +103,8 @@ uint64_t allocation_count_source(const struct allocation_table *table, const str
 uint64_t allocation_count_user(const struct allocation_table *table, const struct id *user,
 			       uint64_t now_us);
 bool allocation_is_live(const struct allocation *allocation, uint64_t now_us);
+/* Whether it has a relayed address of that family. */
+bool allocation_has_family(const struct allocation *allocation, uint8_t family);
 
 /* All return PEER_NONE if there is none alive. */
 uint32_t permission_find(const struct allocation_table *table, uint32_t row,
@@ -122,6 +126,10 @@ uint32_t peer_count(const struct allocation_table *table, uint32_t row, enum pee
 /* Copies `allocation` into a free row, without peers, and into the indexes. The caller knows that
  * there is room (rows_used < rows_max) and that its id is new. */
 uint32_t allocation_claim(struct allocation_table *table, const struct allocation *allocation);
+/* Gives up one of its two relayed addresses. The permissions and channels of that family are dead
+ * from here on, and leave the table when they would have expired. */
+void allocation_drop_relayed(struct allocation_table *table, uint32_t row,
+			     const struct address *relayed);
 /* Frees the row and its peers. */
 void allocation_release(struct allocation_table *table, uint32_t row);
 /* Appends `peer` (its address, expiry, number, channel) to the row; the caller knows that there is

@@ -141,6 +141,7 @@ add_created(struct bundle *bundle, const struct allocation *allocation)
 		.user_name = allocation->user_name,
 		.client = allocation->client,
 		.client_transport = allocation->client_transport,
+		.relayed_also = allocation->relayed_also,
 	};
 	bundle_add(bundle, &event);
 }

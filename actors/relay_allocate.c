@@ -33,14 +33,7 @@ family_of(const struct stun_message *message)
 	if (!stun_has(message, STUN_REQUESTED_ADDRESS_FAMILY)) {
 		return ADDRESS_IPV4;
 	}
-	switch (message->requested_family) {
-	case TURN_FAMILY_IPV4:
-		return ADDRESS_IPV4;
-	case TURN_FAMILY_IPV6:
-		return ADDRESS_IPV6;
-	default:
-		return ADDRESS_NONE;
-	}
+	return turn_family(message->requested_family);
 }
 
 static bool
@@ -62,7 +55,12 @@ check(const struct relay *relay, const struct stun_message *message)
 	if (is_contradictory(message)) {
 		return REFUSED_BAD_REQUEST;
 	}
-	return is_served(relay, family_of(message)) ? ACCEPTED : REFUSED_FAMILY;
+	/* Of two families one is enough (F14). */
+	return is_served(relay, family_of(message)) ||
+			       (stun_has(message, STUN_ADDITIONAL_ADDRESS_FAMILY) &&
+				is_served(relay, ADDRESS_IPV6))
+		       ? ACCEPTED
+		       : REFUSED_FAMILY;
 }
 
 static struct relay_answer
@@ -126,11 +124,13 @@ want_sockets(struct relay *relay, const struct relay_request *request)
 	if (at == PENDING_NONE) {
 		return relay_drop(relay, RELAY_COUNT_PENDING_FULL);
 	}
+	const bool both = stun_has(message, STUN_ADDITIONAL_ADDRESS_FAMILY);
 	return (struct relay_answer){
 		.action = RELAY_BIND,
 		.from = request->reply.listener,
 		.pending = at,
 		.family = family_of(message),
+		.family_also = both ? ADDRESS_IPV6 : ADDRESS_NONE,
 		.even_port = stun_has(message, STUN_EVEN_PORT),
 		.port_pair = message->even_port_reserve,
 	};
@@ -238,7 +238,8 @@ allocate_command(struct relay *relay, const struct pending *pending)
 			      .transport = TURN_TRANSPORT_UDP,
 			      .lifetime_s = pending->lifetime_s,
 			      .client_transport = relay->config.transports[reply->listener],
-			      .until_s = pending->until_s },
+			      .until_s = pending->until_s,
+			      .relayed_also = pending->relayed_also },
 	};
 }
 
@@ -249,9 +250,27 @@ give_up(struct relay *relay, uint32_t at)
 	struct pending *pending = &relay->pending.items[at];
 
 	relay->sink->close(relay->sink->context, pending->socket);
+	if (pending->socket_also != SOCKET_NONE) {
+		relay->sink->close(relay->sink->context, pending->socket_also);
+	}
 	relay_unreserve(relay, &pending->allocation);
 	pending_release(&relay->pending, at);
 	relay->counts[RELAY_COUNT_PENDING_FULL]++;
+}
+
+/* A port of the other family stands in for the first if that one could not be had. */
+static void
+take_ports(struct pending *pending, const struct relay_ports *ports)
+{
+	const bool has_first = ports->socket != SOCKET_NONE;
+
+	assert(has_first || (pending->wants_both && ports->also != SOCKET_NONE));
+	pending->socket = has_first ? ports->socket : ports->also;
+	pending->relayed = has_first ? ports->relayed : ports->relayed_also;
+	if (has_first && pending->wants_both && ports->also != SOCKET_NONE) {
+		pending->socket_also = ports->also;
+		pending->relayed_also = ports->relayed_also;
+	}
 }
 
 void
@@ -262,10 +281,8 @@ relay_bound(struct relay *relay, uint32_t at, const struct relay_ports *ports, u
 
 	assert(pending->used);
 	assert(!pending->asked);
-	assert(ports->socket != SOCKET_NONE);
 	report_expired(relay, &pending->reply);
-	pending->socket = ports->socket;
-	pending->relayed = ports->relayed;
+	take_ports(pending, ports);
 	pending->allocation = relay_fresh_id(relay);
 	if (pending->reserves) {
 		assert(ports->also != SOCKET_NONE);

@@ -95,22 +95,36 @@ sink_close(void *context, uint32_t socket)
 	relay_sockets_release(&process->sockets, socket);
 }
 
-/* False if there is no port, or no IP of that family. */
+/* SOCKET_NONE if there is no port, or no IP of that family. */
+static uint32_t
+bind_family(struct relay_process *process, const struct relay_answer *asked, uint8_t family,
+	    struct address *relayed)
+{
+	const struct address *local = &process->config.listeners[asked->from];
+	const size_t ip = relay_ips_choose(&process->ips, local, family);
+
+	return ip == process->ips.count
+		       ? SOCKET_NONE
+		       : relay_sockets_bind(&process->sockets, ip, asked->even_port, relayed);
+}
+
+/* False if there is no port at all. */
 static bool
 bind_ports(struct relay_process *process, const struct relay_answer *asked, struct relay_ports *out)
 {
 	const struct address *local = &process->config.listeners[asked->from];
-	const size_t ip = relay_ips_choose(&process->ips, local, asked->family);
 
 	*out = (struct relay_ports){ .socket = SOCKET_NONE, .also = SOCKET_NONE };
-	if (ip == process->ips.count) {
-		return false;
-	}
 	if (asked->port_pair) {
-		return relay_sockets_bind_pair(&process->sockets, ip, out);
+		const size_t ip = relay_ips_choose(&process->ips, local, asked->family);
+		return ip != process->ips.count &&
+		       relay_sockets_bind_pair(&process->sockets, ip, out);
 	}
-	out->socket = relay_sockets_bind(&process->sockets, ip, asked->even_port, &out->relayed);
-	return out->socket != SOCKET_NONE;
+	out->socket = bind_family(process, asked, asked->family, &out->relayed);
+	if (asked->family_also != ADDRESS_NONE) {
+		out->also = bind_family(process, asked, asked->family_also, &out->relayed_also);
+	}
+	return out->socket != SOCKET_NONE || out->also != SOCKET_NONE;
 }
 
 static void

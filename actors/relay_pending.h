@@ -40,6 +40,7 @@ struct pending {
 	uint64_t lifetime_s; /* as asked; Refresh: 0 releases */
 	uint64_t until_s;    /* Allocate: ends with its credential; 0: does not */
 	bool wants_both;     /* ADDITIONAL-ADDRESS-FAMILY */
+	uint8_t gives_up;    /* Refresh: the family of the one of two addresses that is released */
 	bool reserves;       /* EVEN-PORT with R set */
 };
 

@@ -43,6 +43,18 @@ seconds_left(const struct allocation *allocation, uint64_t now_us)
 	return (uint32_t)((left_us + 999999) / 1000000);
 }
 
+/* Why there is no second address (RFC 8656 section 7.2, F14): not served, or no port was left. */
+static void
+put_missing_family(struct relay *relay, struct stun_writer *w, const struct allocation *allocation)
+{
+	const bool has_ipv4 = allocation->relayed.family == ADDRESS_IPV4;
+	const bool is_served = has_ipv4 ? relay->config.serves_ipv6 : relay->config.serves_ipv4;
+	const enum verdict verdict = is_served ? REFUSED_CAPACITY : REFUSED_FAMILY;
+
+	stun_put_address_error(w, has_ipv4 ? TURN_FAMILY_IPV6 : TURN_FAMILY_IPV4,
+			       verdict_stun_code(verdict), verdict_text(verdict));
+}
+
 static void
 put_allocated(struct relay *relay, struct stun_writer *w, const struct reply_to *to,
 	      const struct allocation *allocation, bool wants_both, uint64_t now_us)
@@ -56,10 +68,10 @@ put_allocated(struct relay *relay, struct stun_writer *w, const struct reply_to 
 	if (reserved != NULL) {
 		stun_put(w, STUN_RESERVATION_TOKEN, reserved->token, sizeof reserved->token);
 	}
-	if (wants_both) {
-		/* One allocation has one family here (RFC 8656 section 7.2): the client hears why.
-		 */
-		stun_put_address_error(w, TURN_FAMILY_IPV6, 440, verdict_text(REFUSED_FAMILY));
+	if (allocation->relayed_also.family != ADDRESS_NONE) {
+		stun_put_address(w, STUN_XOR_RELAYED_ADDRESS, &allocation->relayed_also);
+	} else if (wants_both) {
+		put_missing_family(relay, w, allocation);
 	}
 }
 

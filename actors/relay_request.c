@@ -25,7 +25,7 @@ refuse(struct relay *relay, const struct relay_request *request, enum verdict ve
 /* Sends a command for this request; its DECIDED notice answers the client. */
 static struct relay_answer
 ask(struct relay *relay, const struct relay_request *request, struct command *command,
-    const struct id *allocation, uint64_t lifetime_s, size_t peers)
+    const struct id *allocation, uint64_t lifetime_s, size_t peers, uint8_t gives_up)
 {
 	const uint32_t at = pending_claim(&relay->pending, &request->reply);
 
@@ -35,6 +35,7 @@ ask(struct relay *relay, const struct relay_request *request, struct command *co
 	struct pending *pending = &relay->pending.items[at];
 	pending->allocation = *allocation;
 	pending->lifetime_s = lifetime_s;
+	pending->gives_up = gives_up;
 	pending->user = request->credential.user;
 	assert(peers <= PERMIT_PEERS_MAX);
 	pending->peer_count = peers;
@@ -58,17 +59,39 @@ relay_until_s(const struct relay *relay, const struct credential *credential)
 
 /* Refresh, RFC 8656 section 8.2. */
 
+/* One of two relayed addresses: refreshed, or given up while the other goes on. */
+static struct relay_answer
+refresh_one(struct relay *relay, const struct relay_request *request,
+	    const struct allocation *allocation, uint8_t family)
+{
+	const bool asked = stun_has(request->message, STUN_LIFETIME);
+	const uint64_t wanted = asked ? request->message->lifetime_s : ALLOCATION_LIFETIME_S;
+	struct command command = {
+		.type = COMMAND_REFRESH,
+		.trace_id = allocation->trace,
+		.refresh = { .allocation = allocation->id,
+			     .lifetime_s = wanted,
+			     .until_s = relay_until_s(relay, &request->credential),
+			     .family = family },
+	};
+
+	return ask(relay, request, &command, &allocation->id, wanted, 0,
+		   wanted == 0 ? family : ADDRESS_NONE);
+}
+
 static struct relay_answer
 handle_refresh(struct relay *relay, const struct relay_request *request, uint32_t row)
 {
 	const struct stun_message *message = request->message;
 	const struct allocation *allocation = &relay->view->table.rows[row];
-	const uint8_t family =
-		allocation->relayed.family == ADDRESS_IPV4 ? TURN_FAMILY_IPV4 : TURN_FAMILY_IPV6;
+	const bool is_of_one = stun_has(message, STUN_REQUESTED_ADDRESS_FAMILY);
+	const uint8_t family = turn_family(message->requested_family);
 
-	if (stun_has(message, STUN_REQUESTED_ADDRESS_FAMILY) &&
-	    message->requested_family != family) {
+	if (is_of_one && !allocation_has_family(allocation, family)) {
 		return refuse(relay, request, REFUSED_PEER_FAMILY);
+	}
+	if (is_of_one && allocation->relayed_also.family != ADDRESS_NONE) {
+		return refresh_one(relay, request, allocation, family);
 	}
 	const bool asked = stun_has(message, STUN_LIFETIME);
 	const uint64_t wanted = asked ? message->lifetime_s : ALLOCATION_LIFETIME_S;
@@ -85,7 +108,7 @@ handle_refresh(struct relay *relay, const struct relay_request *request, uint32_
 		relay_report_row(relay, row, UINT64_MAX);
 	}
 	const struct relay_answer answer =
-		ask(relay, request, &command, &allocation->id, wanted, 0);
+		ask(relay, request, &command, &allocation->id, wanted, 0, ADDRESS_NONE);
 	if (wanted == 0 &&
 	    pending_find_command(&relay->pending, &command.command_id) == PENDING_NONE) {
 		relay_row_releasing(relay, row, false);
@@ -99,7 +122,7 @@ handle_refresh(struct relay *relay, const struct relay_request *request, uint32_
 static enum verdict
 check_peer(struct relay *relay, const struct allocation *allocation, const struct address *peer)
 {
-	if (peer->family != allocation->relayed.family) {
+	if (!allocation_has_family(allocation, peer->family)) {
 		return REFUSED_PEER_FAMILY;
 	}
 	if (!peer_is_allowed(peer_policy_decide(&relay->config.policy, peer).decision)) {
@@ -144,7 +167,7 @@ handle_permission(struct relay *relay, const struct relay_request *request, uint
 		return refuse(relay, request, REFUSED_CAPACITY);
 	}
 	put_peers(&command.permit, message);
-	return ask(relay, request, &command, &allocation->id, 0, message->peer_count);
+	return ask(relay, request, &command, &allocation->id, 0, message->peer_count, ADDRESS_NONE);
 }
 
 static struct relay_answer
@@ -170,7 +193,7 @@ handle_channel_bind(struct relay *relay, const struct relay_request *request, ui
 				  .channel = message->channel,
 				  .peer = message->peers[0] },
 	};
-	return ask(relay, request, &command, &allocation->id, 0, 1);
+	return ask(relay, request, &command, &allocation->id, 0, 1, ADDRESS_NONE);
 }
 
 static struct relay_answer

@@ -26,12 +26,11 @@ count_down(struct relay *relay, uint32_t row, uint32_t peer, size_t bytes)
 	relay->counts[RELAY_COUNT_BYTES_DOWN] += bytes;
 }
 
-/* A row over which data may flow: alive, bound, and no release under way. */
+/* A row over which data may flow: alive, and no release under way. */
 static bool
 is_open(const struct relay *relay, uint32_t row)
 {
-	return row != ROW_NONE && relay->rows[row].socket != SOCKET_NONE &&
-	       !relay->rows[row].releasing;
+	return row != ROW_NONE && !relay->rows[row].releasing;
 }
 
 /* RFC 8656 section 12.6: to the channel's peer. The policy was asked when it was bound. */
@@ -56,11 +55,15 @@ route_channel(struct relay *relay, uint32_t listener, const struct address *sour
 	if (relay_is_forbidden(relay, &table->peers[peer].address)) {
 		return relay_drop(relay, RELAY_COUNT_DENIED); /* B14 */
 	}
+	const struct address *to = &table->peers[peer].address;
+	const uint32_t socket = relay_row_socket(&relay->rows[row], to->family);
+	if (socket == SOCKET_NONE) {
+		return relay_drop(relay, RELAY_COUNT_NO_ROUTE);
+	}
 	count_up(relay, row, peer, channel.data.count);
-	return (struct relay_answer){ .action = RELAY_TO_PEER,
-				      .from = relay->rows[row].socket,
-				      .to = table->peers[peer].address,
-				      .bytes = channel.data };
+	return (struct relay_answer){
+		.action = RELAY_TO_PEER, .from = socket, .to = *to, .bytes = channel.data
+	};
 }
 
 /* RFC 8656 section 11.2. An indication that cannot be served is dropped: nobody waits for an
@@ -89,9 +92,13 @@ route_send(struct relay *relay, uint32_t listener, const struct address *source,
 	if (!peer_is_allowed(peer_policy_decide(&relay->config.policy, to).decision)) {
 		return relay_drop(relay, RELAY_COUNT_DENIED);
 	}
+	const uint32_t socket = relay_row_socket(&relay->rows[row], to->family);
+	if (socket == SOCKET_NONE) {
+		return relay_drop(relay, RELAY_COUNT_NO_ROUTE);
+	}
 	count_up(relay, row, peer, message->values[STUN_DATA].count);
 	return (struct relay_answer){ .action = RELAY_TO_PEER,
-				      .from = relay->rows[row].socket,
+				      .from = socket,
 				      .to = *to,
 				      .bytes = message->values[STUN_DATA] };
 }

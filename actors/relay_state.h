@@ -12,13 +12,13 @@ enum { RELAY_REPLY_BYTES_MAX = 1024 };
 
 /* What a relay knows of a row of its view beyond the view. */
 struct relay_row {
-	uint32_t socket;    /* SOCKET_NONE: could not be bound */
-	uint32_t listener;  /* where its client comes in; LISTENER_NONE: no longer listened at */
-	bool releasing;     /* a release is asked: nothing is relayed any more */
-	bool ending;        /* its END is asked: so it stays, over a new greeting too */
-	bool gone;          /* its client's connection closed: it is no client's any more */
-	bool dirty;         /* something is counted and not reported */
-	uint64_t report_us; /* when it is due, if dirty */
+	uint32_t sockets[2]; /* of IPv4 and of IPv6: relay_row_socket; SOCKET_NONE: not bound */
+	uint32_t listener;   /* where its client comes in; LISTENER_NONE: no longer listened at */
+	bool releasing;      /* a release is asked: nothing is relayed any more */
+	bool ending;         /* its END is asked: so it stays, over a new greeting too */
+	bool gone;           /* its client's connection closed: it is no client's any more */
+	bool dirty;          /* something is counted and not reported */
+	uint64_t report_us;  /* when it is due, if dirty */
 };
 
 struct relay {
@@ -49,6 +49,13 @@ struct relay {
 	uint64_t counts[RELAY_COUNTS];
 	uint8_t reply[RELAY_REPLY_BYTES_MAX];
 };
+
+/* Where what goes to peers of that family leaves. */
+static inline uint32_t
+relay_row_socket(const struct relay_row *row, uint8_t family)
+{
+	return row->sockets[family == ADDRESS_IPV6];
+}
 
 /* A request on its way through relay_request.c. */
 struct relay_request {
@@ -108,6 +115,20 @@ uint32_t relay_find_row(const struct relay *relay, uint32_t listener, const stru
 			uint64_t now_us);
 /* Relaying stops, or goes on because the release was refused. */
 void relay_row_releasing(struct relay *relay, uint32_t row, bool releasing);
+
+/* --- relay_rows.c --- */
+/* The row is new in the view: it has the sockets that were bound for the request whose answer this
+ * is. */
+void relay_row_take_bound(struct relay *relay, uint32_t row);
+/* Sockets move to the rows of the new view; what is in neither view nor question is closed. */
+void relay_rows_move(struct relay *relay, const struct allocation_state *old,
+		     const struct relay_row *old_rows);
+/* All of a row's relayed addresses have sockets again, or its allocation ends. */
+void relay_row_open(struct relay *relay, uint32_t row);
+/* Closes its socket of that family, if it has one. */
+void relay_row_close(struct relay *relay, uint32_t row, uint8_t family);
+/* Closes what was bound for a request and taken by no row. */
+void relay_socket_close_free(struct relay *relay, uint32_t socket);
 
 /* --- relay_expel.c --- */
 /* Nothing flows to or from an agent that is being expelled; what flowed is reported, and its

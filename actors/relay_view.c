@@ -1,5 +1,5 @@
-/* The view: what the allocation actor tells, applied; sockets that follow it; usage that is told
- * before anything forgets it. */
+/* The view: what the allocation actor tells, applied; usage that is told before anything forgets
+ * it; the answers that come of it. */
 #include <assert.h>
 #include <string.h>
 
@@ -27,71 +27,6 @@ relay_row_releasing(struct relay *relay, uint32_t row, bool releasing)
 	relay->rows[row].releasing = releasing;
 }
 
-static uint32_t
-listener_of(const struct relay *relay, const struct allocation *allocation)
-{
-	for (uint32_t i = 0; i < relay->config.listener_count; i++) {
-		if (relay->config.transports[i] == allocation->client_transport &&
-		    address_equal(&relay->config.listeners[i], &allocation->server)) {
-			return i;
-		}
-	}
-	return LISTENER_NONE;
-}
-
-static bool
-is_asked_for(const struct pending *pending, const struct address *relayed)
-{
-	return pending->used && pending->socket != SOCKET_NONE &&
-	       address_equal(&pending->relayed, relayed);
-}
-
-/* The socket that was bound for the Allocate whose answer this is. */
-static uint32_t
-socket_decided(const struct relay *relay, const struct address *relayed)
-{
-	if (relay->deciding == PENDING_NONE) {
-		return SOCKET_NONE;
-	}
-	const struct pending *pending = &relay->pending.items[relay->deciding];
-	return is_asked_for(pending, relayed) ? pending->socket : SOCKET_NONE;
-}
-
-/* The socket that was bound for an Allocate that is still being decided, whichever it is. */
-static uint32_t
-socket_asked(const struct relay *relay, const struct address *relayed)
-{
-	for (uint32_t i = 0; i < relay->pending.max; i++) {
-		const struct pending *pending = &relay->pending.items[i];
-		if (is_asked_for(pending, relayed)) {
-			return pending->socket;
-		}
-	}
-	return SOCKET_NONE;
-}
-
-static void
-row_begin(struct relay *relay, uint32_t row, uint32_t socket)
-{
-	relay->rows[row] = (struct relay_row){
-		.socket = socket,
-		.listener = listener_of(relay, &relay->view->table.rows[row]),
-	};
-	if (socket != SOCKET_NONE) {
-		assert(socket < RELAY_SOCKETS_MAX);
-		relay->socket_rows[socket] = row;
-	}
-}
-
-static void
-close_socket(struct relay *relay, uint32_t socket)
-{
-	if (socket != SOCKET_NONE) {
-		relay->socket_rows[socket] = ROW_NONE;
-		relay->sink->close(relay->sink->context, socket);
-	}
-}
-
 /* The allocation an event is about, if its row exists in the view. */
 static uint32_t
 row_of(const struct relay *relay, const struct event *event)
@@ -101,6 +36,8 @@ row_of(const struct relay *relay, const struct event *event)
 	switch ((uint64_t)event->type) {
 	case EVENT_TURN_ALLOCATION_REFRESHED:
 		return allocation_find(table, &event->turn_allocation_refreshed.allocation);
+	case EVENT_TURN_ADDRESS_RELEASED:
+		return allocation_find(table, &event->turn_address_released.allocation);
 	case EVENT_TURN_PERMISSION_INSTALLED:
 		return allocation_find(table, &event->turn_permission_installed.allocation);
 	case EVENT_TURN_CHANNEL_BOUND:
@@ -124,8 +61,7 @@ apply_created(struct relay *relay, const struct event *event)
 	allocation_apply(relay->view, event);
 	const uint32_t row = row_of(relay, event);
 	if (!known && row != ROW_NONE) {
-		row_begin(relay, row,
-			  socket_decided(relay, &event->turn_allocation_created.relayed));
+		relay_row_take_bound(relay, row);
 		relay_end_if_expelled(relay, row);
 	}
 }
@@ -137,7 +73,8 @@ apply_ended(struct relay *relay, const struct event *event)
 
 	if (row != ROW_NONE) {
 		relay_report_row(relay, row, UINT64_MAX);
-		close_socket(relay, relay->rows[row].socket);
+		relay_row_close(relay, row, ADDRESS_IPV4);
+		relay_row_close(relay, row, ADDRESS_IPV6);
 	}
 	allocation_apply(relay->view, event);
 }
@@ -159,7 +96,10 @@ apply(struct relay *relay, const struct event *event)
 		relay_report_row(relay, row, event->occurred_us);
 	}
 	allocation_apply(relay->view, event);
-	if (event->type == EVENT_TURN_PERMISSION_INSTALLED) {
+	if (event->type == EVENT_TURN_ADDRESS_RELEASED && row != ROW_NONE) {
+		relay_report_row(relay, row, UINT64_MAX); /* they are dead before their time */
+		relay_row_close(relay, row, event->turn_address_released.relayed.family);
+	} else if (event->type == EVENT_TURN_PERMISSION_INSTALLED) {
 		relay_enforce_installed(relay, &event->turn_permission_installed.peer);
 	} else if (event->type == EVENT_TURN_CHANNEL_BOUND) {
 		relay_enforce_installed(relay, &event->turn_channel_bound.peer);
@@ -188,58 +128,11 @@ apply_body(struct relay *relay, struct span body)
 	}
 }
 
-/* Sockets move to the rows of the new view; what is in neither view nor question is closed. */
-static void
-move_sockets(struct relay *relay, const struct allocation_state *old,
-	     const struct relay_row *old_rows)
-{
-	const struct allocation_table *table = &old->table;
-
-	for (uint32_t row = 0; row < table->rows_fresh; row++) {
-		if (id_is_none(&table->rows[row].id) || old_rows[row].socket == SOCKET_NONE) {
-			continue;
-		}
-		const uint32_t now = allocation_find(&relay->view->table, &table->rows[row].id);
-		if (now == ROW_NONE) {
-			close_socket(relay, old_rows[row].socket);
-		} else {
-			row_begin(relay, now, old_rows[row].socket);
-			relay->rows[now].ending = old_rows[row].ending;
-			relay->rows[now].gone = old_rows[row].gone;
-			relay->rows[now].releasing = old_rows[row].ending || old_rows[row].gone;
-		}
-	}
-}
-
-static void
-open_socket(struct relay *relay, uint32_t row)
-{
-	const struct allocation *allocation = &relay->view->table.rows[row];
-	uint32_t socket = socket_asked(relay, &allocation->relayed);
-
-	if (socket == SOCKET_NONE && allocation->client_transport != CLIENT_UDP) {
-		row_begin(relay, row, SOCKET_NONE);
-		relay_end_gone(relay, row); /* its connection closed with the relay before this */
-		return;
-	}
-	if (socket == SOCKET_NONE) {
-		socket = relay->sink->open(relay->sink->context, &allocation->relayed);
-	}
-	row_begin(relay, row, socket);
-	if (socket == SOCKET_NONE) {
-		struct command command = {
-			.type = COMMAND_END,
-			.trace_id = allocation->trace,
-			.end = { .allocation = allocation->id, .reason = END_PORT_LOST },
-		};
-		relay->sink->ask(relay->sink->context, &command);
-	}
-}
-
 static bool
 is_release(const struct pending *pending)
 {
-	return pending->reply.method == TURN_REFRESH && pending->lifetime_s == 0;
+	return pending->reply.method == TURN_REFRESH && pending->lifetime_s == 0 &&
+	       pending->gives_up == ADDRESS_NONE;
 }
 
 /* A restarted relay gets its ports back; releases that are still asked go on holding the data back.
@@ -250,8 +143,8 @@ complete_rows(struct relay *relay)
 	const struct allocation_table *table = &relay->view->table;
 
 	for (uint32_t row = 0; row < table->rows_fresh; row++) {
-		if (!id_is_none(&table->rows[row].id) && relay->rows[row].socket == SOCKET_NONE) {
-			open_socket(relay, row);
+		if (!id_is_none(&table->rows[row].id)) {
+			relay_row_open(relay, row);
 		}
 	}
 	for (uint32_t i = 0; i < relay->pending.max; i++) {
@@ -281,10 +174,10 @@ take_view(struct relay *relay)
 	relay->has_view = true;
 	relay->forbidding = true; /* the policy may have changed since these peers were permitted */
 	for (uint32_t row = 0; row < relay->view->table.rows_fresh; row++) {
-		relay->rows[row] = (struct relay_row){ .socket = SOCKET_NONE };
+		relay->rows[row] = (struct relay_row){ .sockets = { SOCKET_NONE, SOCKET_NONE } };
 	}
 	memset(relay->usage, 0, relay->view->table.peers_max * sizeof *relay->usage);
-	move_sockets(relay, old, old_rows);
+	relay_rows_move(relay, old, old_rows);
 	complete_rows(relay);
 	allocation_clear(old);
 }
@@ -341,7 +234,8 @@ answer_pending(struct relay *relay, const struct pending *pending, enum verdict 
 					 pending->peer_count > 0 ? REFUSED_SERVER_ERROR
 								 : REFUSED_NO_ALLOCATION);
 	}
-	return relay_reply_success(relay, to, row == ROW_NONE ? NULL : &table->rows[row], released,
+	return relay_reply_success(relay, to, row == ROW_NONE ? NULL : &table->rows[row],
+				   released || pending->gives_up != ADDRESS_NONE,
 				   pending->wants_both, now_us);
 }
 
@@ -367,9 +261,8 @@ handle_decided(struct relay *relay, const struct notice *notice, uint64_t now_us
 		relay_end_gone(relay, row);
 	}
 	const struct relay_answer answer = answer_pending(relay, pending, verdict, now_us);
-	if (pending->socket != SOCKET_NONE && relay->socket_rows[pending->socket] == ROW_NONE) {
-		close_socket(relay, pending->socket); /* it was not taken */
-	}
+	relay_socket_close_free(relay, pending->socket);
+	relay_socket_close_free(relay, pending->socket_also);
 	if (pending->reserves && row == ROW_NONE) {
 		relay_unreserve(relay, &pending->allocation);
 	}

@@ -8,6 +8,9 @@
 
 enum { ATTRIBUTE_HEADER_BYTES = 4, COMPREHENSION_OPTIONAL = 0x8000 };
 
+/* The number it had in a draft, and still has in coturn and its clients. */
+enum { ADDITIONAL_ADDRESS_FAMILY_DRAFT = 0x8032 };
+
 static const struct {
 	const char *name;
 	uint16_t number;
@@ -42,6 +45,8 @@ attribute_of(uint16_t number)
 		return STUN_##constant;
 #include "protocol/stun_attributes.def"
 #undef ATTRIBUTE
+	case ADDITIONAL_ADDRESS_FAMILY_DRAFT:
+		return STUN_ADDITIONAL_ADDRESS_FAMILY;
 	}
 	return STUN_ATTRIBUTES;
 }

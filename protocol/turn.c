@@ -24,6 +24,19 @@ turn_method_name(uint64_t method)
 	return NULL;
 }
 
+uint8_t
+turn_family(uint8_t on_the_wire)
+{
+	switch (on_the_wire) {
+	case TURN_FAMILY_IPV4:
+		return ADDRESS_IPV4;
+	case TURN_FAMILY_IPV6:
+		return ADDRESS_IPV6;
+	default:
+		return ADDRESS_NONE;
+	}
+}
+
 bool
 turn_channel_is_valid(uint64_t channel, bool legacy)
 {

@@ -20,6 +20,10 @@ const char *turn_method_name(uint64_t method);
 enum { TURN_TRANSPORT_UDP = 17, TURN_TRANSPORT_TCP = 6 };
 enum { TURN_FAMILY_IPV4 = 1, TURN_FAMILY_IPV6 = 2 };
 
+/* ADDRESS_IPV4 or ADDRESS_IPV6 for what stands in REQUESTED-ADDRESS-FAMILY; ADDRESS_NONE for
+ * another number. */
+uint8_t turn_family(uint8_t on_the_wire);
+
 enum { CHANNEL_HEADER_BYTES = 4 };
 
 struct channel_data {
@@ -27,11 +31,11 @@ struct channel_data {
 	struct span data; /* without padding */
 };
 
-/* May be bound: RFC 8656 section 12.1 has 0x4000 to 0x4FFF, with `legacy` also the rest of what RFC 5766
- * section 11 had, to 0x7FFF. */
+/* May be bound: RFC 8656 section 12.1 has 0x4000 to 0x4FFF, with `legacy` also the rest of what RFC
+ * 5766 section 11 had, to 0x7FFF. */
 bool turn_channel_is_valid(uint64_t channel, bool legacy);
-/* Reads a datagram; false (drop) if the number cannot be a channel's, of either RFC or the length is beyond the
- * datagram (A6, A7). Bytes beyond the length are padding and ignored. */
+/* Reads a datagram; false (drop) if the number cannot be a channel's, of either RFC or the length
+ * is beyond the datagram (A6, A7). Bytes beyond the length are padding and ignored. */
 bool turn_channel_read(struct span datagram, struct channel_data *out);
 void turn_channel_write(uint8_t out[CHANNEL_HEADER_BYTES], uint16_t channel, size_t count);
 

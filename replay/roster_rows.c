@@ -13,9 +13,10 @@ static const struct roster_kind agents = {
 
 static const struct roster_kind allocations = {
 	.name = "allocations",
-	.columns = { "allocation", "user", "relay", "client", "relayed", "expires_us" },
-	.at = { 2, 36, 60, 67, 90, 113 },
-	.column_count = 6,
+	.columns = { "allocation", "user", "relay", "client", "relayed", "expires_us",
+		     "relayed_also" },
+	.at = { 2, 36, 60, 67, 90, 113, 131 },
+	.column_count = 7,
 	.key_count = 1,
 };
 

@@ -6,7 +6,7 @@
 #include "replay/paper.h"
 #include "replay/states.h"
 
-enum { ROSTER_COLUMNS_MAX = 6, ROSTER_VALUE_MAX = 4 * NAME_BYTES_MAX + 1 };
+enum { ROSTER_COLUMNS_MAX = 7, ROSTER_VALUE_MAX = 4 * NAME_BYTES_MAX + 1 };
 
 struct roster_kind {
 	const char *name; /* "agents" */

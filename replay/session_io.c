@@ -216,6 +216,10 @@ tell_relay(struct pair *pair, const struct event *event, struct paper *what, siz
 		pair->sides[*side].allocations++;
 		paper_add(what, "was given the relay ");
 		add_address(what, &event->turn_allocation_created.relayed);
+		if (event->turn_allocation_created.relayed_also.family != ADDRESS_NONE) {
+			paper_add(what, " and ");
+			add_address(what, &event->turn_allocation_created.relayed_also);
+		}
 		return true;
 	case EVENT_TURN_PERMISSION_INSTALLED:
 		paper_add(what, "may exchange packets with ");

@@ -223,15 +223,21 @@ allocated(struct timeline *t, const struct entry *entry,
 	t->allocations += !t->is_quiet;
 	if (t->relay_count < TIMELINE_RELAYS_MAX) {
 		idmap_put(&t->relay_at, &e->allocation, t->relay_count);
-		t->relays[t->relay_count++] = (struct timeline_relay){ .allocation = e->allocation,
-								       .relayed = e->relayed,
-								       .since_us = t->last_us };
+		t->relays[t->relay_count++] =
+			(struct timeline_relay){ .allocation = e->allocation,
+						 .relayed = e->relayed,
+						 .relayed_also = e->relayed_also,
+						 .since_us = t->last_us };
 	} else {
 		t->not_kept++;
 	}
 	paper_clear(&paper);
 	paper_add(&paper, "was given the relay ");
 	add_address(&paper, &e->relayed);
+	if (e->relayed_also.family != ADDRESS_NONE) {
+		paper_add(&paper, " and ");
+		add_address(&paper, &e->relayed_also);
+	}
 	paper_add(&paper, " (relay %" PRIu64 "), called from ", e->relay);
 	add_address(&paper, &e->client);
 	if (e->user_name.length > 0) {
@@ -301,6 +307,18 @@ used(struct timeline *t, const struct entry *entry, const struct event_turn_rela
 	paper_add(&paper, " with ");
 	add_address(&paper, &e->peer);
 	timeline_tell(t, entry, "usage", &paper);
+}
+
+static void
+gave_up(struct timeline *t, const struct entry *entry, const struct address *relayed)
+{
+	struct paper paper;
+
+	paper_clear(&paper);
+	paper_add(&paper, "gave up the relay ");
+	add_address(&paper, relayed);
+	paper_add(&paper, ", and kept the other");
+	timeline_tell(t, entry, "released", &paper);
 }
 
 static void
@@ -383,6 +401,9 @@ told_of_relay(struct timeline *t, const struct entry *entry, const struct event 
 		break;
 	case EVENT_TURN_RELAY_USAGE:
 		used(t, entry, &event->turn_relay_usage);
+		break;
+	case EVENT_TURN_ADDRESS_RELEASED:
+		gave_up(t, entry, &event->turn_address_released.relayed);
 		break;
 	case EVENT_TURN_ALLOCATION_ENDED:
 		ended(t, entry, &event->turn_allocation_ended);

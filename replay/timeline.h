@@ -52,6 +52,7 @@ struct timeline_present {
 struct timeline_relay {
 	struct id allocation;
 	struct address relayed;
+	struct address relayed_also; /* of the other family, if it was given both */
 	uint64_t since_us;
 	uint64_t bytes_up, bytes_down; /* as usage events said them */
 	uint64_t end_reason;           /* 0: not ended */

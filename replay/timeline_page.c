@@ -74,6 +74,10 @@ page_relays(const struct timeline *t, uint32_t from, struct paper *out)
 
 		address_print(address, sizeof address, &relay->relayed);
 		paper_add(out, "  %s", address);
+		if (relay->relayed_also.family != ADDRESS_NONE) {
+			address_print(address, sizeof address, &relay->relayed_also);
+			paper_add(out, "\n  %s", address);
+		}
 		paper_to_column(out, 35);
 		paper_add(out, "%s",
 			  moment_print_span(shown, sizeof shown,
@@ -199,11 +203,13 @@ relays_json(const struct timeline *t)
 		const struct timeline_relay *relay = &t->relays[i];
 		const char *end =
 			relay->end_reason == 0 ? NULL : end_reason_name(relay->end_reason);
-		json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:o, s:s?}", "relayed",
-						       address_json(&relay->relayed), "since_us",
-						       integer(relay->since_us), "bytes_up",
-						       integer(relay->bytes_up), "bytes_down",
-						       integer(relay->bytes_down), "ended", end));
+		json_array_append_new(array,
+				      json_pack("{s:o, s:o, s:o, s:o, s:o, s:s?}", "relayed",
+						address_json(&relay->relayed), "relayed_also",
+						address_json(&relay->relayed_also), "since_us",
+						integer(relay->since_us), "bytes_up",
+						integer(relay->bytes_up), "bytes_down",
+						integer(relay->bytes_down), "ended", end));
 	}
 	return array;
 }

@@ -116,10 +116,11 @@ random_command(uint64_t *seed, uint64_t *allocations)
 				  : *allocations - pick / 7 % (*allocations < 9 ? *allocations : 9);
 	char client[32], peer[32];
 	struct command command;
+	const bool over_ipv6 = pick / 53 % 3 == 0;
 
 	snprintf(client, sizeof client, "203.0.113.%u:7", (unsigned)(pick / 11 % 9 + 1));
-	snprintf(peer, sizeof peer, "198.51.100.%u:%u", (unsigned)(pick / 13 % 5 + 1),
-		 (unsigned)(pick / 17 % 3 + 1));
+	snprintf(peer, sizeof peer, over_ipv6 ? "[2001:db8:1::%u]:%u" : "198.51.100.%u:%u",
+		 (unsigned)(pick / 13 % 5 + 1), (unsigned)(pick / 17 % 3 + 1));
 	switch (pick % 10) {
 	case 0:
 	case 1:
@@ -127,9 +128,16 @@ random_command(uint64_t *seed, uint64_t *allocations)
 		command = allocate_of(*allocations, users[pick / 19 % 4], client,
 				      (uint16_t)(50000 + pick / 23 % 8), (uint8_t)pick);
 		command.allocate.client_transport = pick / 37 % 4;
+		if (pick / 59 % 2 == 0) {
+			command.allocate.relayed_also = address_of("[2001:db8::1]:50000");
+			command.allocate.relayed_also.port = (uint16_t)(50000 + pick / 61 % 8);
+		}
 		return by_relay(command, pick / 29 % 2 + 1);
 	case 2:
-		return by_relay(refresh_of(which, pick / 31 % 4 * 500), pick / 29 % 2 + 1);
+		command = refresh_of(which, pick / 31 % 4 * 500);
+		command.refresh.family =
+			(uint64_t[]){ 0, ADDRESS_IPV4, ADDRESS_IPV6 }[pick / 67 % 3];
+		return by_relay(command, pick / 29 % 2 + 1);
 	case 3:
 	case 4:
 		return by_relay(permit_of(which, peer, pick % 4 == 0 ? client : NULL),
@@ -178,8 +186,11 @@ a_broken_dump_is_not_restored(void **unused)
 	struct world world = world_new();
 	struct allocation_limits small = small_limits(3);
 	struct allocation_state *state = allocation_new(&small);
+	struct command both = allocate_of(2, "bob", "203.0.113.2:1", 50001, 1);
 
 	given(&world);
+	both.allocate.relayed_also = address_of("[2001:db8::1]:50001");
+	assert_int_equal(run(&world, both), ACCEPTED);
 	const struct span dump = dump_of(world.live, world.dumps[0]);
 	for (size_t cut = 0; cut < dump.count; cut++) {
 		allocation_clear(state);

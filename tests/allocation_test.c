@@ -392,6 +392,61 @@ what_was_accepted_is_recognised(void **unused)
 	world_free(&world);
 }
 
+/* RFC 8656 sections 7.2 and 8.2: one allocation, one quota, one end; peers of either family. */
+static void
+an_allocation_may_have_two_families(void **unused)
+{
+	(void)unused;
+	struct world world = world_new();
+	struct command both = allocate_of(1, "ann", "203.0.113.1:1000", 50000, 1);
+	struct command again = allocate_of(2, "bob", "203.0.113.2:1000", 50001, 1);
+	struct command refresh = refresh_of(1, 0);
+
+	both.allocate.relayed_also = address_of("[2001:db8::1]:50000");
+	assert_int_equal(run(&world, both), ACCEPTED);
+	const struct allocation *held = &world.live->table.rows[0];
+	const struct id ann = held->user;
+	assert_int_equal(allocation_count_user(&world.live->table, &ann, world.now_us), 1);
+	again.allocate.relayed_also = both.allocate.relayed_also;
+	assert_int_equal(run(&world, again), REFUSED_CAPACITY);
+	again.allocate.relayed_also = again.allocate.relayed;
+	assert_int_equal(run(&world, again), REFUSED_MALFORMED);
+	assert_int_equal(run(&world, permit_of(1, "198.51.100.1:1", "[2001:db8:1::1]:1")),
+			 ACCEPTED);
+	assert_int_equal(run(&world, bind_of(1, 0x4000, "[2001:db8:1::2]:7")), ACCEPTED);
+	assert_int_equal(run(&world, bind_of(1, 0x4000, "198.51.100.2:7")), REFUSED_CHANNEL);
+	assert_rebuilt(&world);
+
+	/* A longer life for one is one for both; neither shortens the other's. */
+	const uint64_t until_us = held->expires_us;
+	refresh.refresh.family = ADDRESS_IPV6;
+	refresh.refresh.lifetime_s = 1200;
+	assert_int_equal(run(&world, refresh), ACCEPTED);
+	assert_true(held->expires_us > until_us);
+	refresh.refresh.family = ADDRESS_IPV4;
+	refresh.refresh.lifetime_s = 600;
+	assert_int_equal(run(&world, refresh), ACCEPTED);
+	assert_true(held->expires_us > until_us);
+
+	/* What is given up takes its peers along, and their channels' numbers are free. */
+	refresh.refresh.family = ADDRESS_IPV6;
+	refresh.refresh.lifetime_s = 0;
+	assert_int_equal(run(&world, refresh), ACCEPTED);
+	assert_int_equal(world.events.count, 1);
+	assert_int_equal(world.events.items[0].type, EVENT_TURN_ADDRESS_RELEASED);
+	assert_true(address_equal(&world.events.items[0].turn_address_released.relayed,
+				  &both.allocate.relayed_also));
+	assert_int_equal(run(&world, permit_of(1, "[2001:db8:1::1]:1", NULL)), REFUSED_PEER_FAMILY);
+	assert_int_equal(run(&world, bind_of(1, 0x4000, "198.51.100.2:7")), ACCEPTED);
+	assert_int_equal(peer_count(&world.live->table, 0, PEER_KIND_CHANNEL, world.now_us), 1);
+	assert_int_equal(run(&world, refresh), REFUSED_PEER_FAMILY);
+	again.allocate.relayed_also = both.allocate.relayed_also;
+	assert_int_equal(run(&world, again), ACCEPTED);
+	assert_rebuilt(&world);
+	assert_int_equal(run(&world, refresh_of(1, 0)), ACCEPTED);
+	world_free(&world);
+}
+
 int
 main(void)
 {
@@ -407,6 +462,7 @@ main(void)
 		cmocka_unit_test(threat_F8_permissions_end_after_300_s_and_channels_after_600),
 		cmocka_unit_test(the_end_says_what_was_relayed),
 		cmocka_unit_test(what_was_accepted_is_recognised),
+		cmocka_unit_test(an_allocation_may_have_two_families),
 	};
 
 	return cmocka_run_group_tests_name("allocation", tests, NULL, NULL);

@@ -152,33 +152,41 @@ test_an_entry_gives_its_event_back(void **state)
 	assert_int_equal(entry_to_event(&entry, NULL, &out), ENTRY_FOREIGN);
 }
 
-/* turn_allocation_created had no client_transport in version 1: it was UDP. */
+/* turn_allocation_created had no client_transport in version 1 (it was UDP), and no second relayed
+ * address before version 3. */
 static void
 test_an_older_version_lacks_the_last_fields(void **state)
 {
+	const struct address also = { .family = ADDRESS_IPV6, .bytes = { 0x20, 1 }, .port = 7 };
 	const struct event event = {
 		.type = EVENT_TURN_ALLOCATION_CREATED,
-		.turn_allocation_created = { .relay = 3, .expires_us = 9, .client_transport = 1 },
+		.turn_allocation_created = { .relay = 3,
+					     .expires_us = 9,
+					     .client_transport = 1,
+					     .relayed_also = also },
 	};
 	const struct event_description *now = event_describe(EVENT_TURN_ALLOCATION_CREATED);
-	const struct record_shape before = { now->shape.fields, now->shape.count - 1 };
 	struct entry entry = { .seq = 1, .type = EVENT_TURN_ALLOCATION_CREATED, .parts = 1 };
 	uint8_t memory[256];
 	struct event out;
 
 	(void)state;
-	for (uint64_t version = 1; version <= 2; version++) {
+	for (uint64_t version = 1; version <= 3; version++) {
+		const struct record_shape shape = { now->shape.fields,
+						    now->shape.count - (3 - version) };
 		struct mp_writer w = mp_writer_of(memory, sizeof memory);
-		record_write_clear(&w, version == 1 ? before : now->shape,
-				   event_fields_const(&event));
+		record_write_clear(&w, shape, event_fields_const(&event));
 		entry.fields = mp_written(&w);
 		entry.type_version = version;
 		assert_int_equal(entry_to_event(&entry, NULL, &out), ENTRY_KNOWN);
 		assert_int_equal(out.turn_allocation_created.expires_us, 9);
-		assert_int_equal(out.turn_allocation_created.client_transport, version - 1);
-		entry.type_version = 3 - version;
+		assert_int_equal(out.turn_allocation_created.client_transport, version >= 2);
+		assert_int_equal(out.turn_allocation_created.relayed_also.port,
+				 version == 3 ? 7 : 0);
+		/* What lacks a field may not say that it is of the newest version. */
+		entry.type_version = 3;
 		assert_int_equal(entry_to_event(&entry, NULL, &out),
-				 version == 1 ? ENTRY_BROKEN : ENTRY_KNOWN);
+				 version < 3 ? ENTRY_BROKEN : ENTRY_KNOWN);
 	}
 }
 

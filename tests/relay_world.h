@@ -35,6 +35,7 @@ struct world {
 	struct integrity integrity;
 	uint16_t next_port;
 	bool port_is_gone;
+	bool also_is_gone; /* there is no port of the second family */
 	bool line_is_full; /* nothing can be asked of the actor */
 	bool over_tcp;     /* IPv4 clients come over TCP */
 	uint32_t sockets_open;
@@ -283,6 +284,15 @@ greet(struct world *world)
 
 /* --- a client --- */
 
+static inline void
+bind_also(struct world *world, struct relay_ports *ports)
+{
+	ports->relayed_also = world->config.listeners[1];
+	ports->relayed_also.port = world->next_port++;
+	ports->also = world->next_socket++;
+	world->sockets_open++;
+}
+
 /* Ports in turn; port_is_gone: none at all, also_is_gone: none of the second family. */
 static inline struct relay_answer
 bind_ports(struct world *world, const struct relay_answer *asked)
@@ -291,6 +301,11 @@ bind_ports(struct world *world, const struct relay_answer *asked)
 
 	if (world->port_is_gone) {
 		return relay_unbound(world->relay, asked->pending, world->now_us);
+	}
+	if (asked->family == ADDRESS_IPV4 && !world->config.serves_ipv4) {
+		bind_also(world, &ports);
+		relay_bound(world->relay, asked->pending, &ports, world->now_us);
+		return (struct relay_answer){ .action = RELAY_DROP };
 	}
 	world->next_port =
 		(uint16_t)(world->next_port + (asked->even_port && world->next_port % 2));
@@ -304,6 +319,10 @@ bind_ports(struct world *world, const struct relay_answer *asked)
 		ports.relayed_also.port = world->next_port++;
 		ports.also = world->next_socket++;
 		world->sockets_open++;
+	}
+	if (asked->family_also != ADDRESS_NONE && world->config.serves_ipv6 &&
+	    !world->also_is_gone) {
+		bind_also(world, &ports);
 	}
 	relay_bound(world->relay, asked->pending, &ports, world->now_us);
 	return (struct relay_answer){ .action = RELAY_DROP };

@@ -376,6 +376,26 @@ an_allocate_gives_all_it_says(void **unused)
 	assert_int_equal(message.malformed, 0);
 }
 
+/* What coturn's clients send for it. */
+static void
+an_additional_family_may_have_the_number_of_the_draft(void **unused)
+{
+	static const uint16_t numbers[] = { 0x8000, 0x8032 };
+	struct stun_message message;
+
+	(void)unused;
+	for (size_t i = 0; i < 2; i++) {
+		uint8_t bytes[28] = { 0, 3, 0, 8, 0x21, 0x12, 0xA4, 0x42 };
+		bytes[20] = (uint8_t)(numbers[i] >> 8);
+		bytes[21] = (uint8_t)numbers[i];
+		bytes[23] = 4;
+		bytes[24] = 2;
+		assert_true(stun_read((struct span){ bytes, sizeof bytes }, &message));
+		assert_true(stun_has(&message, STUN_ADDITIONAL_ADDRESS_FAMILY));
+		assert_int_equal(message.additional_family, 2);
+	}
+}
+
 int
 main(void)
 {
@@ -390,6 +410,7 @@ main(void)
 		cmocka_unit_test(threat_A14_peers_are_kept_in_their_order),
 		cmocka_unit_test(a_mapped_peer_is_ipv4),
 		cmocka_unit_test(an_allocate_gives_all_it_says),
+		cmocka_unit_test(an_additional_family_may_have_the_number_of_the_draft),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

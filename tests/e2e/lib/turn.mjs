@@ -14,7 +14,7 @@ export const ATTRIBUTE = {
 	username: 0x0006, messageIntegrity: 0x0008, errorCode: 0x0009, channelNumber: 0x000c, lifetime: 0x000d,
 	xorPeerAddress: 0x0012, data: 0x0013, realm: 0x0014, nonce: 0x0015, xorRelayedAddress: 0x0016,
 	requestedAddressFamily: 0x0017, evenPort: 0x0018, requestedTransport: 0x0019, dontFragment: 0x001a,
-	xorMappedAddress: 0x0020, software: 0x8022, fingerprint: 0x8028,
+	xorMappedAddress: 0x0020, additionalAddressFamily: 0x8000, addressErrorCode: 0x8001, software: 0x8022, fingerprint: 0x8028,
 };
 
 const typeOf = (method, kind) =>

@@ -1,0 +1,64 @@
+/* Refresh, RFC 8656 section 8.2: an allocation lives longer, gives up one of its two relayed
+ * addresses, or ends. */
+#include "actors/allocation_decide.h"
+
+static void
+emit_refreshed(const struct allocation_state *state, const struct allocation *allocation,
+	       const struct command *command, uint64_t least_us, struct event_list *out)
+{
+	const uint64_t until_us = allocation_expires_us(state, command, command->refresh.lifetime_s,
+							command->refresh.until_s);
+
+	allocation_emit(out, EVENT_TURN_ALLOCATION_REFRESHED, command, &allocation->trace)
+		->turn_allocation_refreshed = (struct event_turn_allocation_refreshed){
+		.allocation = allocation->id,
+		.expires_us = until_us > least_us ? until_us : least_us,
+	};
+}
+
+/* Of one of two relayed addresses. Both have one end: a longer life for one is one for both, and
+ * neither shortens the other's. The last address is released with its allocation, which the relay
+ * asks for by naming none. */
+static enum verdict
+refresh_family(const struct allocation_state *state, const struct allocation *allocation,
+	       const struct command *command, struct event_list *out)
+{
+	const uint64_t family = command->refresh.family;
+
+	if (family > ADDRESS_IPV6 || !allocation_has_family(allocation, (uint8_t)family) ||
+	    allocation->relayed_also.family == ADDRESS_NONE) {
+		return REFUSED_PEER_FAMILY;
+	}
+	if (command->refresh.lifetime_s != 0) {
+		emit_refreshed(state, allocation, command, allocation->expires_us, out);
+		return ACCEPTED;
+	}
+	allocation_emit(out, EVENT_TURN_ADDRESS_RELEASED, command, &allocation->trace)
+		->turn_address_released = (struct event_turn_address_released){
+		.allocation = allocation->id,
+		.relayed = allocation->relayed.family == family ? allocation->relayed
+								: allocation->relayed_also,
+	};
+	return ACCEPTED;
+}
+
+enum verdict
+allocation_decide_refresh(const struct allocation_state *state, const struct command *command,
+			  struct event_list *out)
+{
+	const uint32_t row = allocation_find_live(state, command, &command->refresh.allocation);
+
+	if (row == ROW_NONE) {
+		return REFUSED_NO_ALLOCATION;
+	}
+	const struct allocation *allocation = &state->table.rows[row];
+	if (command->refresh.family != ADDRESS_NONE) {
+		return refresh_family(state, allocation, command, out);
+	}
+	if (command->refresh.lifetime_s == 0) {
+		allocation_emit_end(allocation, END_RELEASED, command, out);
+		return ACCEPTED;
+	}
+	emit_refreshed(state, allocation, command, 0, out);
+	return ACCEPTED;
+}

@@ -1,0 +1,205 @@
+/* The sockets of the view's rows: taken from the request that had them bound, moved to the next
+ * view, bound again after a restart, closed with what they were for. */
+#include <assert.h>
+
+#include "actors/relay_state.h"
+
+static uint32_t
+listener_of(const struct relay *relay, const struct allocation *allocation)
+{
+	for (uint32_t i = 0; i < relay->config.listener_count; i++) {
+		if (relay->config.transports[i] == allocation->client_transport &&
+		    address_equal(&relay->config.listeners[i], &allocation->server)) {
+			return i;
+		}
+	}
+	return LISTENER_NONE;
+}
+
+/* The socket that was bound for that address by this request; SOCKET_NONE. */
+static uint32_t
+socket_of(const struct pending *pending, const struct address *relayed)
+{
+	if (!pending->used) {
+		return SOCKET_NONE;
+	}
+	if (pending->socket != SOCKET_NONE && address_equal(&pending->relayed, relayed)) {
+		return pending->socket;
+	}
+	return pending->socket_also != SOCKET_NONE && address_equal(&pending->relayed_also, relayed)
+		       ? pending->socket_also
+		       : SOCKET_NONE;
+}
+
+/* The socket that was bound for the Allocate whose answer this is. */
+static uint32_t
+socket_decided(const struct relay *relay, const struct address *relayed)
+{
+	return relay->deciding == PENDING_NONE
+		       ? SOCKET_NONE
+		       : socket_of(&relay->pending.items[relay->deciding], relayed);
+}
+
+/* The socket that was bound for an Allocate that is still being decided, whichever it is. */
+static uint32_t
+socket_asked(const struct relay *relay, const struct address *relayed)
+{
+	for (uint32_t i = 0; i < relay->pending.max; i++) {
+		const uint32_t socket = socket_of(&relay->pending.items[i], relayed);
+		if (socket != SOCKET_NONE) {
+			return socket;
+		}
+	}
+	return SOCKET_NONE;
+}
+
+static void
+row_begin(struct relay *relay, uint32_t row)
+{
+	relay->rows[row] = (struct relay_row){
+		.sockets = { SOCKET_NONE, SOCKET_NONE },
+		.listener = listener_of(relay, &relay->view->table.rows[row]),
+	};
+}
+
+static void
+row_take_socket(struct relay *relay, uint32_t row, const struct address *relayed, uint32_t socket)
+{
+	if (relayed->family != ADDRESS_NONE && socket != SOCKET_NONE) {
+		assert(socket < RELAY_SOCKETS_MAX);
+		relay->rows[row].sockets[relayed->family == ADDRESS_IPV6] = socket;
+		relay->socket_rows[socket] = row;
+	}
+}
+
+static void
+close_socket(struct relay *relay, uint32_t socket)
+{
+	if (socket != SOCKET_NONE) {
+		relay->socket_rows[socket] = ROW_NONE;
+		relay->sink->close(relay->sink->context, socket);
+	}
+}
+
+void
+relay_row_close(struct relay *relay, uint32_t row, uint8_t family)
+{
+	uint32_t *socket = &relay->rows[row].sockets[family == ADDRESS_IPV6];
+
+	close_socket(relay, *socket);
+	*socket = SOCKET_NONE;
+}
+
+void
+relay_row_take_bound(struct relay *relay, uint32_t row)
+{
+	const struct allocation *allocation = &relay->view->table.rows[row];
+
+	row_begin(relay, row);
+	row_take_socket(relay, row, &allocation->relayed,
+			socket_decided(relay, &allocation->relayed));
+	row_take_socket(relay, row, &allocation->relayed_also,
+			socket_decided(relay, &allocation->relayed_also));
+}
+
+static bool
+is_bound(const struct relay_row *row)
+{
+	return row->sockets[0] != SOCKET_NONE || row->sockets[1] != SOCKET_NONE;
+}
+
+/* Of a row of the former view; what it has no address for any more is closed. */
+static void
+move_socket(struct relay *relay, uint32_t now, const struct address *relayed, uint32_t socket)
+{
+	const bool is_held = relayed->family != ADDRESS_NONE && now != ROW_NONE &&
+			     allocation_has_family(&relay->view->table.rows[now], relayed->family);
+
+	if (is_held) {
+		row_take_socket(relay, now, relayed, socket);
+	} else {
+		close_socket(relay, socket);
+	}
+}
+
+/* Sockets move to the rows of the new view; what is in neither view nor question is closed. */
+void
+relay_rows_move(struct relay *relay, const struct allocation_state *old,
+		const struct relay_row *old_rows)
+{
+	const struct allocation_table *table = &old->table;
+
+	for (uint32_t row = 0; row < table->rows_fresh; row++) {
+		const struct allocation *allocation = &table->rows[row];
+		const struct relay_row *former = &old_rows[row];
+		if (id_is_none(&allocation->id) || !is_bound(former)) {
+			continue;
+		}
+		const uint32_t now = allocation_find(&relay->view->table, &allocation->id);
+		if (now != ROW_NONE) {
+			row_begin(relay, now);
+			relay->rows[now].ending = former->ending;
+			relay->rows[now].gone = former->gone;
+			relay->rows[now].releasing = former->ending || former->gone;
+		}
+		move_socket(relay, now, &allocation->relayed,
+			    relay_row_socket(former, allocation->relayed.family));
+		if (allocation->relayed_also.family != ADDRESS_NONE) {
+			move_socket(relay, now, &allocation->relayed_also,
+				    relay_row_socket(former, allocation->relayed_also.family));
+		}
+	}
+}
+
+/* The address's socket again: from the request that is still being decided, or bound anew. */
+static bool
+open_socket(struct relay *relay, uint32_t row, const struct address *relayed)
+{
+	uint32_t socket;
+
+	if (relayed->family == ADDRESS_NONE ||
+	    relay_row_socket(&relay->rows[row], relayed->family) != SOCKET_NONE) {
+		return true;
+	}
+	socket = socket_asked(relay, relayed);
+	if (socket == SOCKET_NONE) {
+		socket = relay->sink->open(relay->sink->context, relayed);
+	}
+	row_take_socket(relay, row, relayed, socket);
+	return socket != SOCKET_NONE;
+}
+
+/* All of its relayed addresses, or the allocation ends. */
+void
+relay_row_open(struct relay *relay, uint32_t row)
+{
+	const struct allocation *allocation = &relay->view->table.rows[row];
+
+	if (!is_bound(&relay->rows[row])) {
+		row_begin(relay, row);
+		if (allocation->client_transport != CLIENT_UDP &&
+		    socket_asked(relay, &allocation->relayed) == SOCKET_NONE) {
+			/* its connection closed with the relay before this */
+			relay_end_gone(relay, row);
+			return;
+		}
+	}
+	if (!open_socket(relay, row, &allocation->relayed) ||
+	    !open_socket(relay, row, &allocation->relayed_also)) {
+		struct command command = {
+			.type = COMMAND_END,
+			.trace_id = allocation->trace,
+			.end = { .allocation = allocation->id, .reason = END_PORT_LOST },
+		};
+		relay->sink->ask(relay->sink->context, &command);
+	}
+}
+
+/* What was bound for a request and not taken. */
+void
+relay_socket_close_free(struct relay *relay, uint32_t socket)
+{
+	if (socket != SOCKET_NONE && relay->socket_rows[socket] == ROW_NONE) {
+		close_socket(relay, socket);
+	}
+}
