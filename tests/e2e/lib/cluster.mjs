@@ -96,10 +96,13 @@ function tcpPortIsFree(port, host = '127.0.0.1') {
 }
 
 // A block of relayed ports and a listening port below the kernel's own ephemeral range, so that no socket of
-// the test itself gets one of them by chance.
+// the test itself gets one of them by chance. Two files that run at once have a half each: IFSWARM_LANE, 0 or 1.
+const BLOCKS = 35;
+const lane = Number(process.env.IFSWARM_LANE ?? 0);
 export async function freePorts(relayed = 200) {
+	const blocks = BLOCKS - Math.ceil((relayed + 10) / 256) + 1;
 	for (let tries = 0; tries < 100; tries++) {
-		const first = 10_000 + 256 * Math.floor(Math.random() * 70);
+		const first = 10_000 + 256 * (BLOCKS * lane + Math.floor(Math.random() * blocks));
 		const probes = [first, first + 10, first + 10 + relayed - 1];
 		const free = await Promise.all([...probes.map((port) => udpPortIsFree(port)),
 			...[first, first + 6].map((port) => tcpPortIsFree(port))]);

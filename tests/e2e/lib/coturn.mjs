@@ -23,17 +23,18 @@ export async function echoTool(address, port) {
 	child.on('error', () => {});
 	child.unref();
 	await until(`an echo at ${address} port ${port}`, () => echoes(address, port));
-	return { port, stop: () => kill(child.pid) };
+	return { address, port, stop: () => kill(child.pid) };
 }
 
 // The tool draws its channel numbers from the range of RFC 5766, so its cluster has legacy-channels. Client to client it
 // goes by twos: one side may meet, on a port it got again, what an earlier run left behind: another user each time.
+// `peer`: { address, port } of an echo, none from client to client.
 let runs = 0;
 export async function uclient(cluster, { host = '127.0.0.1', port = cluster.ports.turn, peer, flags = [], pairs = false }) {
 	const credential = await cluster.credential(`tool-${runs++}`);
 	return run('turnutils_uclient', [...(pairs ? [] : ['-c']), '-u', credential.username, '-w', credential.credential,
-		'-p', String(port), '-n', '80', '-m', flags.includes('-y') ? '2' : '1', '-l', '200', '-z', '5', '-e', host,
-		...(peer ? ['-r', String(peer.port)] : []), ...flags, host], { timeout: 60_000 });
+		'-p', String(port), '-n', '80', '-m', peer ? '1' : '2', '-l', '200', '-z', '5',
+		...(peer ? ['-e', peer.address, '-r', String(peer.port)] : []), ...flags, host], { timeout: 60_000 });
 }
 
 export function assertNothingLost(result) {

@@ -1,0 +1,65 @@
+// coturn's own tools against us: each case here they also pass against coturn 4.6.1, and lose nothing.
+import fs from 'node:fs';
+import os from 'node:os';
+import { after, before, describe, it } from 'node:test';
+import { authority } from './lib/certificates.mjs';
+import { start, temporary } from './lib/cluster.mjs';
+import { assertNothingLost, echoTool, uclient } from './lib/coturn.mjs';
+
+const hasIpv6 = Object.values(os.networkInterfaces()).flat().some((each) => each.address === '::1');
+const skip = !hasIpv6 && 'no ::1 here';
+const directory = temporary('certificates');
+
+const TRANSPORTS = [
+	{ name: 'UDP', flags: [], port: 'turn' },
+	{ name: 'TCP', flags: ['-t'], port: 'turn' },
+	{ name: 'TLS', flags: ['-t', '-S'], port: 'turns' },
+	{ name: 'TLS on the port of TCP', flags: ['-t', '-S'], port: 'turn' },
+	{ name: 'DTLS', flags: ['-S'], port: 'turns' },
+];
+const HOSTS = ['127.0.0.1', '::1'];
+const RELAYED = [
+	{ name: 'IPv4', flags: ['-X'], echo: '127.0.0.1' },
+	{ name: 'IPv6', flags: ['-x'], echo: '::1' },
+];
+const WAYS = [
+	{ name: 'channels', flags: [] },
+	{ name: 'channels in pairs of ports (EVEN-PORT and its token)', flags: [], pairs: true },
+	{ name: 'channels with padding and extra requests', flags: ['-D', '-G'] },
+	{ name: 'Send and Data', flags: ['-s', '-G'] },
+	{ name: 'channels from client to client', flags: ['-y'], direct: true },
+	{ name: 'Send and Data from client to client', flags: ['-y', '-s'], direct: true },
+];
+
+describe('turnutils_uclient loses nothing', { concurrency: 16 }, () => {
+	let cluster;
+	const echoes = {};
+	before(async () => {
+		const { cert, key } = await (await authority(directory)).issue('tool');
+		cluster = await start('tool', {
+			cert, pkey: key, 'turn-tcp': 'yes', 'tls-on-turn-tcp': 'yes', 'allowed-peer-ip': HOSTS, 'legacy-channels': 'yes',
+		}, { relayed: 3000 });
+		echoes['127.0.0.1'] = await echoTool('127.0.0.1', cluster.ports.turn + 2);
+		if (hasIpv6) echoes['::1'] = await echoTool('::1', cluster.ports.turn + 4);
+	});
+	after(async () => {
+		for (const echo of Object.values(echoes)) echo.stop();
+		await cluster?.close();
+		fs.rmSync(directory, { recursive: true, force: true });
+	});
+
+	for (const transport of TRANSPORTS) {
+		for (const host of HOSTS) {
+			for (const relayed of RELAYED) {
+				for (const way of WAYS) {
+					const six = host === '::1' || relayed.echo === '::1';
+					it(`over ${transport.name} to ${host}, relayed by ${relayed.name}: ${way.name}`, { skip: six && skip }, async () =>
+						assertNothingLost(await uclient(cluster, {
+							host, port: cluster.ports[transport.port], pairs: way.pairs, peer: way.direct ? undefined : echoes[relayed.echo],
+							flags: [...transport.flags, ...relayed.flags, ...way.flags],
+						})));
+				}
+			}
+		}
+	}
+});
