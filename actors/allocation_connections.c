@@ -18,7 +18,7 @@ allocation_decide_open(const struct allocation_state *state, const struct comman
 		return REFUSED_MALFORMED;
 	}
 	const struct allocation *allocation = &table->rows[row];
-	if (c->peer.family != allocation->relayed.family) {
+	if (!allocation_has_family(allocation, c->peer.family)) {
 		return REFUSED_PEER_FAMILY;
 	}
 	if (connection_find(table, row, &c->peer, command->now_us) != PEER_NONE) {

@@ -199,3 +199,59 @@ connection_push(struct connection *connection)
 	memmove(out, out + sent, connection->out_count - sent);
 	connection->out_count -= (uint32_t)sent;
 }
+
+/* --- bytes that are no messages --- */
+
+_Static_assert((int)CONNECTION_FRESH_BYTES <= (int)TLS_SESSION_PLAIN_MAX,
+	       "a read is sealed at once");
+_Static_assert((int)CONNECTION_IN_BYTES <= (int)TLS_SESSION_PLAIN_MAX, "so is what was kept");
+_Static_assert((int)CONNECTION_FRESH_BYTES + 8 * (int)TLS_RECORD_OVERHEAD_BYTES <=
+		       (int)CONNECTION_OUT_BYTES,
+	       "an empty queue takes all of a read");
+
+bool
+connection_has_room(const struct connection *connection)
+{
+	return connection->out_count == 0 && !connection_is_shaking_hands(connection);
+}
+
+bool
+connection_take(struct connection *connection, uint8_t out[CONNECTION_READ_BYTES], size_t *count)
+{
+	if (connection->in_count > 0) {
+		memcpy(out, connection->memory, connection->in_count);
+		*count = connection->in_count;
+		connection->in_count = 0;
+		return true;
+	}
+	return connection->tls == NULL ? read_plain(connection, out, count)
+				       : read_sealed(connection, out, count);
+}
+
+bool
+connection_write(struct connection *connection, struct span bytes)
+{
+	assert(connection->out_count == 0);
+	assert(bytes.count > 0);
+	if (connection->tls != NULL) {
+		const bool sealed = tls_session_send(connection->tls, bytes);
+		connection_push(connection);
+		return sealed;
+	}
+	const size_t sent = give(connection, bytes, 0);
+	if (sent < bytes.count) {
+		queue(connection, bytes, 0, sent);
+	}
+	return true;
+}
+
+void
+connection_finish(struct connection *connection)
+{
+	assert(connection->out_count == 0);
+	if (connection->tls != NULL) {
+		tls_session_finish(connection->tls);
+		connection_push(connection);
+	}
+	shutdown(connection->fd, SHUT_WR);
+}

@@ -50,4 +50,20 @@ bool connection_send(struct connection *connection, struct span message, bool is
 /* Sends what is queued, as far as the kernel takes it. */
 void connection_push(struct connection *connection);
 
+/* --- bytes that are no messages ---
+ *
+ * They are passed on from one connection to another, and none is dropped: whoever writes asks
+ * first, and leaves the rest unread meanwhile. */
+
+/* What one connection_take gives may be written: nothing else waits. */
+bool connection_has_room(const struct connection *connection);
+/* What was kept, or else what is there. False if it has ended; what came before that is there. */
+bool connection_take(struct connection *connection, uint8_t out[CONNECTION_READ_BYTES],
+		     size_t *count);
+/* Sends or queues them, if there is room; false if the connection has to end. */
+bool connection_write(struct connection *connection, struct span bytes);
+/* Nothing more is written, and nothing waits: says so to the other side, which may still be read.
+ */
+void connection_finish(struct connection *connection);
+
 #endif

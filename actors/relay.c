@@ -33,10 +33,12 @@ relay_new(const struct relay_config *config, const struct relay_sink *sink)
 	relay->rows = take_memory(limits.allocations_max, sizeof *relay->rows);
 	relay->spare_rows = take_memory(limits.allocations_max, sizeof *relay->rows);
 	relay->usage = take_memory(limits.peers_max, sizeof *relay->usage);
-	relay->socket_rows = take_memory(RELAY_SOCKETS_MAX, sizeof *relay->socket_rows);
-	memset(relay->socket_rows, 0xFF, RELAY_SOCKETS_MAX * sizeof *relay->socket_rows);
+	relay->socket_rows = take_memory(RELAY_SOCKETS_ALL, sizeof *relay->socket_rows);
+	memset(relay->socket_rows, 0xFF, RELAY_SOCKETS_ALL * sizeof *relay->socket_rows);
 	pending_init(&relay->pending, RELAY_PENDING_MAX, relay->seed);
 	relay->deciding = PENDING_NONE;
+	const bool has_tcp = tcp_peers_init(&relay->tcp, relay->seed);
+	assert(has_tcp);
 	limit_init(&relay->limit, config->unauthenticated_rate, relay->seed);
 	return relay;
 }
@@ -50,6 +52,7 @@ relay_free(struct relay *relay)
 	allocation_free(relay->view);
 	allocation_free(relay->next);
 	pending_free(&relay->pending);
+	tcp_peers_free(&relay->tcp);
 	integrity_close(&relay->integrity);
 	free(relay->rows);
 	free(relay->spare_rows);

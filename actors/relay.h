@@ -24,6 +24,8 @@
 enum {
 	RELAY_LISTENERS_MAX = 320, /* each listening-ip over UDP, DTLS, TCP, TLS; TLS beside TCP */
 	RELAY_SOCKETS_MAX = ALLOCATIONS_MAX + 2048, /* rows of the view, and what is asked */
+	RELAY_SOCKETS_ALL =
+		RELAY_SOCKETS_MAX + TCP_ALLOCATIONS_MAX, /* behind them: TCP listeners */
 	RELAY_PENDING_MAX = 2048,
 	RELAY_SEED_BYTES = 32,
 	RELAY_HEADROOM = 48, /* before a peer's datagram: the longest header put in front of it */
@@ -41,13 +43,25 @@ struct relay_config {
 	enum client_transport transports[RELAY_LISTENERS_MAX];
 	bool serves_ipv4; /* there is an IP for relayed sockets of that family */
 	bool serves_ipv6;
+	bool serves_tcp; /* RFC 6062, for who comes over TCP or TLS */
 	uint64_t usage_interval_s;
-	bool strict_expiry; /* an allocation outlives no credential (THREATS C12) */
+	bool strict_expiry;              /* an allocation outlives no credential (THREATS C12) */
 	uint64_t unauthenticated_rate;   /* replies a second to one source; 0: no limit */
 	struct allocation_limits limits; /* of the view */
 	struct credentials credentials;
 	struct peer_policy policy;
 	uint8_t seed[RELAY_SEED_BYTES]; /* random: fresh ids, table hashes */
+};
+
+/* What it asks about TCP connections with peers, by their numbers. */
+struct relay_tcp_sink {
+	/* It is over: its socket, if there is one, and the client's bound to it close. */
+	void (*close)(void *context, uint32_t number);
+	/* That client's connection carries its bytes from now on. */
+	void (*join)(void *context, uint32_t number, uint32_t listener,
+		     const struct address *client);
+	/* What was held (RELAY_HOLD) carries messages again. */
+	void (*resume)(void *context, uint32_t listener, const struct address *client);
 };
 
 /* What the relay asks of its worldly half, besides the answer to a datagram. */
@@ -63,6 +77,7 @@ struct relay_sink {
 	 * if it cannot. */
 	uint32_t (*open)(void *context, const struct address *relayed);
 	void (*close)(void *context, uint32_t socket);
+	const struct relay_tcp_sink *tcp; /* NULL unless serves_tcp */
 };
 
 enum relay_action {
@@ -70,6 +85,8 @@ enum relay_action {
 	RELAY_REPLY,     /* send `bytes` from listener `from` to `to` */
 	RELAY_TO_PEER,   /* send `bytes` from relayed socket `from` to `to` */
 	RELAY_TO_CLIENT, /* like RELAY_REPLY, but relayed data */
+	RELAY_CONNECT, /* connect to `to` from relayed socket `from`, as TCP connection `pending` */
+	RELAY_HOLD, /* take no more from the client `to` of listener `from` until join or resume */
 	RELAY_BIND, /* bind a relayed socket, then call relay_bound or relay_unbound with `pending`
 		     */
 };
@@ -84,6 +101,7 @@ struct relay_answer {
 	/* RELAY_BIND */
 	uint8_t family;      /* ADDRESS_IPV4 or ADDRESS_IPV6 */
 	uint8_t family_also; /* of a second address, ADDRESS_NONE if none is wanted */
+	bool tcp;            /* one that listens, numbered from RELAY_SOCKETS_MAX on */
 	bool even_port;
 	bool port_pair; /* the port behind it is wanted, too */
 };
@@ -141,6 +159,25 @@ struct relay_answer relay_unbound(struct relay *relay, uint32_t pending, uint64_
 struct relay_answer relay_handle_peer(struct relay *relay, uint32_t socket,
 				      const struct address *source, uint8_t *data, size_t count,
 				      uint64_t now_us);
+
+/* --- TCP connections with peers (RFC 6062): relay_tcp.c --- */
+
+/* What RELAY_CONNECT asked for is there; false if it may no longer be and is to be closed. */
+bool relay_tcp_connected(struct relay *relay, uint32_t number);
+/* It cannot be had. The client hears of it when its time is over. */
+void relay_tcp_failed(struct relay *relay, uint32_t number);
+/* A peer has connected to relayed socket `socket`: the number under which it is kept, or UINT32_MAX
+ * if it is to be closed. */
+uint32_t relay_tcp_attempted(struct relay *relay, uint32_t socket, const struct address *peer,
+			     uint64_t now_us);
+/* One side has closed or broken and nothing is left to pass on. */
+void relay_tcp_ended(struct relay *relay, uint32_t number, enum connection_end reason);
+/* The connection to which that client's is bound; UINT32_MAX if there is none. */
+uint32_t relay_tcp_of_client(const struct relay *relay, uint32_t listener,
+			     const struct address *client);
+/* Whether bytes may be passed on over it now; if so, each piece that was is counted. */
+bool relay_tcp_flows(const struct relay *relay, uint32_t number);
+void relay_tcp_passed(struct relay *relay, uint32_t number, bool up, size_t bytes);
 
 /* A notice of the allocation actor. */
 void relay_handle_notice(struct relay *relay, const struct notice *notice, struct span body,

@@ -43,14 +43,38 @@ is_served(const struct relay *relay, uint8_t family)
 	       (family == ADDRESS_IPV6 && relay->config.serves_ipv6);
 }
 
+/* TCP is relayed for who comes over TCP or TLS, and has no pairs of ports (RFC 6062 section 5.1).
+ */
 static enum verdict
-check(const struct relay *relay, const struct stun_message *message)
+check_transport(const struct relay *relay, const struct relay_request *request)
 {
+	const struct stun_message *message = request->message;
+	const enum client_transport from = relay->config.transports[request->reply.listener];
+
 	if (!stun_has(message, STUN_REQUESTED_TRANSPORT)) {
 		return REFUSED_BAD_REQUEST;
 	}
-	if (message->transport != TURN_TRANSPORT_UDP) {
+	if (message->transport == TURN_TRANSPORT_UDP) {
+		return ACCEPTED;
+	}
+	if (message->transport != TURN_TRANSPORT_TCP || !relay->config.serves_tcp ||
+	    (from != CLIENT_TCP && from != CLIENT_TLS)) {
 		return REFUSED_TRANSPORT;
+	}
+	return stun_has(message, STUN_EVEN_PORT) || stun_has(message, STUN_RESERVATION_TOKEN) ||
+			       stun_has(message, STUN_DONT_FRAGMENT)
+		       ? REFUSED_BAD_REQUEST
+		       : ACCEPTED;
+}
+
+static enum verdict
+check(const struct relay *relay, const struct relay_request *request)
+{
+	const struct stun_message *message = request->message;
+	const enum verdict verdict = check_transport(relay, request);
+
+	if (verdict != ACCEPTED) {
+		return verdict;
 	}
 	if (is_contradictory(message)) {
 		return REFUSED_BAD_REQUEST;
@@ -103,6 +127,7 @@ claim_pending(struct relay *relay, const struct relay_request *request)
 		struct pending *pending = &relay->pending.items[at];
 		pending->user = request->credential.user;
 		pending->trace = request->credential.trace;
+		pending->transport = message->transport;
 		pending->lifetime_s = message->lifetime_s;
 		pending->until_s = relay_until_s(relay, &request->credential);
 		pending->wants_both = stun_has(message, STUN_ADDITIONAL_ADDRESS_FAMILY);
@@ -131,6 +156,7 @@ want_sockets(struct relay *relay, const struct relay_request *request)
 		.pending = at,
 		.family = family_of(message),
 		.family_also = both ? ADDRESS_IPV6 : ADDRESS_NONE,
+		.tcp = message->transport == TURN_TRANSPORT_TCP,
 		.even_port = stun_has(message, STUN_EVEN_PORT),
 		.port_pair = message->even_port_reserve,
 	};
@@ -179,7 +205,7 @@ relay_handle_allocate(struct relay *relay, const struct relay_request *request)
 	    message->transport == TURN_TRANSPORT_UDP) {
 		return refuse_dont_fragment(relay, request);
 	}
-	const enum verdict verdict = check(relay, message);
+	const enum verdict verdict = check(relay, request);
 	if (verdict != ACCEPTED) {
 		return refuse(relay, request, verdict);
 	}
@@ -235,7 +261,7 @@ allocate_command(struct relay *relay, const struct pending *pending)
 			      .server = relay->config.listeners[reply->listener],
 			      .relayed = pending->relayed,
 			      .transaction = reply->transaction,
-			      .transport = TURN_TRANSPORT_UDP,
+			      .transport = pending->transport,
 			      .lifetime_s = pending->lifetime_s,
 			      .client_transport = relay->config.transports[reply->listener],
 			      .until_s = pending->until_s,

@@ -182,6 +182,9 @@ relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct 
 		out->serves_ipv4 |= ips->items[i].ip.family == ADDRESS_IPV4;
 		out->serves_ipv6 |= ips->items[i].ip.family == ADDRESS_IPV6;
 	}
+	/* A client's second connection must reach the relay of its first: with several, the kernel
+	 * chooses. */
+	out->serves_tcp = !settings->no_tcp_relay && settings->relays == 1;
 	out->number = number;
 	out->listener_count = (uint32_t)listener_count;
 	memcpy(out->listeners, listeners, listener_count * sizeof *listeners);

@@ -73,6 +73,7 @@ relay_client_gone(struct relay *relay, uint32_t listener, const struct address *
 		relay->config.transports[listener], relay->config.number);
 
 	mark_pending(relay, listener, client);
+	relay_tcp_client_gone(relay, listener, client);
 	if (row != ROW_NONE && !relay->rows[row].gone) {
 		relay_end_gone(relay, row);
 	}
@@ -82,5 +83,6 @@ bool
 relay_client_holds(const struct relay *relay, uint32_t listener, const struct address *client,
 		   uint64_t now_us)
 {
-	return relay_find_row(relay, listener, client, now_us) != ROW_NONE;
+	return relay_find_row(relay, listener, client, now_us) != ROW_NONE ||
+	       relay_tcp_of_client(relay, listener, client) != TCP_PEER_NONE;
 }

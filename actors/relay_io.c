@@ -91,6 +91,10 @@ sink_close(void *context, uint32_t socket)
 {
 	struct relay_process *process = context;
 
+	if (socket >= RELAY_SOCKETS_MAX) {
+		relay_tcp_io_release(process->tcp, socket);
+		return;
+	}
 	batch_send(process->out); /* nothing may be on its way over it */
 	relay_sockets_release(&process->sockets, socket);
 }
@@ -103,9 +107,11 @@ bind_family(struct relay_process *process, const struct relay_answer *asked, uin
 	const struct address *local = &process->config.listeners[asked->from];
 	const size_t ip = relay_ips_choose(&process->ips, local, family);
 
-	return ip == process->ips.count
-		       ? SOCKET_NONE
-		       : relay_sockets_bind(&process->sockets, ip, asked->even_port, relayed);
+	if (ip == process->ips.count) {
+		return SOCKET_NONE;
+	}
+	return asked->tcp ? relay_tcp_io_bind(process->tcp, ip, relayed)
+			  : relay_sockets_bind(&process->sockets, ip, asked->even_port, relayed);
 }
 
 /* False if there is no port at all. */
@@ -164,6 +170,12 @@ relay_process_act(struct relay_process *process, const struct relay_answer *answ
 		break;
 	case RELAY_BIND:
 		bind_sockets(process, answer);
+		break;
+	case RELAY_CONNECT:
+		relay_tcp_io_connect(process->tcp, answer->pending, answer->from, &answer->to);
+		break;
+	case RELAY_HOLD:
+		streams_hold(process->streams, answer->from, &answer->to);
 		break;
 	}
 }
@@ -339,6 +351,9 @@ pass_time(struct relay_process *process)
 		if (process->streams != NULL) {
 			streams_tick(process->streams, process->now_us);
 		}
+		if (process->tcp != NULL) {
+			relay_tcp_io_tick(process->tcp);
+		}
 		if (process->dtls != NULL) {
 			dtls_tick(process->dtls, process->now_us);
 			batch_send(process->out);
@@ -417,6 +432,9 @@ turn(struct relay_process *process)
 	if (process->streams != NULL) {
 		streams_run(process->streams, process->now_us);
 	}
+	if (process->tcp != NULL) {
+		relay_tcp_io_run(process->tcp);
+	}
 	if (linked) {
 		run_link(process);
 	}
@@ -450,7 +468,8 @@ relay_run(const struct start *start)
 		log_error("out of memory at start");
 		return 1;
 	}
-	process->sink = (struct relay_sink){ process, sink_ask, sink_reply, sink_open, sink_close };
+	process->sink = (struct relay_sink){ process,   sink_ask,   sink_reply,
+					     sink_open, sink_close, &relay_tcp_io_sink };
 	bool failed = !relay_process_open(process, start);
 	if (!failed) {
 		while (!signals_stop() && link_state(process->link) != LINK_LOST) {

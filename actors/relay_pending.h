@@ -37,6 +37,7 @@ struct pending {
 	uint32_t socket_also;
 	struct id trace;
 	struct name user;
+	uint64_t transport;  /* Allocate: of the relayed address */
 	uint64_t lifetime_s; /* as asked; Refresh: 0 releases */
 	uint64_t until_s;    /* Allocate: ends with its credential; 0: does not */
 	bool wants_both;     /* ADDITIONAL-ADDRESS-FAMILY */

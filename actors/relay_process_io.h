@@ -8,6 +8,7 @@
 #include "actors/mailbox_io.h"
 #include "actors/relay_batch_io.h"
 #include "actors/relay_sockets_io.h"
+#include "actors/relay_tcp_io.h"
 #include "actors/start_io.h"
 #include "actors/streams_io.h"
 
@@ -24,6 +25,7 @@ struct relay_process {
 	struct link_io *link;
 	struct mailbox_server *mailbox;
 	struct streams_io *streams; /* NULL if no listener is TCP or TLS */
+	struct relay_tcp_io *tcp;   /* NULL if it is, or if no TCP is relayed */
 	struct tls_server *tls;     /* NULL if none is TLS */
 	struct dtls_io *dtls;       /* NULL if none is DTLS */
 	struct tls_server *dtls_server;

@@ -91,6 +91,35 @@ relay_reply_success(struct relay *relay, const struct reply_to *to,
 }
 
 struct relay_answer
+relay_reply_connection(struct relay *relay, const struct reply_to *to, uint32_t connection_id)
+{
+	struct stun_writer w = begin(relay, to, STUN_SUCCESS);
+
+	if (connection_id != 0) {
+		stun_put(&w, STUN_CONNECTION_ID, &connection_id, sizeof connection_id);
+	}
+	return finish(relay, to, &w);
+}
+
+struct relay_answer
+relay_indicate_attempt(struct relay *relay, uint32_t row, const struct address *peer,
+		       uint32_t connection_id)
+{
+	const struct id random = relay_fresh_id(relay);
+	struct reply_to to = {
+		.method = TURN_CONNECTION_ATTEMPT,
+		.listener = relay->rows[row].listener,
+		.client = relay->view->table.rows[row].client,
+	};
+
+	memcpy(to.transaction.bytes, random.bytes, sizeof to.transaction.bytes);
+	struct stun_writer w = begin(relay, &to, STUN_INDICATION);
+	stun_put(&w, STUN_CONNECTION_ID, &connection_id, sizeof connection_id);
+	stun_put_address(&w, STUN_XOR_PEER_ADDRESS, peer);
+	return finish(relay, &to, &w);
+}
+
+struct relay_answer
 relay_reply_error(struct relay *relay, const struct reply_to *to, enum verdict verdict)
 {
 	struct stun_writer w = begin(relay, to, STUN_ERROR);

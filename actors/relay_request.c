@@ -176,7 +176,9 @@ handle_channel_bind(struct relay *relay, const struct relay_request *request, ui
 	const struct stun_message *message = request->message;
 	const struct allocation *allocation = &relay->view->table.rows[row];
 
-	if (!stun_has(message, STUN_CHANNEL_NUMBER) || message->peer_count == 0) {
+	/* Of datagrams alone (RFC 6062 section 5). */
+	if (!stun_has(message, STUN_CHANNEL_NUMBER) || message->peer_count == 0 ||
+	    allocation->transport != TURN_TRANSPORT_UDP) {
 		return refuse(relay, request, REFUSED_BAD_REQUEST);
 	}
 	if (!turn_channel_is_valid(message->channel, relay->config.limits.legacy_channels)) {
@@ -218,8 +220,14 @@ handle_authenticated(struct relay *relay, const struct relay_request *request)
 	if (message->method == TURN_ALLOCATE) {
 		return relay_handle_allocate(relay, request);
 	}
+	if (message->method == TURN_CONNECTION_BIND) {
+		return relay_handle_connection_bind(relay, request);
+	}
 	if (row == ROW_NONE || relay->rows[row].releasing) {
 		return refuse(relay, request, REFUSED_NO_ALLOCATION);
+	}
+	if (message->method == TURN_CONNECT) {
+		return relay_handle_connect(relay, request, row);
 	}
 	if (message->method == TURN_REFRESH) {
 		return handle_refresh(relay, request, row);
@@ -279,7 +287,8 @@ static bool
 is_our_method(uint16_t method)
 {
 	return method == TURN_ALLOCATE || method == TURN_REFRESH ||
-	       method == TURN_CREATE_PERMISSION || method == TURN_CHANNEL_BIND;
+	       method == TURN_CREATE_PERMISSION || method == TURN_CHANNEL_BIND ||
+	       method == TURN_CONNECT || method == TURN_CONNECTION_BIND;
 }
 
 struct relay_answer

@@ -6,8 +6,8 @@
 #include "actors/relay_state.h"
 #include "protocol/turn.h"
 
-static void
-count_up(struct relay *relay, uint32_t row, uint32_t peer, size_t bytes)
+void
+relay_count_up(struct relay *relay, uint32_t row, uint32_t peer, size_t bytes)
 {
 	relay->usage[peer].packets_up++;
 	relay->usage[peer].bytes_up += bytes;
@@ -16,8 +16,8 @@ count_up(struct relay *relay, uint32_t row, uint32_t peer, size_t bytes)
 	relay->counts[RELAY_COUNT_BYTES_UP] += bytes;
 }
 
-static void
-count_down(struct relay *relay, uint32_t row, uint32_t peer, size_t bytes)
+void
+relay_count_down(struct relay *relay, uint32_t row, uint32_t peer, size_t bytes)
 {
 	relay->usage[peer].packets_down++;
 	relay->usage[peer].bytes_down += bytes;
@@ -57,10 +57,10 @@ route_channel(struct relay *relay, uint32_t listener, const struct address *sour
 	}
 	const struct address *to = &table->peers[peer].address;
 	const uint32_t socket = relay_row_socket(&relay->rows[row], to->family);
-	if (socket == SOCKET_NONE) {
+	if (socket >= RELAY_SOCKETS_MAX) { /* none, or one of TCP */
 		return relay_drop(relay, RELAY_COUNT_NO_ROUTE);
 	}
-	count_up(relay, row, peer, channel.data.count);
+	relay_count_up(relay, row, peer, channel.data.count);
 	return (struct relay_answer){
 		.action = RELAY_TO_PEER, .from = socket, .to = *to, .bytes = channel.data
 	};
@@ -93,10 +93,10 @@ route_send(struct relay *relay, uint32_t listener, const struct address *source,
 		return relay_drop(relay, RELAY_COUNT_DENIED);
 	}
 	const uint32_t socket = relay_row_socket(&relay->rows[row], to->family);
-	if (socket == SOCKET_NONE) {
+	if (socket >= RELAY_SOCKETS_MAX) { /* none, or one of TCP */
 		return relay_drop(relay, RELAY_COUNT_NO_ROUTE);
 	}
-	count_up(relay, row, peer, message->values[STUN_DATA].count);
+	relay_count_up(relay, row, peer, message->values[STUN_DATA].count);
 	return (struct relay_answer){ .action = RELAY_TO_PEER,
 				      .from = socket,
 				      .to = *to,
@@ -204,14 +204,14 @@ relay_handle_peer(struct relay *relay, uint32_t socket, const struct address *so
 	}
 	const uint32_t channel = channel_find_peer(table, row, source, now_us);
 	if (channel != PEER_NONE) {
-		count_down(relay, row, channel, count);
+		relay_count_down(relay, row, channel, count);
 		answer.bytes = wrap_channel(table->peers[channel].channel, data, count);
 		return answer;
 	}
 	if (!peer_is_allowed(peer_policy_decide(&relay->config.policy, source).decision)) {
 		return relay_drop(relay, RELAY_COUNT_DENIED);
 	}
-	count_down(relay, row, permission, count);
+	relay_count_down(relay, row, permission, count);
 	answer.bytes = wrap_data(relay, source, data, count);
 	return answer;
 }

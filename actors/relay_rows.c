@@ -18,9 +18,9 @@ listener_of(const struct relay *relay, const struct allocation *allocation)
 
 /* The socket that was bound for that address by this request; SOCKET_NONE. */
 static uint32_t
-socket_of(const struct pending *pending, const struct address *relayed)
+socket_of(const struct pending *pending, const struct address *relayed, uint64_t transport)
 {
-	if (!pending->used) {
+	if (!pending->used || pending->transport != transport) {
 		return SOCKET_NONE;
 	}
 	if (pending->socket != SOCKET_NONE && address_equal(&pending->relayed, relayed)) {
@@ -33,19 +33,19 @@ socket_of(const struct pending *pending, const struct address *relayed)
 
 /* The socket that was bound for the Allocate whose answer this is. */
 static uint32_t
-socket_decided(const struct relay *relay, const struct address *relayed)
+socket_decided(const struct relay *relay, const struct address *relayed, uint64_t transport)
 {
 	return relay->deciding == PENDING_NONE
 		       ? SOCKET_NONE
-		       : socket_of(&relay->pending.items[relay->deciding], relayed);
+		       : socket_of(&relay->pending.items[relay->deciding], relayed, transport);
 }
 
 /* The socket that was bound for an Allocate that is still being decided, whichever it is. */
 static uint32_t
-socket_asked(const struct relay *relay, const struct address *relayed)
+socket_asked(const struct relay *relay, const struct address *relayed, uint64_t transport)
 {
 	for (uint32_t i = 0; i < relay->pending.max; i++) {
-		const uint32_t socket = socket_of(&relay->pending.items[i], relayed);
+		const uint32_t socket = socket_of(&relay->pending.items[i], relayed, transport);
 		if (socket != SOCKET_NONE) {
 			return socket;
 		}
@@ -66,7 +66,7 @@ static void
 row_take_socket(struct relay *relay, uint32_t row, const struct address *relayed, uint32_t socket)
 {
 	if (relayed->family != ADDRESS_NONE && socket != SOCKET_NONE) {
-		assert(socket < RELAY_SOCKETS_MAX);
+		assert(socket < RELAY_SOCKETS_ALL);
 		relay->rows[row].sockets[relayed->family == ADDRESS_IPV6] = socket;
 		relay->socket_rows[socket] = row;
 	}
@@ -97,9 +97,9 @@ relay_row_take_bound(struct relay *relay, uint32_t row)
 
 	row_begin(relay, row);
 	row_take_socket(relay, row, &allocation->relayed,
-			socket_decided(relay, &allocation->relayed));
+			socket_decided(relay, &allocation->relayed, allocation->transport));
 	row_take_socket(relay, row, &allocation->relayed_also,
-			socket_decided(relay, &allocation->relayed_also));
+			socket_decided(relay, &allocation->relayed_also, allocation->transport));
 }
 
 static bool
@@ -161,7 +161,7 @@ open_socket(struct relay *relay, uint32_t row, const struct address *relayed)
 	    relay_row_socket(&relay->rows[row], relayed->family) != SOCKET_NONE) {
 		return true;
 	}
-	socket = socket_asked(relay, relayed);
+	socket = socket_asked(relay, relayed, relay->view->table.rows[row].transport);
 	if (socket == SOCKET_NONE) {
 		socket = relay->sink->open(relay->sink->context, relayed);
 	}
@@ -178,7 +178,8 @@ relay_row_open(struct relay *relay, uint32_t row)
 	if (!is_bound(&relay->rows[row])) {
 		row_begin(relay, row);
 		if (allocation->client_transport != CLIENT_UDP &&
-		    socket_asked(relay, &allocation->relayed) == SOCKET_NONE) {
+		    socket_asked(relay, &allocation->relayed, allocation->transport) ==
+			    SOCKET_NONE) {
 			/* its connection closed with the relay before this */
 			relay_end_gone(relay, row);
 			return;

@@ -191,6 +191,9 @@ relay_process_open(struct relay_process *process, const struct start *start)
 void
 relay_process_close(struct relay_process *process)
 {
+	if (process->tcp != NULL) {
+		relay_tcp_io_close(process->tcp);
+	}
 	if (process->streams != NULL) {
 		streams_close(process->streams);
 	}

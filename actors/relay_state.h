@@ -7,6 +7,7 @@
 #include "actors/relay_pending.h"
 #include "actors/relay_refusals.h"
 #include "actors/relay_reserve.h"
+#include "actors/tcp_peers.h"
 
 enum { RELAY_REPLY_BYTES_MAX = 1024 };
 
@@ -44,6 +45,7 @@ struct relay {
 	bool forbidding;   /* the policy has changed: peers that it forbids may be left */
 	uint32_t deciding; /* the pending request whose DECIDED is being applied, or PENDING_NONE */
 	struct reservations reservations;
+	struct tcp_peers tcp;
 	struct limit limit;
 	struct refusals refusals;
 	uint64_t counts[RELAY_COUNTS];
@@ -108,6 +110,32 @@ struct relay_answer relay_reply_binding(struct relay *relay, const struct relay_
 void relay_note_refusal(struct relay *relay, const struct reply_to *to, enum verdict verdict,
 			const struct name *user, const struct address *peer, bool ordinary,
 			uint64_t now_us);
+
+/* Connect or ConnectionBind has succeeded; connection_id 0: it is not told. */
+struct relay_answer relay_reply_connection(struct relay *relay, const struct reply_to *to,
+					   uint32_t connection_id);
+/* Tells a row's client of a peer that has connected. */
+struct relay_answer relay_indicate_attempt(struct relay *relay, uint32_t row,
+					   const struct address *peer, uint32_t connection_id);
+
+/* --- relay_tcp.c --- */
+struct relay_answer relay_handle_connect(struct relay *relay, const struct relay_request *request,
+					 uint32_t row);
+struct relay_answer relay_handle_connection_bind(struct relay *relay,
+						 const struct relay_request *request);
+/* The command may have been about a connection. */
+void relay_tcp_decided(struct relay *relay, const struct id *command, enum verdict verdict,
+		       uint64_t now_us);
+void relay_tcp_client_gone(struct relay *relay, uint32_t listener, const struct address *client);
+void relay_tcp_allocation_ended(struct relay *relay, const struct id *allocation);
+/* Peers of that allocation may have ended by decree, or with one of its addresses. */
+void relay_tcp_forbidden(struct relay *relay, const struct id *allocation, uint64_t now_us);
+void relay_tcp_view_taken(struct relay *relay, uint64_t now_us);
+void relay_tcp_tick(struct relay *relay, uint64_t now_us);
+
+/* --- relay_route.c --- */
+void relay_count_up(struct relay *relay, uint32_t row, uint32_t peer, size_t bytes);
+void relay_count_down(struct relay *relay, uint32_t row, uint32_t peer, size_t bytes);
 
 /* --- relay_view.c --- */
 /* The live allocation of a client; ROW_NONE. */

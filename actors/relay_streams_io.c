@@ -45,6 +45,14 @@ on_gone(void *context, uint32_t listener, const struct address *client)
 	relay_client_gone(process->relay, listener, client);
 }
 
+static void
+on_joined(void *context, uint32_t listener, const struct address *client, bool broken)
+{
+	struct relay_process *process = context;
+
+	relay_tcp_io_joined(process->tcp, listener, client, broken);
+}
+
 static bool
 has_transport(const struct relay_process *process, enum client_transport transport)
 {
@@ -75,7 +83,8 @@ on_sealed(void *context, uint32_t listener, const struct address *client, struct
 static bool
 open_streams(struct relay_process *process, uint64_t seed)
 {
-	const struct streams_owner owner = { process, on_message, on_flush, on_holds, on_gone };
+	const struct streams_owner owner = { process,  on_message, on_flush,
+					     on_holds, on_gone,    on_joined };
 
 	if (!has_transport(process, CLIENT_TCP) && !has_transport(process, CLIENT_TLS)) {
 		return true;
@@ -87,6 +96,17 @@ open_streams(struct relay_process *process, uint64_t seed)
 	}
 	streams_serve_tls(process->streams, process->tls);
 	return true;
+}
+
+static bool
+open_tcp(struct relay_process *process)
+{
+	if (process->streams == NULL || !process->config.serves_tcp) {
+		return true;
+	}
+	process->tcp = relay_tcp_io_open(process);
+	return process->tcp != NULL &&
+	       relay_process_watch(process, relay_tcp_io_fd(process->tcp), WATCH_STREAMS, 0);
 }
 
 static bool
@@ -111,7 +131,7 @@ relay_process_open_streams(struct relay_process *process)
 	uint64_t seed;
 
 	memcpy(&seed, process->config.seed, sizeof seed);
-	if (!open_streams(process, seed) || !open_dtls(process, seed)) {
+	if (!open_streams(process, seed) || !open_tcp(process) || !open_dtls(process, seed)) {
 		log_error("no memory or descriptors for the connections of clients");
 		return false;
 	}

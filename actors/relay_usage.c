@@ -128,4 +128,5 @@ relay_tick(struct relay *relay, uint64_t now_us)
 	relay_expel_tick(relay, now_us);
 	relay_enforce_tick(relay, now_us);
 	relay_gone_tick(relay);
+	relay_tcp_tick(relay, now_us);
 }

@@ -44,6 +44,10 @@ row_of(const struct relay *relay, const struct event *event)
 		return allocation_find(table, &event->turn_channel_bound.allocation);
 	case EVENT_TURN_PEER_FORBIDDEN:
 		return allocation_find(table, &event->turn_peer_forbidden.allocation);
+	case EVENT_TURN_CONNECTION_OPENED:
+		return allocation_find(table, &event->turn_connection_opened.allocation);
+	case EVENT_TURN_CONNECTION_ENDED:
+		return allocation_find(table, &event->turn_connection_ended.allocation);
 	case EVENT_TURN_ALLOCATION_ENDED:
 		return allocation_find(table, &event->turn_allocation_ended.allocation);
 	case EVENT_TURN_ALLOCATION_CREATED:
@@ -75,6 +79,7 @@ apply_ended(struct relay *relay, const struct event *event)
 		relay_report_row(relay, row, UINT64_MAX);
 		relay_row_close(relay, row, ADDRESS_IPV4);
 		relay_row_close(relay, row, ADDRESS_IPV6);
+		relay_tcp_allocation_ended(relay, &event->turn_allocation_ended.allocation);
 	}
 	allocation_apply(relay->view, event);
 }
@@ -99,10 +104,15 @@ apply(struct relay *relay, const struct event *event)
 	if (event->type == EVENT_TURN_ADDRESS_RELEASED && row != ROW_NONE) {
 		relay_report_row(relay, row, UINT64_MAX); /* they are dead before their time */
 		relay_row_close(relay, row, event->turn_address_released.relayed.family);
+		relay_tcp_forbidden(relay, &event->turn_address_released.allocation,
+				    event->occurred_us);
 	} else if (event->type == EVENT_TURN_PERMISSION_INSTALLED) {
 		relay_enforce_installed(relay, &event->turn_permission_installed.peer);
 	} else if (event->type == EVENT_TURN_CHANNEL_BOUND) {
 		relay_enforce_installed(relay, &event->turn_channel_bound.peer);
+	} else if (event->type == EVENT_TURN_PEER_FORBIDDEN) {
+		relay_tcp_forbidden(relay, &event->turn_peer_forbidden.allocation,
+				    event->occurred_us);
 	}
 }
 
@@ -158,7 +168,7 @@ complete_rows(struct relay *relay)
 }
 
 static void
-take_view(struct relay *relay)
+take_view(struct relay *relay, uint64_t now_us)
 {
 	struct allocation_state *old = relay->view;
 	struct relay_row *old_rows = relay->rows;
@@ -179,6 +189,7 @@ take_view(struct relay *relay)
 	memset(relay->usage, 0, relay->view->table.peers_max * sizeof *relay->usage);
 	relay_rows_move(relay, old, old_rows);
 	complete_rows(relay);
+	relay_tcp_view_taken(relay, now_us);
 	allocation_clear(old);
 }
 
@@ -245,11 +256,13 @@ handle_decided(struct relay *relay, const struct notice *notice, uint64_t now_us
 	const uint32_t at = relay->deciding;
 	enum verdict verdict;
 
-	if (at == PENDING_NONE) {
-		return; /* a report, or a relay before this one asked */
-	}
 	if (!verdict_from_number(notice->decided.verdict, &verdict)) {
 		verdict = REFUSED_SERVER_ERROR;
+	}
+	if (at == PENDING_NONE) {
+		/* A TCP connection with a peer, a report, or a relay before this one asked. */
+		relay_tcp_decided(relay, &notice->command_id, verdict, now_us);
+		return;
 	}
 	const struct pending *pending = &relay->pending.items[at];
 	const uint32_t row = allocation_find(&relay->view->table, &pending->allocation);
@@ -284,7 +297,7 @@ relay_handle_notice(struct relay *relay, const struct notice *notice, struct spa
 	}
 	if (notice->type == NOTICE_WELCOME) {
 		if (relay->greeting) {
-			take_view(relay);
+			take_view(relay, now_us);
 		}
 		return;
 	}

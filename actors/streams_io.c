@@ -26,12 +26,16 @@ enum {
 	LISTENING = 1,        /* in an event's upper half */
 };
 
+enum mode { MODE_MESSAGES, MODE_HELD, MODE_RESUMED, MODE_JOINED };
+
 /* The worldly side of a stream, by its number. */
 struct place {
 	struct connection connection;
 	uint32_t secured; /* the listener it belongs to if its first byte is of TLS; NOT_SPOKEN
 			   * once that is decided */
-	bool watches_out;
+	enum mode mode;
+	enum streams_wish wish; /* of a joined one */
+	uint32_t watched;       /* events of epoll; 0: not watched */
 };
 
 struct streams_io {
@@ -47,6 +51,7 @@ struct streams_io {
 	uint64_t now_us;
 	uint64_t turned_away;
 	unsigned handshakes_left; /* in this round */
+	unsigned resumed;         /* since the last one */
 	uint8_t read[CONNECTION_READ_BYTES];
 };
 
@@ -156,17 +161,41 @@ end_soon(const struct streams_io *io, uint32_t at)
 
 /* --- out --- */
 
-static void
-watch_out(struct streams_io *io, uint32_t at)
+static uint32_t
+events_wanted(const struct place *place)
+{
+	const uint32_t out = place->connection.out_count > 0 ? EPOLLOUT : 0;
+
+	switch (place->mode) {
+	case MODE_MESSAGES:
+		return EPOLLIN | out;
+	case MODE_HELD:
+	case MODE_RESUMED:
+		return out;
+	case MODE_JOINED:
+		break;
+	}
+	if (place->wish == STREAMS_SILENT) {
+		return 0;
+	}
+	return place->wish == STREAMS_WANT_READ ? EPOLLIN | out : out;
+}
+
+/* Whoever waits for nothing is not watched at all: epoll would tell of its end over and over. */
+static bool
+watch_place(struct streams_io *io, uint32_t at)
 {
 	struct place *place = &io->places[at];
-	const bool wanted = place->connection.out_count > 0;
+	const uint32_t wanted = events_wanted(place);
+	const int operation = place->watched == 0 ? EPOLL_CTL_ADD
+			      : wanted == 0       ? EPOLL_CTL_DEL
+						  : EPOLL_CTL_MOD;
 
-	if (wanted != place->watches_out) {
-		watch(io, EPOLL_CTL_MOD, place->connection.fd,
-		      wanted ? EPOLLIN | EPOLLOUT : EPOLLIN, at);
-		place->watches_out = wanted;
+	if (wanted == place->watched) {
+		return true;
 	}
+	place->watched = wanted;
+	return watch(io, operation, place->connection.fd, wanted, at);
 }
 
 void
@@ -181,7 +210,7 @@ streams_send(struct streams_io *io, uint32_t listener, const struct address *to,
 	if (!connection_send(&io->places[at].connection, message, is_data)) {
 		end_soon(io, at);
 	}
-	watch_out(io, at);
+	watch_place(io, at);
 }
 
 /* --- in --- */
@@ -196,7 +225,8 @@ take_messages(struct streams_io *io, uint32_t at, size_t count, struct span *lef
 	enum stream_verdict verdict;
 
 	while ((verdict = stream_next((struct span){ io->read + used, count - used }, &taken)) ==
-	       STREAM_MESSAGE) {
+		       STREAM_MESSAGE &&
+	       io->places[at].mode == MODE_MESSAGES) {
 		stream->heard = true;
 		io->owner.message(io->owner.context, stream->listener, &stream->client,
 				  (struct span){ io->read + used, taken });
@@ -204,7 +234,9 @@ take_messages(struct streams_io *io, uint32_t at, size_t count, struct span *lef
 	}
 	io->owner.flush(io->owner.context);
 	*left = (struct span){ io->read + used, count - used };
-	return verdict == STREAM_WAIT;
+	/* What stands behind a message that holds the rest back is bytes perhaps. */
+	return io->places[at].mode == MODE_MESSAGES ? verdict == STREAM_WAIT
+						    : left->count < CONNECTION_IN_BYTES;
 }
 
 static bool
@@ -253,7 +285,7 @@ read_more(struct streams_io *io, uint32_t at)
 		return false;
 	}
 	connection_keep(connection, left);
-	watch_out(io, at);
+	watch_place(io, at);
 	return true;
 }
 
@@ -278,7 +310,7 @@ admit(struct streams_io *io, const struct streams_door *door, int fd,
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	io->places[at] = (struct place){ .secured = is_plain ? door->tls : NOT_SPOKEN };
 	connection_open(&io->places[at].connection, fd, memory_of(io, at));
-	if ((!is_plain && !secure(io, at)) || !watch(io, EPOLL_CTL_ADD, fd, EPOLLIN, at)) {
+	if ((!is_plain && !secure(io, at)) || !watch_place(io, at)) {
 		end(io, at);
 	}
 }
@@ -324,9 +356,22 @@ serve(struct streams_io *io, uint32_t at, uint32_t events)
 	if (!io->table.items[at].used) {
 		return;
 	}
+	const bool is_broken = (events & (EPOLLHUP | EPOLLERR)) != 0;
+
 	if ((events & EPOLLOUT) != 0) {
 		connection_push(&place->connection);
-		watch_out(io, at);
+		watch_place(io, at);
+	}
+	if (place->mode == MODE_JOINED) {
+		const struct stream stream = io->table.items[at];
+		io->owner.joined(io->owner.context, stream.listener, &stream.client, is_broken);
+		return;
+	}
+	if (place->mode != MODE_MESSAGES) {
+		if (is_broken) {
+			end(io, at);
+		}
+		return;
 	}
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) {
 		return;
@@ -334,6 +379,22 @@ serve(struct streams_io *io, uint32_t at, uint32_t events)
 	if ((place->secured != NOT_SPOKEN && !decide_door(io, at)) || !read_more(io, at)) {
 		end(io, at);
 	}
+}
+
+/* Messages may be there already, of which nothing else will tell. */
+static void
+go_on(struct streams_io *io)
+{
+	for (uint32_t at = 0; at < STREAMS_MAX && io->resumed > 0; at++) {
+		if (io->table.items[at].used && io->places[at].mode == MODE_RESUMED) {
+			io->resumed--;
+			io->places[at].mode = MODE_MESSAGES;
+			if (!read_more(io, at)) {
+				end(io, at);
+			}
+		}
+	}
+	io->resumed = 0;
 }
 
 void
@@ -344,6 +405,9 @@ streams_run(struct streams_io *io, uint64_t now_us)
 
 	io->now_us = now_us;
 	io->handshakes_left = HANDSHAKES_MAX;
+	if (io->resumed > 0) {
+		go_on(io);
+	}
 	for (int i = 0; i < ready; i++) {
 		const uint32_t number = (uint32_t)events[i].data.u64;
 		if (events[i].data.u64 >> 32 != LISTENING) {
@@ -389,4 +453,72 @@ streams_tick(struct streams_io *io, uint64_t now_us)
 		}
 	}
 	wake_doors(io);
+}
+
+/* --- bytes and no messages --- */
+
+void
+streams_hold(struct streams_io *io, uint32_t listener, const struct address *client)
+{
+	const uint32_t at = streams_find(&io->table, listener, client);
+
+	assert(at != STREAM_NONE);
+	io->places[at].mode = MODE_HELD;
+	watch_place(io, at);
+}
+
+void
+streams_resume(struct streams_io *io, uint32_t listener, const struct address *client)
+{
+	const uint32_t at = streams_find(&io->table, listener, client);
+
+	if (at != STREAM_NONE && io->places[at].mode == MODE_HELD) {
+		io->places[at].mode = MODE_RESUMED;
+		io->resumed++;
+	}
+}
+
+struct connection *
+streams_join(struct streams_io *io, uint32_t listener, const struct address *client)
+{
+	const uint32_t at = streams_find(&io->table, listener, client);
+
+	if (at == STREAM_NONE || io->places[at].mode != MODE_HELD) {
+		return NULL;
+	}
+	io->places[at].mode = MODE_JOINED;
+	io->places[at].wish = STREAMS_WANT_READ;
+	watch_place(io, at);
+	return &io->places[at].connection;
+}
+
+struct connection *
+streams_joined(struct streams_io *io, uint32_t listener, const struct address *client)
+{
+	const uint32_t at = streams_find(&io->table, listener, client);
+
+	return at != STREAM_NONE && io->places[at].mode == MODE_JOINED ? &io->places[at].connection
+								       : NULL;
+}
+
+void
+streams_wish(struct streams_io *io, uint32_t listener, const struct address *client,
+	     enum streams_wish wish)
+{
+	const uint32_t at = streams_find(&io->table, listener, client);
+
+	if (at != STREAM_NONE) {
+		io->places[at].wish = wish;
+		watch_place(io, at);
+	}
+}
+
+void
+streams_end(struct streams_io *io, uint32_t listener, const struct address *client)
+{
+	const uint32_t at = streams_find(&io->table, listener, client);
+
+	if (at != STREAM_NONE) {
+		end(io, at);
+	}
 }

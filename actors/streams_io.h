@@ -21,6 +21,8 @@ struct streams_owner {
 	bool (*holds)(void *context, uint32_t listener, const struct address *client);
 	/* The connection, over which messages came, has closed. */
 	void (*gone)(void *context, uint32_t listener, const struct address *client);
+	/* A joined connection has bytes or room; broken: neither any more. */
+	void (*joined)(void *context, uint32_t listener, const struct address *client, bool broken);
 };
 
 /* NULL without memory or descriptors. */
@@ -50,5 +52,26 @@ void streams_tick(struct streams_io *io, uint64_t now_us);
 /* Sends a message to that client, if it is still connected. Calls nothing of the owner. */
 void streams_send(struct streams_io *io, uint32_t listener, const struct address *to,
 		  struct span message, bool is_data);
+
+/* --- a client's connection that carries bytes and no messages (RFC 6062) --- */
+
+struct connection;
+/* Takes no more messages from it, and keeps what comes behind the one that is being taken. */
+void streams_hold(struct streams_io *io, uint32_t listener, const struct address *client);
+/* Takes them again, from the next round on. */
+void streams_resume(struct streams_io *io, uint32_t listener, const struct address *client);
+/* What was held is bytes from now on, and is the caller's to read and write: borrowed until it is
+ * gone. NULL if it is gone already. */
+struct connection *streams_join(struct streams_io *io, uint32_t listener,
+				const struct address *client);
+struct connection *streams_joined(struct streams_io *io, uint32_t listener,
+				  const struct address *client);
+/* After reading and writing: what is waited for. Sending what is queued always is, unless the
+ * connection is silenced. */
+enum streams_wish { STREAMS_WANT_READ, STREAMS_WANT_NO_READ, STREAMS_SILENT };
+void streams_wish(struct streams_io *io, uint32_t listener, const struct address *client,
+		  enum streams_wish wish);
+/* Closes it. */
+void streams_end(struct streams_io *io, uint32_t listener, const struct address *client);
 
 #endif

@@ -290,12 +290,19 @@ tls_session_open(const struct tls_server *server, const struct tls_out *out)
 }
 
 void
-tls_session_close(struct tls_session *session)
+tls_session_finish(struct tls_session *session)
 {
 	if (!session->broken && tls_session_is_open(session)) {
 		ERR_clear_error();
 		SSL_shutdown(session->ssl);
+		ERR_clear_error();
 	}
+}
+
+void
+tls_session_close(struct tls_session *session)
+{
+	tls_session_finish(session);
 	SSL_free(session->ssl);
 	free(session);
 }

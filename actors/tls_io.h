@@ -47,6 +47,9 @@ struct tls_session *tls_session_open(const struct tls_server *server, const stru
 /* Says so to the other side, if it still can. */
 void tls_session_close(struct tls_session *session);
 
+/* Says that nothing more is sent; the other side may still be heard. */
+void tls_session_finish(struct tls_session *session);
+
 /* The handshake is over. */
 bool tls_session_is_open(const struct tls_session *session);
 /* Takes all of these sealed bytes, and adds what they hold to `plain`: there must be room for as

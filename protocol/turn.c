@@ -20,6 +20,12 @@ turn_method_name(uint64_t method)
 		return "CreatePermission";
 	case TURN_CHANNEL_BIND:
 		return "ChannelBind";
+	case TURN_CONNECT:
+		return "Connect";
+	case TURN_CONNECTION_BIND:
+		return "ConnectionBind";
+	case TURN_CONNECTION_ATTEMPT:
+		return "ConnectionAttempt";
 	}
 	return NULL;
 }

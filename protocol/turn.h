@@ -1,4 +1,4 @@
-/* The numbers of TURN (RFC 8656), and ChannelData: four bytes before the payload. */
+/* The numbers of TURN (RFC 8656, RFC 6062), and ChannelData: four bytes before the payload. */
 #ifndef IFSWARM_PROTOCOL_TURN_H
 #define IFSWARM_PROTOCOL_TURN_H
 
@@ -12,6 +12,9 @@ enum turn_method {
 	TURN_DATA = 0x007,
 	TURN_CREATE_PERMISSION = 0x008,
 	TURN_CHANNEL_BIND = 0x009,
+	TURN_CONNECT = 0x00A, /* RFC 6062 */
+	TURN_CONNECTION_BIND = 0x00B,
+	TURN_CONNECTION_ATTEMPT = 0x00C,
 };
 
 /* "Allocate", "ChannelBind"; NULL for a method this server does not speak (A19). */

@@ -49,6 +49,10 @@ struct world {
 	size_t nonce_bytes;
 	struct usage logged; /* the sums of all TURN_RELAY_USAGE events */
 	uint64_t refused_events;
+	size_t tcp_closed; /* TCP connections with peers: what the relay asked for */
+	size_t tcp_joined;
+	size_t tcp_resumed;
+	uint32_t tcp_last;
 };
 
 static struct outbox outbox; /* of one world after the other: its queues are large */
@@ -122,12 +126,45 @@ sink_close(void *context, uint32_t socket)
 	world->sockets_open--;
 }
 
+static inline void
+tcp_close(void *context, uint32_t number)
+{
+	struct world *world = context;
+
+	world->tcp_closed++;
+	world->tcp_last = number;
+}
+
+static inline void
+tcp_join(void *context, uint32_t number, uint32_t listener, const struct address *client)
+{
+	struct world *world = context;
+
+	(void)listener;
+	(void)client;
+	world->tcp_joined++;
+	world->tcp_last = number;
+}
+
+static inline void
+tcp_resume(void *context, uint32_t listener, const struct address *client)
+{
+	struct world *world = context;
+
+	(void)listener;
+	(void)client;
+	world->tcp_resumed++;
+}
+
 /* --- the world --- */
 
 static inline void
 new_relay(struct world *world)
 {
-	world->sink = (struct relay_sink){ world, sink_ask, sink_reply, sink_open, sink_close };
+	static const struct relay_tcp_sink tcp = { tcp_close, tcp_join, tcp_resume };
+
+	world->sink =
+		(struct relay_sink){ world, sink_ask, sink_reply, sink_open, sink_close, &tcp };
 	world->relay = relay_new(&world->config, &world->sink);
 }
 
@@ -311,7 +348,7 @@ bind_ports(struct world *world, const struct relay_answer *asked)
 		(uint16_t)(world->next_port + (asked->even_port && world->next_port % 2));
 	ports.relayed = world->config.listeners[asked->family == ADDRESS_IPV6];
 	ports.relayed.port = world->next_port++;
-	ports.socket = world->next_socket++;
+	ports.socket = world->next_socket++ + (asked->tcp ? RELAY_SOCKETS_MAX : 0);
 	world->last_socket = ports.socket;
 	world->sockets_open++;
 	if (asked->port_pair) {
@@ -344,6 +381,9 @@ client_sends(struct world *world, const char *client, struct span datagram)
 	if (answer.action == RELAY_REPLY) {
 		take_reply(world, answer.bytes);
 	}
+	if (answer.action == RELAY_CONNECT) {
+		world->tcp_last = answer.pending;
+	}
 	return answer;
 }
 
@@ -360,6 +400,7 @@ struct ask {
 	const char *token;    /* RESERVATION-TOKEN: 8 bytes */
 	bool dont_fragment;
 	unsigned channel;
+	uint32_t connection; /* CONNECTION-ID, as it was told */
 	const char *peers[20];
 	unsigned unknown;        /* an attribute of that number */
 	uint8_t transaction;     /* 0: a fresh one */
@@ -411,6 +452,9 @@ put_wishes(struct stun_writer *w, const struct ask *ask)
 	for (size_t i = 0; ask->peers[i] != NULL; i++) {
 		const struct address peer = address_of(ask->peers[i]);
 		stun_put_address(w, STUN_XOR_PEER_ADDRESS, &peer);
+	}
+	if (ask->connection != 0) {
+		stun_put(w, STUN_CONNECTION_ID, &ask->connection, sizeof ask->connection);
 	}
 	if (ask->unknown != 0) {
 		put_unknown(w, ask->unknown);

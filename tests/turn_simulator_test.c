@@ -176,7 +176,7 @@ start_relay(size_t r)
 	assert_null(credentials_add_secret(&config->credentials, SECRET));
 	peer_policy_init(&config->policy, 49152, 65535);
 	assert_null(peer_policy_add_allow(&config->policy, "198.51.100.0/24"));
-	relay->sink = (struct relay_sink){ relay, on_ask, on_reply, on_open, on_close };
+	relay->sink = (struct relay_sink){ relay, on_ask, on_reply, on_open, on_close, NULL };
 	relay->relay = relay_new(config, &relay->sink);
 	sim_start_front(r);
 }
@@ -336,6 +336,8 @@ send_datagram(size_t r, size_t client, struct span datagram)
 	switch (answer.action) {
 	case RELAY_DROP:
 	case RELAY_TO_CLIENT:
+	case RELAY_CONNECT: /* no client here relays TCP */
+	case RELAY_HOLD:
 		break;
 	case RELAY_REPLY:
 		check_reply(answer.bytes);

@@ -8,13 +8,15 @@ import { EventEmitter } from 'node:events';
 import { patience } from './cluster.mjs';
 
 const COOKIE = 0x2112a442;
-export const METHOD = { binding: 1, allocate: 3, refresh: 4, send: 6, data: 7, createPermission: 8, channelBind: 9 };
+export const METHOD = { binding: 1, allocate: 3, refresh: 4, send: 6, data: 7, createPermission: 8, channelBind: 9,
+	connect: 10, connectionBind: 11, connectionAttempt: 12 };
 export const CLASS = { request: 0, indication: 1, success: 2, error: 3 };
 export const ATTRIBUTE = {
 	username: 0x0006, messageIntegrity: 0x0008, errorCode: 0x0009, channelNumber: 0x000c, lifetime: 0x000d,
 	xorPeerAddress: 0x0012, data: 0x0013, realm: 0x0014, nonce: 0x0015, xorRelayedAddress: 0x0016,
 	requestedAddressFamily: 0x0017, evenPort: 0x0018, requestedTransport: 0x0019, dontFragment: 0x001a,
-	xorMappedAddress: 0x0020, additionalAddressFamily: 0x8000, addressErrorCode: 0x8001, software: 0x8022, fingerprint: 0x8028,
+	xorMappedAddress: 0x0020, connectionId: 0x002a, additionalAddressFamily: 0x8000, addressErrorCode: 0x8001,
+	software: 0x8022, fingerprint: 0x8028,
 };
 
 const typeOf = (method, kind) =>
@@ -156,6 +158,11 @@ export class TurnClient extends EventEmitter {
 			this.emit('data', message.get(ATTRIBUTE.data), { peer });
 			return;
 		}
+		if (message.class === CLASS.indication && message.method === METHOD.connectionAttempt) {
+			this.emit('attempt', message.get(ATTRIBUTE.connectionId),
+				decodeAddress(message.get(ATTRIBUTE.xorPeerAddress), message.transaction));
+			return;
+		}
 		this.waiting.get(message.transaction.toString('hex'))?.(message);
 	}
 
@@ -221,9 +228,9 @@ export class TurnClient extends EventEmitter {
 		return decodeAddress(reply.get(ATTRIBUTE.xorMappedAddress), transaction);
 	}
 
-	async allocate({ lifetime, extra = [] } = {}) {
+	async allocate({ lifetime, transport = 17, extra = [] } = {}) {
 		const reply = await this.request('Allocate', METHOD.allocate, () => [
-			[ATTRIBUTE.requestedTransport, Buffer.from([17, 0, 0, 0])],
+			[ATTRIBUTE.requestedTransport, Buffer.from([transport, 0, 0, 0])],
 			...(lifetime === undefined ? [] : [[ATTRIBUTE.lifetime, u32(lifetime)]]), ...extra,
 		]);
 		this.relayed = decodeAddress(reply.get(ATTRIBUTE.xorRelayedAddress), reply.transaction);
@@ -285,13 +292,35 @@ export class TcpTurnClient extends TurnClient {
 	gather(bytes) {
 		this.got = Buffer.concat([this.got, bytes]);
 		for (;;) {
+			if (this.bound) {
+				const rest = this.got;
+				this.got = Buffer.alloc(0);
+				if (rest.length > 0) this.emit('bytes', rest);
+				return;
+			}
 			if (this.got.length < 4) return;
 			const isChannel = (this.got[0] & 0xc0) === 0x40;
 			const size = (isChannel ? 4 : 20) + Math.ceil(this.got.readUInt16BE(2) / 4) * 4;
 			if (this.got.length < size) return;
-			this.receive(this.got.subarray(0, size));
+			const message = this.got.subarray(0, size);
 			this.got = this.got.subarray(size);
+			// What comes behind the success of a ConnectionBind is the peer's (RFC 6062 section 4.4).
+			const said = decode(message);
+			this.bound = said?.method === METHOD.connectionBind && said.class === CLASS.success;
+			this.receive(message);
 		}
+	}
+
+	// RFC 6062: the CONNECTION-ID of a connection to that peer, a Buffer.
+	async connect(peer, limit) {
+		const reply = await this.request('Connect', METHOD.connect, (transaction) => [
+			[ATTRIBUTE.xorPeerAddress, encodeAddress(peer, transaction)]], limit);
+		return Buffer.from(reply.get(ATTRIBUTE.connectionId));
+	}
+
+	// From here on this connection carries the peer's bytes: 'bytes' and write.
+	connectionBind(id) {
+		return this.request('ConnectionBind', METHOD.connectionBind, () => [[ATTRIBUTE.connectionId, id]]);
 	}
 
 	write(bytes) { return new Promise((resolve) => this.socket.write(bytes, resolve)); }

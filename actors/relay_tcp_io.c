@@ -1,0 +1,580 @@
+#include "actors/relay_tcp_io.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "actors/connection_io.h"
+#include "actors/relay_process_io.h"
+#include "protocol/address_io.h"
+#include "protocol/log_line_io.h"
+
+enum {
+	READY_MAX = 64,
+	ACCEPTS_MAX = 16, /* in a round, before others get their turn */
+	BACKLOG = 16,
+	TRIES_RANDOM = 64,
+	TRIES_IN_TURN = 4096, /* when the range is nearly full */
+	LISTENING = 1,        /* in an event's upper half */
+};
+
+/* One socket that listens. */
+struct door {
+	int fd; /* -1: free */
+	struct address local;
+	bool rests; /* no descriptor was left: not watched until the tick */
+};
+
+/* One direction: what comes from there. */
+struct side {
+	bool ended;    /* and sends no more */
+	bool finished; /* and was told that nothing more will come */
+};
+
+/* The worldly side of a connection, by its number. */
+struct place {
+	struct connection connection; /* fd -1: none */
+	bool connecting;
+	uint32_t watched; /* events of epoll; 0: not watched */
+	bool joined;
+	uint32_t listener;
+	struct address client_address;
+	struct side peer;
+	struct side client;
+};
+
+struct relay_tcp_io {
+	struct relay_process *process;
+	int epoll;
+	struct door doors[TCP_ALLOCATIONS_MAX];
+	uint32_t free[TCP_ALLOCATIONS_MAX];
+	uint32_t free_count;
+	struct place places[TCP_PEERS_MAX];
+	uint8_t *memory; /* CONNECTION_MEMORY_BYTES for each */
+	uint8_t read[CONNECTION_READ_BYTES];
+};
+
+enum { MEMORY_BYTES = TCP_PEERS_MAX * CONNECTION_MEMORY_BYTES };
+
+struct relay_tcp_io *
+relay_tcp_io_open(struct relay_process *process)
+{
+	struct relay_tcp_io *io = calloc(1, sizeof *io);
+
+	if (io == NULL) {
+		return NULL;
+	}
+	io->process = process;
+	for (uint32_t i = 0; i < TCP_ALLOCATIONS_MAX; i++) {
+		io->doors[i].fd = -1;
+		io->free[i] = TCP_ALLOCATIONS_MAX - 1 - i;
+	}
+	for (uint32_t i = 0; i < TCP_PEERS_MAX; i++) {
+		io->places[i].connection.fd = -1;
+	}
+	io->free_count = TCP_ALLOCATIONS_MAX;
+	io->epoll = epoll_create1(EPOLL_CLOEXEC);
+	io->memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (io->epoll < 0 || io->memory == MAP_FAILED) {
+		relay_tcp_io_close(io);
+		return NULL;
+	}
+	return io;
+}
+
+void
+relay_tcp_io_close(struct relay_tcp_io *io)
+{
+	for (uint32_t i = 0; i < TCP_PEERS_MAX; i++) {
+		if (io->places[i].connection.fd >= 0) {
+			connection_close(&io->places[i].connection);
+		}
+	}
+	for (uint32_t i = 0; i < TCP_ALLOCATIONS_MAX; i++) {
+		if (io->doors[i].fd >= 0) {
+			close(io->doors[i].fd);
+		}
+	}
+	if (io->memory != MAP_FAILED) {
+		munmap(io->memory, MEMORY_BYTES);
+	}
+	if (io->epoll >= 0) {
+		close(io->epoll);
+	}
+	free(io);
+}
+
+int
+relay_tcp_io_fd(const struct relay_tcp_io *io)
+{
+	return io->epoll;
+}
+
+static bool
+watch(const struct relay_tcp_io *io, int operation, int fd, uint32_t events, uint64_t number)
+{
+	struct epoll_event event = { .events = events, .data.u64 = number };
+
+	return epoll_ctl(io->epoll, operation, fd, &event) == 0;
+}
+
+/* --- sockets that listen --- */
+
+/* -1 without a descriptor. */
+static int
+open_socket(const struct address *local)
+{
+	const int family = local->family == ADDRESS_IPV4 ? AF_INET : AF_INET6;
+	const int one = 1;
+	const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0) {
+		return -1;
+	}
+	if (family == AF_INET6) {
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+	}
+	/* What is left of closed connections at that port is in nobody's way. */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	return fd;
+}
+
+/* The port is shared with connections of ours alone, and only once it listens: until then, whoever
+ * else wants it finds it taken. */
+static int
+listen_at(const struct address *local)
+{
+	struct sockaddr_storage where;
+	const socklen_t length = address_to_sockaddr(local, &where);
+	const int one = 1;
+	const int fd = open_socket(local);
+
+	if (fd >= 0 &&
+	    (bind(fd, (const struct sockaddr *)&where, length) != 0 || listen(fd, BACKLOG) != 0 ||
+	     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static uint32_t
+random_u32(void)
+{
+	uint32_t value = 0;
+
+	if (getrandom(&value, sizeof value, 0) != sizeof value) {
+		abort(); /* a kernel without randomness: a predictable port must not be given out */
+	}
+	return value;
+}
+
+static uint32_t
+bind_port(struct relay_tcp_io *io, size_t ip, uint16_t port, struct address *relayed)
+{
+	const struct relay_ip *item = &io->process->ips.items[ip];
+	const uint32_t number = io->free[io->free_count - 1];
+	struct door *door = &io->doors[number];
+	struct address local = item->ip;
+
+	local.port = port;
+	const int fd = listen_at(&local);
+	if (fd < 0) {
+		return SOCKET_NONE;
+	}
+	if (!watch(io, EPOLL_CTL_ADD, fd, EPOLLIN, watch_pack(LISTENING, number))) {
+		close(fd);
+		return SOCKET_NONE;
+	}
+	io->free_count--;
+	*door = (struct door){ .fd = fd, .local = local };
+	*relayed = item->external;
+	relayed->port = port;
+	return RELAY_SOCKETS_MAX + number;
+}
+
+uint32_t
+relay_tcp_io_bind(struct relay_tcp_io *io, size_t ip, struct address *relayed)
+{
+	const struct relay_ips *ips = &io->process->ips;
+	const uint32_t ports = (uint32_t)ips->port_max - ips->port_min + 1;
+	const uint32_t start = random_u32() % ports;
+
+	for (uint32_t i = 0; i < TRIES_RANDOM + TRIES_IN_TURN && io->free_count > 0; i++) {
+		const uint32_t at = i < TRIES_RANDOM ? random_u32() % ports : (start + i) % ports;
+		const uint32_t socket = bind_port(io, ip, (uint16_t)(ips->port_min + at), relayed);
+		if (socket != SOCKET_NONE) {
+			return socket;
+		}
+		if (errno == EMFILE || errno == ENFILE) {
+			return SOCKET_NONE;
+		}
+	}
+	return SOCKET_NONE;
+}
+
+static struct door *
+door_of(struct relay_tcp_io *io, uint32_t socket)
+{
+	assert(socket >= RELAY_SOCKETS_MAX);
+	assert(socket < RELAY_SOCKETS_ALL);
+	return &io->doors[socket - RELAY_SOCKETS_MAX];
+}
+
+void
+relay_tcp_io_release(struct relay_tcp_io *io, uint32_t socket)
+{
+	struct door *door = door_of(io, socket);
+
+	assert(door->fd >= 0);
+	close(door->fd);
+	*door = (struct door){ .fd = -1 };
+	io->free[io->free_count++] = socket - RELAY_SOCKETS_MAX;
+}
+
+/* --- connections --- */
+
+static void
+watch_place(struct relay_tcp_io *io, uint32_t number, uint32_t wanted)
+{
+	struct place *place = &io->places[number];
+	const int operation = place->watched == 0 ? EPOLL_CTL_ADD
+			      : wanted == 0       ? EPOLL_CTL_DEL
+						  : EPOLL_CTL_MOD;
+
+	if (wanted != place->watched) {
+		watch(io, operation, place->connection.fd, wanted, number);
+		place->watched = wanted;
+	}
+}
+
+static void
+open_place(struct relay_tcp_io *io, uint32_t number, int fd)
+{
+	struct place *place = &io->places[number];
+	const int one = 1;
+
+	assert(place->connection.fd < 0);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	*place = (struct place){ 0 };
+	connection_open(&place->connection, fd,
+			io->memory + (size_t)number * CONNECTION_MEMORY_BYTES);
+}
+
+static void
+close_place(struct relay_tcp_io *io, uint32_t number)
+{
+	struct place *place = &io->places[number];
+
+	if (place->connection.fd >= 0) {
+		connection_close(&place->connection);
+		madvise(io->memory + (size_t)number * CONNECTION_MEMORY_BYTES,
+			CONNECTION_MEMORY_BYTES, MADV_DONTNEED);
+	}
+	*place = (struct place){ .connection.fd = -1 };
+}
+
+/* From the relayed address, which listens: both share it. */
+static int
+connect_from(const struct address *local, const struct address *to)
+{
+	struct sockaddr_storage from;
+	struct sockaddr_storage there;
+	const socklen_t from_length = address_to_sockaddr(local, &from);
+	const socklen_t there_length = address_to_sockaddr(to, &there);
+	const int one = 1;
+	const int fd = open_socket(local);
+
+	if (fd < 0) {
+		return -1;
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0 ||
+	    bind(fd, (const struct sockaddr *)&from, from_length) != 0 ||
+	    (connect(fd, (const struct sockaddr *)&there, there_length) != 0 &&
+	     errno != EINPROGRESS)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void
+relay_tcp_io_connect(struct relay_tcp_io *io, uint32_t number, uint32_t socket,
+		     const struct address *to)
+{
+	const int fd = connect_from(&door_of(io, socket)->local, to);
+
+	if (fd < 0) {
+		relay_tcp_failed(io->process->relay, number);
+		return;
+	}
+	open_place(io, number, fd);
+	io->places[number].connecting = true;
+	watch_place(io, number, EPOLLOUT);
+}
+
+/* Not read before a client has come for it. */
+static void
+connected(struct relay_tcp_io *io, uint32_t number)
+{
+	struct place *place = &io->places[number];
+	int fault = 0;
+	socklen_t length = sizeof fault;
+
+	getsockopt(place->connection.fd, SOL_SOCKET, SO_ERROR, &fault, &length);
+	place->connecting = false;
+	watch_place(io, number, 0);
+	if (fault != 0) {
+		close_place(io, number);
+		relay_tcp_failed(io->process->relay, number);
+	} else if (!relay_tcp_connected(io->process->relay, number)) {
+		close_place(io, number);
+	}
+}
+
+static void
+accept_some(struct relay_tcp_io *io, uint32_t number)
+{
+	struct door *door = &io->doors[number];
+	struct relay_process *process = io->process;
+
+	for (int i = 0; i < ACCEPTS_MAX && door->fd >= 0; i++) {
+		struct sockaddr_storage from = { 0 };
+		socklen_t length = sizeof from;
+		const int fd = accept4(door->fd, (struct sockaddr *)&from, &length,
+				       SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS) {
+				/* It would be ready again at once, and for nothing (D15). */
+				watch(io, EPOLL_CTL_MOD, door->fd, 0,
+				      watch_pack(LISTENING, number));
+				door->rests = true;
+				log_warning("no descriptor for a peer's connection: raise "
+					    "LimitNOFILE");
+			}
+			return;
+		}
+		const struct address peer = address_from_sockaddr(&from);
+		const uint32_t taken = relay_tcp_attempted(
+			process->relay, RELAY_SOCKETS_MAX + number, &peer, process->now_us);
+		if (taken == SOCKET_NONE) {
+			close(fd);
+		} else {
+			open_place(io, taken, fd);
+		}
+	}
+}
+
+/* --- bytes --- */
+
+/* Nothing more is read or written; the relay has it written down, then it closes. */
+static void
+end(struct relay_tcp_io *io, uint32_t number, enum connection_end reason)
+{
+	struct place *place = &io->places[number];
+
+	watch_place(io, number, 0);
+	if (place->joined) {
+		streams_wish(io->process->streams, place->listener, &place->client_address,
+			     STREAMS_SILENT);
+	}
+	relay_tcp_ended(io->process->relay, number, reason);
+}
+
+/* One piece; false if the other side cannot take it any more. */
+static bool
+pass(struct relay_tcp_io *io, uint32_t number, struct connection *from, struct side *side,
+     struct connection *to, bool up)
+{
+	size_t count = 0;
+
+	if (side->ended || !connection_has_room(to)) {
+		return true;
+	}
+	side->ended = !connection_take(from, io->read, &count);
+	if (count == 0) {
+		return true;
+	}
+	relay_tcp_passed(io->process->relay, number, up, count);
+	return connection_write(to, (struct span){ io->read, count });
+}
+
+/* What one side will never send, the other need not wait for. */
+static void
+finish(const struct side *from, struct connection *to, struct side *other)
+{
+	if (from->ended && !other->finished && connection_has_room(to)) {
+		connection_finish(to);
+		other->finished = true;
+	}
+}
+
+static void
+wish(struct relay_tcp_io *io, uint32_t number, const struct connection *client, bool flows)
+{
+	const struct place *place = &io->places[number];
+	const bool reads_peer = flows && !place->peer.ended && connection_has_room(client);
+	const bool reads_client =
+		flows && !place->client.ended && connection_has_room(&place->connection);
+	const uint32_t out = place->connection.out_count > 0 ? EPOLLOUT : 0;
+
+	watch_place(io, number, (reads_peer ? EPOLLIN : 0) | out);
+	streams_wish(io->process->streams, place->listener, &place->client_address,
+		     reads_client ? STREAMS_WANT_READ : STREAMS_WANT_NO_READ);
+}
+
+static void
+pump(struct relay_tcp_io *io, uint32_t number)
+{
+	struct place *place = &io->places[number];
+	struct connection *peer = &place->connection;
+	struct connection *client =
+		streams_joined(io->process->streams, place->listener, &place->client_address);
+	const bool flows = relay_tcp_flows(io->process->relay, number);
+
+	if (client == NULL) {
+		return; /* the relay has heard that it is gone */
+	}
+	if (flows && !pass(io, number, client, &place->client, peer, true)) {
+		end(io, number, CONNECTION_END_PEER);
+		return;
+	}
+	if (flows && !pass(io, number, peer, &place->peer, client, false)) {
+		end(io, number, CONNECTION_END_CLIENT);
+		return;
+	}
+	finish(&place->client, peer, &place->peer);
+	finish(&place->peer, client, &place->client);
+	if (place->peer.finished && place->client.finished) {
+		end(io, number, CONNECTION_END_PEER);
+		return;
+	}
+	wish(io, number, client, flows);
+}
+
+void
+relay_tcp_io_joined(struct relay_tcp_io *io, uint32_t listener, const struct address *client,
+		    bool broken)
+{
+	const uint32_t number = relay_tcp_of_client(io->process->relay, listener, client);
+
+	if (number == SOCKET_NONE || !io->places[number].joined) {
+		streams_end(io->process->streams, listener, client);
+		return;
+	}
+	if (broken && !io->places[number].client.finished) {
+		end(io, number, CONNECTION_END_CLIENT);
+		return;
+	}
+	pump(io, number);
+}
+
+static void
+serve(struct relay_tcp_io *io, uint32_t number, uint32_t events)
+{
+	struct place *place = &io->places[number];
+
+	if (place->connection.fd < 0) {
+		return;
+	}
+	if (place->connecting) {
+		connected(io, number);
+		return;
+	}
+	if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && !place->peer.finished)) {
+		end(io, number, CONNECTION_END_PEER);
+		return;
+	}
+	if ((events & EPOLLOUT) != 0) {
+		connection_push(&place->connection);
+	}
+	pump(io, number);
+}
+
+/* --- what the relay asks --- */
+
+static void
+sink_close(void *context, uint32_t number)
+{
+	const struct relay_process *process = context;
+	const struct place place = process->tcp->places[number];
+
+	close_place(process->tcp, number);
+	if (place.joined) {
+		streams_end(process->streams, place.listener, &place.client_address);
+	}
+}
+
+static void
+sink_join(void *context, uint32_t number, uint32_t listener, const struct address *client)
+{
+	const struct relay_process *process = context;
+	struct place *place = &process->tcp->places[number];
+
+	if (streams_join(process->streams, listener, client) == NULL) {
+		return; /* it closed meanwhile: the relay hears of that, or has */
+	}
+	place->joined = true;
+	place->listener = listener;
+	place->client_address = *client;
+	pump(process->tcp, number);
+}
+
+static void
+sink_resume(void *context, uint32_t listener, const struct address *client)
+{
+	const struct relay_process *process = context;
+
+	streams_resume(process->streams, listener, client);
+}
+
+const struct relay_tcp_sink relay_tcp_io_sink = { sink_close, sink_join, sink_resume };
+
+/* --- rounds --- */
+
+void
+relay_tcp_io_run(struct relay_tcp_io *io)
+{
+	struct epoll_event events[READY_MAX];
+	const int ready = epoll_wait(io->epoll, events, READY_MAX, 0);
+
+	for (int i = 0; i < ready; i++) {
+		const uint32_t number = (uint32_t)events[i].data.u64;
+		if (events[i].data.u64 >> 32 != LISTENING) {
+			serve(io, number, events[i].events);
+		}
+	}
+	/* Last: a number that was given up in this round is given out again in the next one. */
+	for (int i = 0; i < ready; i++) {
+		if (events[i].data.u64 >> 32 == LISTENING) {
+			accept_some(io, (uint32_t)events[i].data.u64);
+		}
+	}
+}
+
+void
+relay_tcp_io_tick(struct relay_tcp_io *io)
+{
+	for (uint32_t number = 0; number < TCP_ALLOCATIONS_MAX; number++) {
+		struct door *door = &io->doors[number];
+		if (door->rests) {
+			door->rests = !watch(io, EPOLL_CTL_MOD, door->fd, EPOLLIN,
+					     watch_pack(LISTENING, number));
+		}
+	}
+	/* What was stopped by a release that was refused, or by a policy, may go on. */
+	for (uint32_t number = 0; number < TCP_PEERS_MAX; number++) {
+		if (io->places[number].joined && relay_tcp_flows(io->process->relay, number)) {
+			pump(io, number);
+		}
+	}
+}
