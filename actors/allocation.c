@@ -42,6 +42,8 @@ allocation_new(const struct allocation_limits *limits)
 			      limits->seed);
 	state->names = directory_new(limits->names_max, limits->seed);
 	assert(state->names != NULL);
+	state->revoked = calloc(1, sizeof *state->revoked);
+	assert(state->revoked != NULL);
 	return state;
 }
 
@@ -50,6 +52,7 @@ allocation_free(struct allocation_state *state)
 {
 	allocation_table_free(&state->table);
 	directory_free(state->names);
+	free(state->revoked);
 	free(state);
 }
 
@@ -61,6 +64,7 @@ allocation_clear(struct allocation_state *state)
 	state->names = directory_new(state->limits.names_max, state->limits.seed);
 	assert(state->names != NULL);
 	memset(&state->relays, 0, sizeof state->relays);
+	revocations_clear(state->revoked);
 }
 
 bool

@@ -17,6 +17,7 @@
 #include "actors/core.h"
 #include "actors/directory.h"
 #include "actors/fronts.h"
+#include "actors/revocations.h"
 #include "protocol/settings.h"
 
 struct allocation_limits {
@@ -36,6 +37,7 @@ struct allocation_state {
 	struct allocation_table table;
 	struct directory *names; /* users, and the day whose subject seals strangers' addresses */
 	struct fronts relays;
+	struct revocations *revoked;
 };
 
 /* As many rows and peers as limits.h allows. */
@@ -66,7 +68,8 @@ void allocation_tell(const void *state, const struct command *command, struct sp
 /* First a HAPPENED with count 0 ("forget your view"), then HAPPENED with the events that rebuild
  * it. */
 void allocation_greet(const void *state, uint64_t front, struct outbox *outbox);
-/* [relays, names' handles, [row, ...]] with rows sorted by allocation id; nothing personal. */
+/* [relays, names' handles, [row, ...]] with rows sorted by allocation id; nothing personal. While
+ * agents are revoked their handles stand behind it, and their names behind the personal dump. */
 void allocation_dump(const void *state, struct mp_writer *w);
 /* [names, [[user name, client, [peer, ...]], ...]] in the same order; nil for what is erased, and
  * for a user name that is among the names already. */

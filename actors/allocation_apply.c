@@ -62,6 +62,7 @@ apply_created(struct allocation_state *state, const struct event *event)
 		.relay = e->relay,
 		.transport = e->transport,
 		.client_transport = e->client_transport,
+		.created_us = event->occurred_us,
 		.expires_us = e->expires_us,
 		.peer_next_number = 1,
 	};
@@ -197,7 +198,7 @@ apply_ended(struct allocation_state *state, const struct event *event)
 	/* Expiry and shutdown are commands of the actor's own: their ids say nothing about the
 	 * relay's. An expulsion may be either. */
 	if (e->reason == END_RELEASED || e->reason == END_PORT_LOST ||
-	    e->reason == END_CLIENT_GONE) {
+	    e->reason == END_CLIENT_GONE || e->reason == END_KILLED || e->reason == END_REVOKED) {
 		note(state, e->relay, event);
 	}
 	allocation_release(&state->table, row);
@@ -264,6 +265,14 @@ allocation_apply(void *opaque, const struct event *event)
 		break;
 	case EVENT_USER_FORGOTTEN:
 		directory_forget(state->names, &event->user_forgotten.user);
+		revocations_take(state->revoked, &event->user_forgotten.user);
+		break;
+	case EVENT_TURN_AGENT_REVOKED:
+		revocations_put(state->revoked, &event->turn_agent_revoked.agent,
+				&event->turn_agent_revoked.agent_name);
+		break;
+	case EVENT_TURN_AGENT_RESTORED:
+		revocations_take(state->revoked, &event->turn_agent_restored.agent);
 		break;
 	default:
 		/* A state digest, or an event of another stream: nothing to remember. */

@@ -145,6 +145,9 @@ decide_allocate(const struct allocation_state *state, const struct command *comm
 	if (!is_readable_allocate(c)) {
 		return REFUSED_MALFORMED;
 	}
+	if (revocations_find(state->revoked, &c->user_name) != NULL) {
+		return REFUSED_UNAUTHENTICATED; /* its relay has not heard of it yet */
+	}
 	const uint32_t held = allocation_find_client(table, &c->client, &c->server,
 						     c->client_transport, command->front);
 	const bool expired =
@@ -220,7 +223,8 @@ decide_end(const struct allocation_state *state, const struct command *command,
 	}
 	/* Expiry and shutdown are the actor's own to say. */
 	if (command->end.reason != END_PORT_LOST && command->end.reason != END_RELEASED &&
-	    command->end.reason != END_EXPELLED && command->end.reason != END_CLIENT_GONE) {
+	    command->end.reason != END_EXPELLED && command->end.reason != END_CLIENT_GONE &&
+	    command->end.reason != END_KILLED && command->end.reason != END_REVOKED) {
 		return REFUSED_MALFORMED;
 	}
 	allocation_emit_end(&state->table.rows[row], (enum end_reason)command->end.reason, command,
@@ -330,6 +334,12 @@ decide_expel(const struct allocation_state *state, const struct command *command
 	if (out->count > 0) {
 		return ACCEPTED;
 	}
+	const struct id *revoked = revocations_find(state->revoked, agent);
+	if (revoked != NULL) {
+		allocation_emit(out, EVENT_USER_FORGOTTEN, command, &none)->user_forgotten.user =
+			*revoked;
+		return ACCEPTED;
+	}
 	const size_t count = directory_find_all(state->names, DIRECTORY_USER, credential_name_is_of,
 						agent, known, EVENTS_PER_COMMAND_MAX);
 	for (size_t i = 0; i < count; i++) {
@@ -409,6 +419,8 @@ decide_of_front(const struct allocation_state *state, const struct command *comm
 	case COMMAND_SWEEP:
 	case COMMAND_DIGEST:
 	case COMMAND_CLOSE:
+	case COMMAND_REVOKE:
+	case COMMAND_KILL:
 	case COMMAND_REGISTER:
 	case COMMAND_LEAVE:
 	case COMMAND_SIGNAL:
@@ -435,6 +447,8 @@ allocation_decide(const void *opaque, const struct command *command, struct even
 		return end_many(state, command, UINT64_MAX, END_SHUTDOWN, out);
 	case COMMAND_EXPEL:
 		return command->front != 0 ? REFUSED_MALFORMED : decide_expel(state, command, out);
+	case COMMAND_REVOKE:
+		return command->front != 0 ? REFUSED_MALFORMED : allocation_decide_revoke(state, command, out);
 	default:
 		return decide_of_front(state, command, out);
 	}

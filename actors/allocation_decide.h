@@ -38,4 +38,9 @@ enum verdict allocation_decide_end_connection(const struct allocation_state *sta
 					      const struct command *command,
 					      struct event_list *out);
 
+/* --- allocation_revoke.c --- */
+/* Asked twice it has its effect once. */
+enum verdict allocation_decide_revoke(const struct allocation_state *state,
+				      const struct command *command, struct event_list *out);
+
 #endif

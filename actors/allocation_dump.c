@@ -107,12 +107,15 @@ allocation_dump(const void *opaque, struct mp_writer *w)
 	uint32_t count = 0;
 	uint32_t *rows = allocation_sorted(state, &count);
 
-	mp_put_array(w, 3);
+	mp_put_array(w, 3 + (state->revoked->count > 0));
 	fronts_write(w, &state->relays);
 	directory_write(w, state->names);
 	mp_put_array(w, count);
 	for (uint32_t i = 0; i < count; i++) {
 		write_row(w, &state->table, &state->table.rows[rows[i]]);
+	}
+	if (state->revoked->count > 0) {
+		revocations_write(w, state->revoked);
 	}
 	free(rows);
 }
@@ -152,11 +155,14 @@ allocation_dump_personal(const void *opaque, struct mp_writer *w)
 	uint32_t count = 0;
 	uint32_t *rows = allocation_sorted(state, &count);
 
-	mp_put_array(w, 2);
+	mp_put_array(w, 2 + (state->revoked->count > 0));
 	directory_write_names(w, state->names);
 	mp_put_array(w, count);
 	for (uint32_t i = 0; i < count; i++) {
 		write_row_personal(w, state, &state->table.rows[rows[i]]);
+	}
+	if (state->revoked->count > 0) {
+		revocations_write_names(w, state->revoked);
 	}
 	free(rows);
 }
@@ -299,8 +305,9 @@ allocation_restore(void *opaque, struct span dump, struct span personal)
 	struct mp_reader names = mp_reader_of(personal);
 	struct mp_reader *p = personal.count > 0 ? &names : NULL;
 
-	r.bad |= mp_get_array(&r, 3) != 3;
-	r.bad |= p != NULL && mp_get_array(p, 2) != 2;
+	const size_t elements = mp_get_array(&r, 4);
+	r.bad |= elements < 3;
+	r.bad |= p != NULL && mp_get_array(p, 3) != elements - 1;
 	fronts_read(&r, &state->relays);
 	if (r.bad || !directory_read(state->names, &r, p)) {
 		return false;
@@ -309,6 +316,9 @@ allocation_restore(void *opaque, struct span dump, struct span personal)
 	r.bad |= p != NULL && mp_get_array(p, state->table.rows_max) != count;
 	for (size_t i = 0; i < count && !r.bad; i++) {
 		restore_row(state, &r, p);
+	}
+	if (elements == 4) {
+		revocations_read(state->revoked, &r, p);
 	}
 	return mp_reader_is_done(&r) && (p == NULL || mp_reader_is_done(p));
 }

@@ -53,6 +53,7 @@ struct allocation {
 	uint64_t relay;
 	uint64_t transport;
 	uint64_t client_transport; /* enum client_transport */
+	uint64_t created_us; /* 0: not known, for it is in no dump: nothing is decided by it */
 	uint64_t expires_us;
 	struct usage usage; /* as reported */
 	uint32_t peer_first;

@@ -72,12 +72,16 @@ bundle_add(struct bundle *bundle, const struct event *event)
 static bool
 concerns(const struct allocation_state *state, const struct event *event, uint64_t front)
 {
-	return (event->type == EVENT_USER_FORGOTTEN && fronts_is_known(&state->relays, front)) ||
+	const bool is_for_all = event->type == EVENT_USER_FORGOTTEN ||
+				event->type == EVENT_TURN_AGENT_REVOKED ||
+				event->type == EVENT_TURN_AGENT_RESTORED;
+
+	return (is_for_all && fronts_is_known(&state->relays, front)) ||
 	       (event->type == EVENT_TURN_ALLOCATION_ENDED &&
 		event->turn_allocation_ended.relay == front);
 }
 
-/* What the sweep, the close or an expulsion ended. */
+/* What the sweep, the close, an expulsion or a revocation led to. */
 static void
 tell_ends(const struct allocation_state *state, const struct event_list *events,
 	  struct outbox *outbox)
@@ -104,7 +108,7 @@ allocation_tell(const void *opaque, const struct command *command, struct span b
 
 	(void)body;
 	if (command->type == COMMAND_SWEEP || command->type == COMMAND_CLOSE ||
-	    command->type == COMMAND_EXPEL) {
+	    command->type == COMMAND_EXPEL || command->type == COMMAND_REVOKE) {
 		tell_ends(opaque, events, outbox);
 		return;
 	}
@@ -129,6 +133,7 @@ add_created(struct bundle *bundle, const struct allocation *allocation)
 {
 	struct event event = event_about(allocation, EVENT_TURN_ALLOCATION_CREATED);
 
+	event.occurred_us = allocation->created_us;
 	event.turn_allocation_created = (struct event_turn_allocation_created){
 		.allocation = allocation->id,
 		.user = allocation->user,
@@ -159,6 +164,25 @@ add_connection(struct bundle *bundle, const struct allocation *allocation, const
 		.peer = peer->address,
 	};
 	if (peer->expires_us == UINT64_MAX) {
+		bundle_add(bundle, &event);
+	}
+}
+
+/* What the log has of it, for who looks at it live: as one sum, of no peer. */
+static void
+add_usage(struct bundle *bundle, const struct allocation *allocation)
+{
+	struct event event = event_about(allocation, EVENT_TURN_RELAY_USAGE);
+
+	event.turn_relay_usage = (struct event_turn_relay_usage){
+		.allocation = allocation->id,
+		.user = allocation->user,
+		.packets_up = allocation->usage.packets_up,
+		.bytes_up = allocation->usage.bytes_up,
+		.packets_down = allocation->usage.packets_down,
+		.bytes_down = allocation->usage.bytes_down,
+	};
+	if (allocation->usage.packets_up > 0 || allocation->usage.packets_down > 0) {
 		bundle_add(bundle, &event);
 	}
 }
@@ -200,6 +224,16 @@ allocation_greet(const void *opaque, uint64_t front, struct outbox *outbox)
 
 	bundle_begin(&bundle, outbox, front);
 	bundle_post(&bundle, (struct notice){ .type = NOTICE_HAPPENED, .happened.count = 0 });
+	for (uint32_t i = 0; i < state->revoked->count; i++) {
+		const struct revocation *revocation = &state->revoked->items[i];
+		struct event event = { .type = EVENT_TURN_AGENT_REVOKED };
+
+		event.turn_agent_revoked = (struct event_turn_agent_revoked){
+			.agent = revocation->agent,
+			.agent_name = revocation->name,
+		};
+		bundle_add(&bundle, &event);
+	}
 	for (uint32_t row = 0; row < table->rows_fresh; row++) {
 		const struct allocation *allocation = &table->rows[row];
 
@@ -207,6 +241,7 @@ allocation_greet(const void *opaque, uint64_t front, struct outbox *outbox)
 			continue;
 		}
 		add_created(&bundle, allocation);
+		add_usage(&bundle, allocation);
 		for (uint32_t at = allocation->peer_first; at != PEER_NONE;
 		     at = table->peers[at].next) {
 			const struct peer *peer = &table->peers[at];

@@ -157,6 +157,11 @@ bool desk_has_room(const struct desk *desk);
 /* A command that nobody asked but the actor itself. */
 struct command desk_own_command(struct desk *desk, enum command_type type, uint64_t now_us);
 
+/* --- desk_operate.c --- */
+/* The requests of operators, after their kind. */
+void desk_kill_take(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t now_us);
+void desk_revoke_take(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t now_us);
+
 /* --- desk_expel.c --- */
 /* The request, after its kind. */
 void desk_expel_take(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t now_us);

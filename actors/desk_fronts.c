@@ -235,6 +235,12 @@ desk_take(struct desk *desk, struct span request, uint64_t ticket, uint64_t now_
 	case REQUEST_EXPEL:
 		desk_expel_take(desk, &r, ticket, now_us);
 		break;
+	case REQUEST_KILL:
+		desk_kill_take(desk, &r, ticket, now_us);
+		break;
+	case REQUEST_REVOKE:
+		desk_revoke_take(desk, &r, ticket, now_us);
+		break;
 	default:
 		refuse(desk, ticket, REFUSED_MALFORMED);
 		break;

@@ -180,6 +180,19 @@ take_reload(struct loop *loop, uint32_t slot, struct span request)
 	mailbox_answer(loop->mailbox, slot, mp_written(&w));
 }
 
+/* Only fronts and the supervisor, who run as our own user, and operators may ask. */
+static void
+refuse(struct loop *loop, uint32_t slot)
+{
+	uint8_t bytes[16];
+	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
+
+	mp_put_array(&w, 2);
+	mp_put_u64(&w, REFUSED_OPERATOR);
+	mp_put_u64(&w, loop->desk.epoch);
+	mailbox_answer(loop->mailbox, slot, mp_written(&w));
+}
+
 static void
 take_requests(struct loop *loop)
 {
@@ -187,7 +200,9 @@ take_requests(struct loop *loop)
 	uint32_t slot = 0;
 
 	while (!desk_is_busy(&loop->desk) && mailbox_take(loop->mailbox, &slot, &request)) {
-		if (reload_is(request)) {
+		if (!mailbox_sender_is_operator(loop->mailbox, slot)) {
+			refuse(loop, slot);
+		} else if (reload_is(request)) {
 			take_reload(loop, slot, request);
 		} else {
 			desk_take(&loop->desk, request, slot, time_now_us());

@@ -259,6 +259,14 @@ mailbox_sender_uid(const struct mailbox_server *server, uint32_t slot)
 }
 
 bool
+mailbox_sender_is_operator(const struct mailbox_server *server, uint32_t slot)
+{
+	const uint64_t uid = mailbox_sender_uid(server, slot);
+
+	return uid == 0 || uid == geteuid();
+}
+
+bool
 mailbox_take(struct mailbox_server *server, uint32_t *slot, struct span *bytes)
 {
 	if (!handover_take(&server->handover, slot)) {

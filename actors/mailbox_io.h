@@ -27,6 +27,8 @@ bool mailbox_take(struct mailbox_server *server, uint32_t *slot, struct span *by
 void mailbox_answer(struct mailbox_server *server, uint32_t slot, struct span bytes);
 /* The user whose process sent it, as the kernel says; UINT64_MAX if it does not. */
 uint64_t mailbox_sender_uid(const struct mailbox_server *server, uint32_t slot);
+/* True for a process of root or of our own user: who else may act on a cluster (THREATS G3)? */
+bool mailbox_sender_is_operator(const struct mailbox_server *server, uint32_t slot);
 /* Answers given are sent before it returns (up to half a second). */
 void mailbox_close(struct mailbox_server *server);
 

@@ -98,6 +98,18 @@ operator_log_act(struct operator_log *log, const struct event_operator_acted *ac
 	return log->durable + log->count;
 }
 
+uint64_t
+operator_log_refused(struct operator_log *log, const struct event_operator_refused *act)
+{
+	struct event *event = queue_event(log, EVENT_OPERATOR_REFUSED);
+
+	if (event == NULL) {
+		return 0;
+	}
+	event->operator_refused = *act;
+	return log->durable + log->count;
+}
+
 bool
 operator_log_has(const struct operator_log *log, uint64_t number)
 {

@@ -18,6 +18,8 @@ void operator_log_note(struct operator_log *log, enum event_type type, const cha
 /* Queues an operator_acted whose fields the caller has set (its place in the queue is its number).
  * 0 if the queue is full: then nothing may be done on it. */
 uint64_t operator_log_act(struct operator_log *log, const struct event_operator_acted *act);
+/* Likewise an operator_refused. */
+uint64_t operator_log_refused(struct operator_log *log, const struct event_operator_refused *act);
 /* True once the event with that number is durable. */
 bool operator_log_has(const struct operator_log *log, uint64_t number);
 /* Readable when operator_log_work has something to take. */

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "actors/relay_operate.h"
 #include "actors/relay_process_io.h"
 #include "actors/reload_io.h"
 #include "actors/signals_io.h"
@@ -299,8 +300,16 @@ run_link(struct relay_process *process)
 	}
 }
 
-/* The supervisor asks whether we are alive, or hands over other settings; nobody else has business
- * here. */
+static bool
+is_operate(struct relay_process *process, uint32_t slot, struct span request, struct mp_writer *w)
+{
+	return mailbox_sender_is_operator(process->mailbox, slot) &&
+	       relay_operate(process->relay, request, link_epoch(process->link), process->now_us,
+			     w);
+}
+
+/* The supervisor asks whether we are alive, or hands over other settings; operators ask what is in
+ * relay_operate.h. Nobody else has business here. */
 static void
 answer_mailbox(struct relay_process *process)
 {
@@ -308,10 +317,15 @@ answer_mailbox(struct relay_process *process)
 	uint32_t slot = 0;
 
 	while (mailbox_take(process->mailbox, &slot, &request)) {
-		uint8_t bytes[32];
+		uint8_t bytes[OPERATE_PAGE_BYTES];
 		struct mp_reader r = mp_reader_of(request);
 		struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
 
+		if (is_operate(process, slot, request, &w)) {
+			process->asked = true; /* ends that it led to */
+			mailbox_answer(process->mailbox, slot, mp_written(&w));
+			continue;
+		}
 		mp_get_array(&r, 8);
 		const bool is_ping = mp_get_u64(&r) == REQUEST_PING && !r.bad;
 		const bool is_done =

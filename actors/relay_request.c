@@ -322,6 +322,9 @@ relay_handle_request(struct relay *relay, uint32_t listener, const struct addres
 	if (verdict != ACCEPTED) {
 		return challenge(relay, &request, verdict);
 	}
+	if (relay_is_revoked(relay, &request.credential.user)) {
+		return challenge(relay, &request, REFUSED_UNAUTHENTICATED);
+	}
 	request.reply.sign = !relay->config.credentials.open;
 	request.reply.hash = request.credential.hash;
 	request.reply.key = request.credential.key;

@@ -59,6 +59,7 @@ row_begin(struct relay *relay, uint32_t row)
 	relay->rows[row] = (struct relay_row){
 		.sockets = { SOCKET_NONE, SOCKET_NONE },
 		.listener = listener_of(relay, &relay->view->table.rows[row]),
+		.told = relay->view->table.rows[row].usage,
 	};
 }
 
@@ -140,7 +141,10 @@ relay_rows_move(struct relay *relay, const struct allocation_state *old,
 			row_begin(relay, now);
 			relay->rows[now].ending = former->ending;
 			relay->rows[now].gone = former->gone;
-			relay->rows[now].releasing = former->ending || former->gone;
+			relay->rows[now].kill = former->kill;
+			relay->rows[now].told = former->told;
+			relay->rows[now].releasing =
+				former->ending || former->gone || former->kill != 0;
 		}
 		move_socket(relay, now, &allocation->relayed,
 			    relay_row_socket(former, allocation->relayed.family));

@@ -13,13 +13,15 @@ enum { RELAY_REPLY_BYTES_MAX = 1024 };
 
 /* What a relay knows of a row of its view beyond the view. */
 struct relay_row {
-	uint32_t sockets[2]; /* of IPv4 and of IPv6: relay_row_socket; SOCKET_NONE: not bound */
-	uint32_t listener;   /* where its client comes in; LISTENER_NONE: no longer listened at */
-	bool releasing;      /* a release is asked: nothing is relayed any more */
-	bool ending;         /* its END is asked: so it stays, over a new greeting too */
-	bool gone;           /* its client's connection closed: it is no client's any more */
-	bool dirty;          /* something is counted and not reported */
-	uint64_t report_us;  /* when it is due, if dirty */
+	uint32_t sockets[2];  /* of IPv4 and of IPv6: relay_row_socket; SOCKET_NONE: not bound */
+	uint32_t listener;    /* where its client comes in; LISTENER_NONE: no longer listened at */
+	bool releasing;       /* a release is asked: nothing is relayed any more */
+	bool ending;          /* its END is asked: so it stays, over a new greeting too */
+	bool gone;            /* its client's connection closed: it is no client's any more */
+	enum end_reason kill; /* an operator ended it: END_KILLED, END_REVOKED; 0 otherwise */
+	struct usage told;    /* the sums that were reported */
+	bool dirty;           /* something is counted and not reported */
+	uint64_t report_us;   /* when it is due, if dirty */
 };
 
 struct relay {
@@ -41,6 +43,7 @@ struct relay {
 	struct name expelled; /* between the two EXPEL notices of an agent; empty otherwise */
 	struct id expel_owed; /* the EXPELLED that could not be sent yet; none otherwise */
 	bool owes_gone;       /* an END of a client that is gone could not be asked yet */
+	bool owes_kill;       /* likewise of an operator's */
 	struct pending_table pending;
 	bool forbidding;   /* the policy has changed: peers that it forbids may be left */
 	uint32_t deciding; /* the pending request whose DECIDED is being applied, or PENDING_NONE */
@@ -181,10 +184,23 @@ void relay_enforce_tick(struct relay *relay, uint64_t now_us);
 void relay_end_gone(struct relay *relay, uint32_t row);
 void relay_gone_tick(struct relay *relay);
 
+/* --- relay_kill.c --- */
+/* The allocations of those users stop and end; of rows that are named none, or all of an agent's.
+ * How many there are that have not ended yet. */
+uint64_t relay_kill_agent(struct relay *relay, const struct name *agent, enum end_reason reason);
+uint64_t relay_kill_allocation(struct relay *relay, const struct id *allocation);
+/* That row, if its user is revoked. */
+void relay_end_if_revoked(struct relay *relay, uint32_t row);
+/* True if that user's credentials are taken back. */
+bool relay_is_revoked(const struct relay *relay, const struct name *user);
+/* Tries again what could not be asked. */
+void relay_kill_tick(struct relay *relay);
+
 /* --- relay_usage.c --- */
 /* Reports what is counted for a row: of the peers that ended at `ended_us` or before, or with
  * UINT64_MAX of all. */
 void relay_report_row(struct relay *relay, uint32_t row, uint64_t ended_us);
+void usage_add(struct usage *sum, const struct usage *more);
 /* Tells the refusals that gathered, due or not. */
 void relay_tell_refusals(struct relay *relay, uint64_t now_us);
 

@@ -6,6 +6,15 @@
 
 static const uint64_t SECOND_US = 1000000;
 
+void
+usage_add(struct usage *sum, const struct usage *more)
+{
+	sum->packets_up += more->packets_up;
+	sum->bytes_up += more->bytes_up;
+	sum->packets_down += more->packets_down;
+	sum->bytes_down += more->bytes_down;
+}
+
 static bool
 is_counted(const struct usage *usage)
 {
@@ -30,6 +39,7 @@ report_peer(struct relay *relay, const struct allocation *allocation, uint32_t a
 	};
 
 	if (is_counted(usage) && relay->sink->ask(relay->sink->context, &command)) {
+		usage_add(&relay->rows[peer->row].told, usage);
 		*usage = (struct usage){ 0 };
 	}
 }
@@ -129,4 +139,5 @@ relay_tick(struct relay *relay, uint64_t now_us)
 	relay_enforce_tick(relay, now_us);
 	relay_gone_tick(relay);
 	relay_tcp_tick(relay, now_us);
+	relay_kill_tick(relay);
 }

@@ -106,6 +106,8 @@ apply(struct relay *relay, const struct event *event)
 		relay_row_close(relay, row, event->turn_address_released.relayed.family);
 		relay_tcp_forbidden(relay, &event->turn_address_released.allocation,
 				    event->occurred_us);
+	} else if (event->type == EVENT_TURN_AGENT_REVOKED) {
+		relay_kill_agent(relay, &event->turn_agent_revoked.agent_name, END_REVOKED);
 	} else if (event->type == EVENT_TURN_PERMISSION_INSTALLED) {
 		relay_enforce_installed(relay, &event->turn_permission_installed.peer);
 	} else if (event->type == EVENT_TURN_CHANNEL_BOUND) {
@@ -168,6 +170,14 @@ complete_rows(struct relay *relay)
 }
 
 static void
+end_revoked(struct relay *relay)
+{
+	for (uint32_t row = 0; row < relay->view->table.rows_fresh; row++) {
+		relay_end_if_revoked(relay, row);
+	}
+}
+
+static void
 take_view(struct relay *relay, uint64_t now_us)
 {
 	struct allocation_state *old = relay->view;
@@ -190,6 +200,7 @@ take_view(struct relay *relay, uint64_t now_us)
 	relay_rows_move(relay, old, old_rows);
 	complete_rows(relay);
 	relay_tcp_view_taken(relay, now_us);
+	end_revoked(relay);
 	allocation_clear(old);
 }
 
@@ -268,7 +279,8 @@ handle_decided(struct relay *relay, const struct notice *notice, uint64_t now_us
 	const uint32_t row = allocation_find(&relay->view->table, &pending->allocation);
 	if (row != ROW_NONE && is_release(pending)) {
 		/* Refused, or the row would be gone. */
-		relay->rows[row].releasing = relay->rows[row].ending || relay->rows[row].gone;
+		relay->rows[row].releasing = relay->rows[row].ending || relay->rows[row].gone ||
+					     relay->rows[row].kill != 0;
 	}
 	if (row != ROW_NONE && pending->client_gone && !relay->rows[row].gone) {
 		relay_end_gone(relay, row);

@@ -324,6 +324,22 @@ decide_expel(const struct session_state *state, const struct command *command,
 	return ACCEPTED;
 }
 
+/* Its registrations, in every room; its name stays known. */
+static enum verdict
+decide_kill(const struct session_state *state, const struct command *command,
+	    struct event_list *out)
+{
+	for (size_t i = 0; i < state->sizes.agents && out->count < EVENTS_PER_COMMAND_MAX; i++) {
+		const struct agent *agent = &state->agents[i];
+
+		if (agent->room != SLOT_NONE &&
+		    name_equal(&agent->name, &command->kill.agent_name)) {
+			emit_disconnected(out, state, command, agent, LEAVE_KILLED);
+		}
+	}
+	return ACCEPTED;
+}
+
 static enum verdict
 decide_digest(const struct command *command, struct event_list *out)
 {
@@ -374,6 +390,8 @@ decide(const void *state, const struct command *command, struct event_list *out)
 		return command->front != 0 ? REFUSED_MALFORMED : decide_digest(command, out);
 	case COMMAND_EXPEL:
 		return command->front != 0 ? REFUSED_MALFORMED : decide_expel(state, command, out);
+	case COMMAND_KILL:
+		return command->front != 0 ? REFUSED_MALFORMED : decide_kill(state, command, out);
 	}
 	return decide_front(state, command, out);
 }

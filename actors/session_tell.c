@@ -132,7 +132,8 @@ tell_disconnected(const struct session_state *state, const struct command *comma
 		tell_closed(e, outbox);
 		break;
 	case COMMAND_EXPEL:
-		break; /* the desk's EXPEL notice says it to every gateway, by name */
+	case COMMAND_KILL:
+		break; /* an EXPEL notice says it to every gateway, by name */
 	default:
 		tell_left(state, command, &e->room, &e->agent_name, outbox);
 	}
@@ -188,6 +189,22 @@ tell_again(const struct session_state *state, const struct command *command, str
 	case EVENT_ICE_CANDIDATE_RELAYED:
 		tell_relayed(state, &recent->agent, &recent->room, body, outbox);
 		break;
+	}
+}
+
+/* After the last round: whoever has it closes its connections, those of a session that was killed
+ * while it was killing too. What they answer is for an expulsion, and none waits for it. */
+static void
+tell_killed(const struct session_state *state, const struct command *command,
+	    struct outbox *outbox)
+{
+	struct notice notice = { .type = NOTICE_EXPEL };
+
+	notice.expel = (struct notice_expel){ .agent_name = command->kill.agent_name, .over = 1 };
+	for (uint64_t gateway = 1; gateway <= FRONTS_MAX; gateway++) {
+		if (fronts_is_known(&state->fronts, gateway)) {
+			outbox_post(outbox, gateway, &notice, nothing);
+		}
 	}
 }
 
@@ -255,7 +272,9 @@ session_tell(const void *state, const struct command *command, struct span body,
 	if (events->count > 0) {
 		return;
 	}
-	if (session_repeats(state, command)) {
+	if (command->type == COMMAND_KILL) {
+		tell_killed(state, command, outbox);
+	} else if (session_repeats(state, command)) {
 		tell_again(state, command, body, outbox);
 	} else {
 		tell_unchanged(state, command, outbox);

@@ -216,6 +216,11 @@ answer(struct running *r, uint32_t slot, struct span request)
 		operate_take(r, &reader, slot);
 		return;
 	case REQUEST_STOP:
+		if (!mailbox_sender_is_operator(r->requests, slot)) {
+			operate_note_refused(r, slot, "stop");
+			write_verdict(&w, REFUSED_OPERATOR);
+			break;
+		}
 		log_info("asked to stop: stopping in order");
 		supervisor_stop(&r->cluster.supervisor);
 		write_verdict(&w, ACCEPTED);

@@ -13,7 +13,7 @@
 #include "protocol/message.h"
 #include "protocol/time_io.h"
 
-enum { RECORD_WITHIN_US = 8 * 1000 * 1000 };
+enum { RECORD_WITHIN_US = 8 * 1000 * 1000, REFUSED_WINDOW_US = 60 * 1000 * 1000 };
 
 /* --- who asks --------------------------------------------------------------------------------- */
 
@@ -191,16 +191,22 @@ operate_signal(struct running *r, uint64_t uid)
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static bool
-is_recorded_alone(const struct text *act)
+is_recorded_alone(const char *act)
 {
 	static const char *const acts[] = { "allocations", "kill", "revoke", "restore" };
 
 	for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
-		if (text_equal(act, acts[i])) {
+		if (strcmp(act, acts[i]) == 0) {
 			return true;
 		}
 	}
 	return false;
+}
+
+static bool
+act_is_known(const char *act)
+{
+	return strcmp(act, "reload") == 0 || is_recorded_alone(act);
 }
 
 static struct name
@@ -216,10 +222,34 @@ read_name(struct mp_reader *reader)
 	return name;
 }
 
-static bool
-may_ask(uint64_t uid)
+/* Told at once when it is the first, and then as a sum: a stranger must not fill the log. */
+void
+operate_note_refused(struct running *r, uint32_t slot, const char *act)
 {
-	return uid == 0 || uid == geteuid();
+	const uint64_t uid = mailbox_sender_uid(r->requests, slot);
+	struct operate_refusals *refusals = &r->operate.refusals;
+	const uint64_t now_us = time_monotonic_us();
+	const struct name nobody = { 0 };
+
+	refusals->count++;
+	if (refusals->told_us != 0 && now_us - refusals->told_us < REFUSED_WINDOW_US) {
+		return;
+	}
+	const struct passwd *user = getpwuid((uid_t)uid);
+	const struct event_operator_acted asked = act_of(
+		&r->operate, act, user == NULL ? "unknown" : user->pw_name, uid, &nobody);
+
+	if (operator_log_refused(r->log,
+				 &(struct event_operator_refused){
+					 .operator= asked.operator,
+					 .act = asked.act,
+					 .count = refusals->count,
+					 .operator_name = asked.operator_name }) != 0) {
+		refusals->told_us = now_us;
+		refusals->count = 0;
+		log_warning("a process of uid %" PRIu64 " asked for an operator's act: refused",
+			    uid);
+	}
 }
 
 void
@@ -237,13 +267,12 @@ operate_take(struct running *r, struct mp_reader *reader, uint32_t slot)
 		answer(r, slot, REFUSED_MALFORMED, NULL);
 		return;
 	}
-	if (!may_ask(uid)) {
-		log_warning("a process of uid %" PRIu64 " asked for an operator's act: refused",
-			    uid);
+	snprintf(act_word, sizeof act_word, "%.*s", (int)word.length, word.bytes);
+	if (!mailbox_sender_is_operator(r->requests, slot)) {
+		operate_note_refused(r, slot, act_is_known(act_word) ? act_word : "unknown");
 		answer(r, slot, REFUSED_OPERATOR, NULL);
 		return;
 	}
-	snprintf(act_word, sizeof act_word, "%.*s", (int)word.length, word.bytes);
 	snprintf(operator_word, sizeof operator_word, "%.*s", (int)operator_name.length,
 		 operator_name.bytes);
 	const struct event_operator_acted act =
@@ -251,7 +280,7 @@ operate_take(struct running *r, struct mp_reader *reader, uint32_t slot)
 
 	if (text_equal(&act.act, "reload")) {
 		ask_reload(r, &act, true, slot);
-	} else if (is_recorded_alone(&act.act)) {
+	} else if (is_recorded_alone(act_word)) {
 		record(r, &act, slot);
 	} else {
 		answer(r, slot, REFUSED_MALFORMED, NULL);

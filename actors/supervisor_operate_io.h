@@ -24,6 +24,12 @@ struct operator_handle {
 	struct id id;
 };
 
+/* Acts that were refused since that was told last. */
+struct operate_refusals {
+	uint64_t told_us;
+	uint64_t count;
+};
+
 struct operate {
 	struct operator_handle operators[OPERATORS_MAX];
 	size_t operator_count;
@@ -33,6 +39,7 @@ struct operate {
 	struct event_operator_acted next_act; /* whose reload comes after it: with reload.again */
 	bool next_is_asked;
 	uint32_t next_slot;
+	struct operate_refusals refusals;
 	struct {
 		bool used;
 		uint32_t slot;
@@ -47,6 +54,8 @@ struct running;
 void operate_take(struct running *r, struct mp_reader *reader, uint32_t slot);
 /* SIGHUP, from a process of that user. */
 void operate_signal(struct running *r, uint64_t uid);
+/* Somebody who may not asked for that act: refused, and written down. */
+void operate_note_refused(struct running *r, uint32_t slot, const char *act);
 /* What can be answered now, and the reload that has ended. */
 void operate_step(struct running *r);
 

@@ -72,7 +72,8 @@ leave_reason_name(uint64_t reason)
 {
 	static const char *const names[] = {
 		"unknown",  "closed",   "gateway lost",    "too slow",
-		"too fast", "shutdown", "gateway stopped", "expelled"
+		"too fast", "shutdown", "gateway stopped", "expelled",
+		"killed"
 	};
 
 	return names[reason < sizeof names / sizeof names[0] ? reason : 0];
@@ -82,7 +83,8 @@ const char *
 end_reason_name(uint64_t reason)
 {
 	static const char *const names[] = { "unknown",  "released", "expired",    "port lost",
-					     "shutdown", "expelled", "client gone" };
+					     "shutdown", "expelled", "client gone", "killed",
+					     "revoked" };
 
 	return names[reason < sizeof names / sizeof names[0] ? reason : 0];
 }

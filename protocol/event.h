@@ -45,7 +45,8 @@ enum leave_reason {
 	LEAVE_TOO_FAST = 4,
 	LEAVE_SHUTDOWN = 5,
 	LEAVE_GATEWAY_STOPPED = 6, /* its gateway ended in order */
-	LEAVE_EXPELLED = 7,        /* an operator ended it */
+	LEAVE_EXPELLED = 7,        /* an operator ended it, and had it forgotten */
+	LEAVE_KILLED = 8,          /* an operator ended it */
 };
 
 /* Why an allocation ended. */
@@ -56,6 +57,8 @@ enum end_reason {
 	END_SHUTDOWN = 4,
 	END_EXPELLED = 5,    /* an operator ended its agent */
 	END_CLIENT_GONE = 6, /* its connection closed, or its relay was restarted under it */
+	END_KILLED = 7,      /* an operator ended it, or its agent */
+	END_REVOKED = 8,     /* an operator took its agent's credentials back */
 };
 
 /* Why a TCP connection with a peer ended. */

@@ -73,6 +73,8 @@ enum {
 	/* A name that is valid for longer was not made by anyone who follows our rules. */
 	CREDENTIAL_FUTURE_MAX_S = 366 * 86400,
 
+	REVOKED_MAX = 1024, /* agents whose credentials were taken back */
+
 	/* Peer policy: allow and deny rules together; our own listeners, and our own relayed IPs. */
 	PEER_RULES_MAX = 128,
 	PEER_OWN_MAX   = 224,

@@ -15,6 +15,10 @@
  *   [ROSTER]               (session)                     [verdict, epoch, [[room, agent, gateway]]]
  *   [STOP]                                               [verdict]
  *   [EXPEL, agent name]    (session, allocation)         [verdict, epoch, [ended, forgotten, size]]
+ *   [KILL, agent name]     (session)                     [verdict, epoch, ended]
+ *   [KILL, agent name, allocation]     (relay)           [verdict, epoch, found]
+ *   [ALLOCATIONS, from, agent name]    (relay)           [verdict, epoch, next, [allocation]]: relay_operate.h
+ *   [REVOKE, agent name, handle, undo] (allocation)      [verdict, epoch, changed]
  *   [CLAIM, stream, writer]                              [verdict, epoch, size, version]
  *   [APPEND, stream, epoch, version, [event]]            [verdict, last seq, size]; claims: and [seq]
  *   [SNAPSHOT, stream, epoch, version, dump, annex]      [verdict]
@@ -67,6 +71,9 @@ enum request {
 	REQUEST_STAMPED = 23,
 	REQUEST_COSIGN = 24,
 	REQUEST_ANCHORS = 25,
+	REQUEST_ALLOCATIONS = 60,
+	REQUEST_KILL = 61,
+	REQUEST_REVOKE = 62,
 };
 
 enum signal_kind { SIGNAL_OFFER = 1, SIGNAL_ANSWER = 2, SIGNAL_CANDIDATE = 3 };
@@ -81,7 +88,8 @@ enum command_type {
 static inline bool
 command_is_own(enum command_type type)
 {
-	return type >= COMMAND_ATTACH && type < COMMAND_OPEN_CONNECTION;
+	return (type >= COMMAND_ATTACH && type < COMMAND_OPEN_CONNECTION) ||
+	       type >= COMMAND_REVOKE;
 }
 
 enum notice_type {

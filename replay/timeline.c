@@ -381,6 +381,16 @@ forgotten(struct timeline *t, const struct entry *entry, const char *what)
 }
 
 static void
+credentials(struct timeline *t, const struct entry *entry, const char *what, const char *now)
+{
+	struct paper paper;
+
+	paper_clear(&paper);
+	paper_add(&paper, "the agent's TURN credentials are %s", now);
+	timeline_tell(t, entry, what, &paper);
+}
+
+static void
 told_of_relay(struct timeline *t, const struct entry *entry, const struct event *event)
 {
 	static const struct address nowhere;
@@ -423,6 +433,12 @@ told_of_relay(struct timeline *t, const struct entry *entry, const struct event 
 		break;
 	case EVENT_USER_FORGOTTEN:
 		forgotten(t, entry, "the TURN user");
+		break;
+	case EVENT_TURN_AGENT_REVOKED:
+		credentials(t, entry, "revoked", "taken back: they are refused from here on");
+		break;
+	case EVENT_TURN_AGENT_RESTORED:
+		credentials(t, entry, "restored", "good again");
 		break;
 	}
 }

@@ -110,6 +110,18 @@ is_allocated(struct who *who, const struct event *event)
 }
 
 static bool
+is_revoked(struct who *who, const struct event *event)
+{
+	const struct event_turn_agent_revoked *e = &event->turn_agent_revoked;
+
+	if (!who_is_handle(who, &e->agent) && !is_user_name(who, &e->agent_name)) {
+		return false;
+	}
+	learn(who, &who->handles, &e->agent);
+	return true;
+}
+
+static bool
 is_allocation(const struct who *who, const struct id *allocation)
 {
 	return idmap_find(&who->allocations, allocation) != NULL;
@@ -155,6 +167,10 @@ who_concerns_agent(struct who *who, const struct event *event)
 		return who_is_handle(who, &event->subject_forgotten.agent);
 	case EVENT_USER_FORGOTTEN:
 		return who_is_handle(who, &event->user_forgotten.user);
+	case EVENT_TURN_AGENT_REVOKED:
+		return is_revoked(who, event);
+	case EVENT_TURN_AGENT_RESTORED:
+		return who_is_handle(who, &event->turn_agent_restored.agent);
 	case EVENT_TURN_ALLOCATION_CREATED:
 		return is_allocated(who, event);
 	case EVENT_TURN_ALLOCATION_REFRESHED:

@@ -128,6 +128,13 @@ every_command_has_its_answer(void **unused)
 		{ "nobody knows that agent", 0, expel_of("an", true), ACCEPTED, 0 },
 		{ "a relay cannot expel", 0, by_relay(expel_of("ann", true), 1), REFUSED_MALFORMED,
 		  0 },
+		{ "an operator ended it", 0, end_of(1, END_KILLED), ACCEPTED, 1 },
+		{ "its agent was revoked", 0, end_of(1, END_REVOKED), ACCEPTED, 1 },
+		{ "an agent is revoked", 0, revoke_of(1, "ann", false), ACCEPTED, 1 },
+		{ "nobody is restored", 0, revoke_of(1, "ann", true), ACCEPTED, 0 },
+		{ "no name is revoked", 0, revoke_of(1, "", false), REFUSED_MALFORMED, 0 },
+		{ "a relay cannot revoke", 0, by_relay(revoke_of(1, "ann", false), 1),
+		  REFUSED_MALFORMED, 0 },
 		{ "end of nothing", 0, end_of(2, END_PORT_LOST), REFUSED_NO_ALLOCATION, 0 },
 		{ "strangers were refused", 0, refused_of(3), ACCEPTED, 1 },
 		{ "nobody was refused", 0, refused_of(0), REFUSED_MALFORMED, 0 },
@@ -231,6 +238,48 @@ an_expelled_agent_is_forgotten(void **unused)
 	const struct id fresh = id_of(2, 9);
 	assert_int_equal(run(&world, allocate_of(9, "ann", "203.0.113.9:1", 50009, 9)), ACCEPTED);
 	assert_true(id_equal(&world.events.items[0].turn_allocation_created.user, &fresh));
+	assert_rebuilt(&world);
+	world_free(&world);
+}
+
+static void
+a_revoked_agent_gets_no_allocation_until_it_is_restored(void **unused)
+{
+	(void)unused;
+	struct world world = world_new();
+
+	assert_int_equal(run(&world, revoke_of(1, "ann", false)), ACCEPTED);
+	assert_int_equal(run(&world, revoke_of(2, "ann", false)), ACCEPTED);
+	assert_int_equal(world.events.count, 0);
+	assert_int_equal(run(&world, allocate_of(1, "ann", "203.0.113.1:1", 50000, 1)),
+			 REFUSED_UNAUTHENTICATED);
+	assert_int_equal(run(&world, allocate_of(2, "bob", "203.0.113.2:1", 50001, 2)), ACCEPTED);
+	assert_int_equal(run(&world, revoke_of(3, "cid", false)), ACCEPTED);
+	assert_rebuilt(&world);
+	assert_int_equal(run(&world, revoke_of(4, "ann", true)), ACCEPTED);
+	assert_int_equal(world.events.count, 1);
+	assert_rebuilt(&world);
+	assert_int_equal(run(&world, allocate_of(1, "ann", "203.0.113.1:1", 50000, 1)), ACCEPTED);
+	/* With the name goes its revocation. */
+	assert_int_equal(run(&world, expel_of("cid", true)), ACCEPTED);
+	assert_int_equal(world.events.items[0].type, EVENT_USER_FORGOTTEN);
+	assert_rebuilt(&world);
+	assert_int_equal(run(&world, allocate_of(3, "cid", "203.0.113.3:1", 50003, 3)), ACCEPTED);
+	world_free(&world);
+}
+
+static void
+no_more_are_revoked_than_the_table_holds(void **unused)
+{
+	(void)unused;
+	struct world world = world_new();
+	char word[] = "a0000";
+
+	for (unsigned i = 0; i <= REVOKED_MAX; i++) {
+		snprintf(word, sizeof word, "a%04u", i % 10000);
+		assert_int_equal(run(&world, revoke_of(1000 + i, word, false)),
+				 i < REVOKED_MAX ? ACCEPTED : REFUSED_FULL);
+	}
 	assert_rebuilt(&world);
 	world_free(&world);
 }
@@ -457,6 +506,8 @@ main(void)
 		cmocka_unit_test(threat_D5_quota_is_per_user_and_exact),
 		cmocka_unit_test(threat_D7_lifetimes_are_clipped),
 		cmocka_unit_test(threat_D8_an_allocation_has_so_many_peers),
+		cmocka_unit_test(a_revoked_agent_gets_no_allocation_until_it_is_restored),
+		cmocka_unit_test(no_more_are_revoked_than_the_table_holds),
 		cmocka_unit_test(an_expelled_agent_is_forgotten),
 		cmocka_unit_test(threat_D10_the_same_number_fits_each_time),
 		cmocka_unit_test(threat_F8_permissions_end_after_300_s_and_channels_after_600),

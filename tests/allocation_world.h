@@ -261,6 +261,17 @@ own(enum command_type type)
 }
 
 static inline struct command
+revoke_of(uint64_t id, const char *agent, bool undo)
+{
+	struct command command = own(COMMAND_REVOKE);
+
+	command.revoke.agent = id_of(3, id);
+	command.revoke.undo = undo;
+	name_set(&command.revoke.agent_name, agent, strlen(agent));
+	return command;
+}
+
+static inline struct command
 expel_of(const char *agent, bool over)
 {
 	struct command command = { .type = COMMAND_EXPEL, .expel.over = over };

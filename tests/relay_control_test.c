@@ -1,6 +1,7 @@
 /* What an operator decides while calls run, as the relay carries it out. */
 #include "tests/relay_world.h"
 
+#include "actors/relay_operate.h"
 #include "protocol/credential_name.h"
 
 static enum relay_action
@@ -254,6 +255,201 @@ reloaded_users_and_lifetimes_count_from_the_next_request(void **unused)
 	world_free(world);
 }
 
+static int
+asks_for_ann(struct world *world)
+{
+	return request(world, ANN,
+		       (struct ask){ .method = TURN_ALLOCATE, .user = "ann", .transport = 17 });
+}
+
+static struct span
+ask_relay(struct world *world, enum request request, uint64_t from, const char *agent,
+	  const struct id *allocation, uint8_t answer[OPERATE_PAGE_BYTES])
+{
+	uint8_t memory[512];
+	struct mp_writer w = mp_writer_of(memory, sizeof memory);
+	struct mp_writer out = mp_writer_of(answer, OPERATE_PAGE_BYTES);
+
+	mp_put_array(&w, 3);
+	mp_put_u64(&w, request);
+	if (request == REQUEST_ALLOCATIONS) {
+		mp_put_u64(&w, from);
+	}
+	mp_put_str(&w, agent, strlen(agent));
+	if (request == REQUEST_KILL) {
+		mp_put_id(&w, allocation);
+	}
+	assert_true(relay_operate(world->relay, mp_written(&w), 7, world->now_us, &out));
+	assert_false(out.bad);
+	return mp_written(&out);
+}
+
+/* A reader behind verdict and epoch. */
+static struct mp_reader
+answered(struct span answer)
+{
+	struct mp_reader r = mp_reader_of(answer);
+
+	mp_get_array(&r, 4);
+	assert_int_equal(mp_get_u64(&r), ACCEPTED);
+	assert_int_equal(mp_get_u64(&r), 7);
+	return r;
+}
+
+static uint64_t
+kills(struct world *world, const char *agent, const struct id *allocation)
+{
+	static uint8_t answer[OPERATE_PAGE_BYTES];
+	struct mp_reader r = answered(ask_relay(world, REQUEST_KILL, 0, agent, allocation, answer));
+	const uint64_t found = mp_get_u64(&r);
+
+	assert_true(mp_reader_is_done(&r));
+	pump(world);
+	return found;
+}
+
+static struct id
+id_of_ann(struct world *world)
+{
+	const struct address ann = address_of(ANN);
+	const uint32_t row = allocation_find_client(&world->actor->table, &ann,
+						    &world->config.listeners[0], CLIENT_UDP, 1);
+
+	assert_int_not_equal(row, ROW_NONE);
+	return world->actor->table.rows[row].id;
+}
+
+static void
+what_is_killed_stops_is_accounted_for_and_ends(void **unused)
+{
+	static const struct id none, other = { { 9 } };
+
+	(void)unused;
+	for (int by_name = 0; by_name < 2; by_name++) {
+		struct world *world = world_new(false);
+
+		given(world);
+		const struct id id = id_of_ann(world);
+		assert_int_equal(sends_on_channel(world), RELAY_TO_PEER);
+		assert_int_equal(kills(world, by_name ? "an" : "", by_name ? &none : &other), 0);
+		world->line_is_full = true;
+		assert_int_equal(kills(world, by_name ? "ann" : "", by_name ? &none : &id), 1);
+		assert_int_equal(sends_on_channel(world), RELAY_DROP);
+		assert_int_equal(world->actor->table.rows_used, 1);
+		world->line_is_full = false;
+		tick(world, 1);
+		assert_int_equal(world->actor->table.rows_used, 0);
+		assert_int_equal(kills(world, by_name ? "ann" : "", by_name ? &none : &id), 0);
+		assert_int_equal(world->logged.packets_up, 1);
+		assert_int_equal(world->sockets_open, 0);
+		/* It is no ban. */
+		assert_int_equal(asks_for_ann(world), 0);
+		world_free(world);
+	}
+}
+
+static void
+revoke(struct world *world, const char *agent, bool undo)
+{
+	struct command command = { .type = COMMAND_REVOKE,
+				   .revoke = { .agent = { { 5 } }, .undo = undo } };
+
+	assert_true(name_set(&command.revoke.agent_name, agent, strlen(agent)));
+	decide(world, &command);
+	deliver_notices(world);
+	pump(world);
+}
+
+static void
+a_revoked_agent_is_refused_and_what_it_holds_ends(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+
+	struct command attach = { .type = COMMAND_ATTACH, .front = 1 };
+
+	attach.attach.instance = (struct id){ { 3 } };
+	decide(world, &attach);
+	given(world);
+	revoke(world, "ann", false);
+	assert_int_equal(world->actor->table.rows_used, 0);
+	assert_int_equal(asks_for_ann(world), 401);
+	assert_int_equal(request(world, BOB, (struct ask){ ALLOCATE, .transport = 17 }), 0);
+	greet(world); /* over a restart of the actor */
+	assert_int_equal(asks_for_ann(world), 401);
+	revoke(world, "ann", true);
+	assert_int_equal(asks_for_ann(world), 0);
+	world_free(world);
+}
+
+static void
+a_relay_that_was_restarted_ends_what_was_revoked_meanwhile(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+	struct event event = { .type = EVENT_TURN_AGENT_REVOKED };
+
+	given(world);
+	event.turn_agent_revoked.agent = (struct id){ { 5 } };
+	name_set(&event.turn_agent_revoked.agent_name, "ann", 3);
+	allocation_apply(world->actor, &event);
+	relay_free(world->relay);
+	new_relay(world);
+	greet(world);
+	pump(world);
+	assert_int_equal(world->actor->table.rows_used, 0);
+	world_free(world);
+}
+
+static void
+allocations_are_shown_page_by_page_with_what_is_not_reported_yet(void **unused)
+{
+	static uint8_t answer[OPERATE_PAGE_BYTES];
+	(void)unused;
+	struct world *world = world_new(false);
+
+	given(world);
+	assert_int_equal(sends_on_channel(world), RELAY_TO_PEER);
+	for (int round = 0; round < 2; round++) {
+		struct mp_reader r =
+			answered(ask_relay(world, REQUEST_ALLOCATIONS, 0, "ann", NULL, answer));
+
+		assert_int_equal(mp_get_u64(&r), 0);
+		assert_int_equal(mp_get_array(&r, 10), 1);
+		assert_int_equal(mp_get_array(&r, 99), OPERATE_ALLOCATION_ELEMENTS);
+		const struct id id = mp_get_id(&r), ann = id_of_ann(world);
+		assert_true(id_equal(&id, &ann));
+		const struct span user = mp_get_str(&r, 256);
+		assert_int_equal(user.count, 3);
+		struct address client;
+		address_read(&r, &client);
+		const struct address expected = address_of(ANN);
+		assert_true(address_equal(&client, &expected));
+		mp_get_u64(&r);
+		address_read(&r, &client);
+		mp_get_u64(&r);
+		address_read(&r, &client);
+		address_read(&r, &client);
+		assert_int_equal(mp_get_u64(&r), START_US);
+		mp_get_u64(&r);
+		assert_int_equal(mp_get_u64(&r), 1); /* packets up, whether reported or not */
+		assert_int_equal(mp_get_u64(&r), 4);
+		assert_int_equal(mp_get_u64(&r), 0);
+		assert_int_equal(mp_get_u64(&r), 0);
+		assert_int_equal(mp_get_array(&r, 200), 3); /* two permissions and a channel */
+		assert_false(r.bad);
+		relay_report_all(world->relay);
+		pump(world);
+	}
+	struct mp_reader r =
+		answered(ask_relay(world, REQUEST_ALLOCATIONS, 0, "bob", NULL, answer));
+	assert_int_equal(mp_get_u64(&r), 0);
+	assert_int_equal(mp_get_array(&r, 10), 0);
+	r = answered(ask_relay(world, REQUEST_ALLOCATIONS, UINT64_MAX, "", NULL, answer));
+	assert_int_equal(mp_get_u64(&r), 0);
+	world_free(world);
+}
+
 int
 main(void)
 {
@@ -267,6 +463,10 @@ main(void)
 		cmocka_unit_test(
 			threat_C12_a_call_outlives_its_credential_only_without_strict_expiry),
 		cmocka_unit_test(reloaded_users_and_lifetimes_count_from_the_next_request),
+		cmocka_unit_test(what_is_killed_stops_is_accounted_for_and_ends),
+		cmocka_unit_test(a_revoked_agent_is_refused_and_what_it_holds_ends),
+		cmocka_unit_test(a_relay_that_was_restarted_ends_what_was_revoked_meanwhile),
+		cmocka_unit_test(allocations_are_shown_page_by_page_with_what_is_not_reported_yet),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
