@@ -22,6 +22,16 @@ struct cli {
  * was said on standard error. */
 bool cli_read(struct cli *out, bool all_keys, int argc, char **argv);
 
+/* The options of one command alone; both take them out of the arguments, before cli_read sees those.
+ * The value of "--NAME VALUE" or "--NAME=VALUE"; NULL if it is not there. */
+const char *cli_take_value(int *argc, char **argv, const char *name);
+/* "--NAME" */
+bool cli_take_flag(int *argc, char **argv, const char *name);
+/* Reads a command about the running cluster: --data-dir, --help, --json if `may_json`, and `words`
+ * words (which `what` names). -1 to go on, else the exit code. */
+int cli_begin(struct cli *out, struct settings *settings, int argc, char **argv, const char *help,
+	      const char *what, bool may_json);
+
 /* All layers, and the level of log_line. Prints every fault, and returns how many there are; `file`
  * gets the configuration's name, or "". */
 size_t cli_settings(const struct cli *cli, struct settings *out, struct setting_faults *faults,
@@ -34,5 +44,8 @@ int cli_config(int argc, char **argv);
 int cli_credential(int argc, char **argv);
 int cli_stop(int argc, char **argv);
 int cli_reload(int argc, char **argv);
+int cli_allocations(int argc, char **argv);
+int cli_kill(int argc, char **argv);
+int cli_revoke(int argc, char **argv);
 
 #endif

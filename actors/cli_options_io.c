@@ -132,6 +132,78 @@ cli_read(struct cli *out, bool all_keys, int argc, char **argv)
 	return true;
 }
 
+static void
+take_out(int *argc, char **argv, int at, int count)
+{
+	memmove(&argv[at], &argv[at + count], (size_t)(*argc - at - count + 1) * sizeof *argv);
+	*argc -= count;
+}
+
+const char *
+cli_take_value(int *argc, char **argv, const char *name)
+{
+	const size_t length = strlen(name);
+	const char *value = NULL;
+
+	for (int i = 1; i < *argc; i++) {
+		const char *word = argv[i];
+		const bool is_it = strncmp(word, "--", 2) == 0 &&
+				   strncmp(word + 2, name, length) == 0;
+
+		if (is_it && word[2 + length] == '=') {
+			value = word + 2 + length + 1;
+			take_out(argc, argv, i--, 1);
+		} else if (is_it && word[2 + length] == '\0' && i + 1 < *argc) {
+			value = argv[i + 1];
+			take_out(argc, argv, i--, 2);
+		}
+	}
+	return value;
+}
+
+bool
+cli_take_flag(int *argc, char **argv, const char *name)
+{
+	bool found = false;
+
+	for (int i = 1; i < *argc; i++) {
+		if (strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, name) == 0) {
+			found = true;
+			take_out(argc, argv, i--, 1);
+		}
+	}
+	return found;
+}
+
+int
+cli_begin(struct cli *out, struct settings *settings, int argc, char **argv, const char *help,
+	  const char *what, bool may_json)
+{
+	static struct setting_faults faults;
+	struct setting_word file;
+
+	if (!cli_read(out, false, argc, argv)) {
+		return EXIT_USAGE;
+	}
+	if (out->help) {
+		fputs(help, stdout);
+		return EXIT_HOLDS;
+	}
+	if (out->word_count != (what == NULL ? 0 : 1)) {
+		fprintf(stderr, "ifswarm %s: %s%s: see --help\n", argv[0],
+			what == NULL ? "it takes no argument" : "name one ",
+			what == NULL ? "" : what);
+		return EXIT_USAGE;
+	}
+	if (out->json && !may_json) {
+		fprintf(stderr, "ifswarm %s: --json does not belong here: see --help\n", argv[0]);
+		return EXIT_USAGE;
+	}
+	settings_load(settings, out->config, out->options, out->option_count, SETTINGS_AGAIN,
+		      &faults, &file);
+	return -1;
+}
+
 size_t
 cli_settings(const struct cli *cli, struct settings *out, struct setting_faults *faults,
 	     struct setting_word *file)

@@ -14,6 +14,9 @@ static const char help[] =
 	"  config check      every fault of the configuration\n"
 	"  credential AGENT  a time-limited TURN credential\n"
 	"  reload            take over a changed configuration\n"
+	"  allocations       who relays what, now\n"
+	"  kill WHAT         end an allocation, or an agent's connections\n"
+	"  revoke AGENT      refuse an agent's TURN credentials from now on\n"
 	"  stop              stop the cluster in order\n"
 	"\n"
 	"  ifswarm COMMAND --help   more about one\n"
@@ -29,7 +32,9 @@ static const struct {
 } commands[] = {
 	{ "up", cli_up },         { "status", cli_status },
 	{ "config", cli_config }, { "credential", cli_credential },
-	{ "reload", cli_reload }, { "stop", cli_stop },
+	{ "reload", cli_reload }, { "allocations", cli_allocations },
+	{ "kill", cli_kill },     { "revoke", cli_revoke },
+	{ "stop", cli_stop },
 };
 
 static int
