@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { CHILD_FDS_MAX = 264, CHILD_ARGUMENTS_MAX = 2 * CHILD_FDS_MAX + 16 };
+enum { CHILD_FDS_MAX = 328, CHILD_ARGUMENTS_MAX = 2 * CHILD_FDS_MAX + 16 };
 
 /* What is to be executed. Strings are borrowed until the call returns. */
 /* A child's exit code: another start would end alike. */

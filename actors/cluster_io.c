@@ -103,8 +103,7 @@ cluster_program(char out[CLUSTER_PROGRAM_MAX], const char *name)
 	if (!own_directory(directory, sizeof directory)) {
 		return false;
 	}
-	const int length =
-		snprintf(out, CLUSTER_PROGRAM_MAX, "%.960s/%s", directory, name);
+	const int length = snprintf(out, CLUSTER_PROGRAM_MAX, "%.960s/%s", directory, name);
 	if (length < 0 || access(out, X_OK) != 0) {
 		log_error("%s is missing: build all programs, or install them together", out);
 		return false;
@@ -277,6 +276,7 @@ plan_relay(struct child_plan *plan, struct plan_texts *texts, const struct clust
 	plan_sockets(plan, texts, "--udp-fd", sockets, sockets->dtls, number);
 	plan_sockets(plan, texts, "--listen-fd", sockets, sockets->turn_tcp, number);
 	plan_sockets(plan, texts, "--listen-fd", sockets, sockets->turn_tls, number);
+	plan_sockets(plan, texts, "--listen-fd", sockets, sockets->proxied, number);
 	if (cluster->certificate_fd >= 0) {
 		plan_fd(plan, texts, "--certificate-fd", cluster->certificate_fd);
 	}

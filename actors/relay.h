@@ -22,7 +22,8 @@
 #include "protocol/peer_policy.h"
 
 enum {
-	RELAY_LISTENERS_MAX = 320, /* each listening-ip over UDP, DTLS, TCP, TLS; TLS beside TCP */
+	/* Each listening-ip over UDP, DTLS, TCP, TLS; TLS beside TCP; both behind a proxy. */
+	RELAY_LISTENERS_MAX = 448,
 	RELAY_SOCKETS_MAX = ALLOCATIONS_MAX + 2048, /* rows of the view, and what is asked */
 	RELAY_SOCKETS_ALL =
 		RELAY_SOCKETS_MAX + TCP_ALLOCATIONS_MAX, /* behind them: TCP listeners */

@@ -108,7 +108,8 @@ read_policy(struct peer_policy *policy, const struct settings *settings,
 	for (size_t i = 0; i < listener_count; i++) {
 		/* TCP listens where UDP does, and TLS perhaps beside it. */
 		if ((transports[i] == CLIENT_UDP ||
-		     listeners[i].port == settings->tls_listening_port) &&
+		     listeners[i].port == settings->tls_listening_port ||
+		     listeners[i].port == settings->tcp_proxy_port) &&
 		    !peer_policy_add_listener(policy, &listeners[i])) {
 			return "listening-ip: too many addresses";
 		}

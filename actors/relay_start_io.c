@@ -41,7 +41,15 @@ add_listener(struct relay_process *process, struct listeners *out, int fd,
 	out->transports[out->count++] = transport;
 }
 
-/* Each socket is one listener, or with tls-on-turn-tcp two. */
+/* TLS is spoken there, too. */
+static bool
+has_tls_beside(const struct settings *settings, const struct address *address)
+{
+	return address->port == settings->tcp_proxy_port ? settings_serve_tls(settings)
+							 : settings->tls_on_turn_tcp;
+}
+
+/* Each socket is one listener, or two where plain TCP and TLS share it. */
 static bool
 read_listeners(struct relay_process *process, const struct start *start, struct listeners *out)
 {
@@ -61,7 +69,7 @@ read_listeners(struct relay_process *process, const struct start *start, struct 
 			relay_transport_of(settings, &address, is_stream);
 
 		add_listener(process, out, fd, &address, transport);
-		if (transport == CLIENT_TCP && settings->tls_on_turn_tcp) {
+		if (transport == CLIENT_TCP && has_tls_beside(settings, &address)) {
 			add_listener(process, out, -1, &address, CLIENT_TLS);
 		}
 	}
@@ -152,7 +160,8 @@ prepare_listener(struct relay_process *process, uint32_t i)
 				       local);
 		process->drops[i] = relay_listener_drops(process->listeners[i]);
 		if (transport == CLIENT_UDP) {
-			batch_coalesce(process->listeners[i]); /* a DTLS record is unsealed in its place */
+			batch_coalesce(
+				process->listeners[i]); /* a DTLS record is unsealed in its place */
 		}
 		return;
 	}

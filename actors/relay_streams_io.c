@@ -80,6 +80,21 @@ on_sealed(void *context, uint32_t listener, const struct address *client, struct
 	batch_add_copy(process->out, fd, client, sealed);
 }
 
+/* Who may say at the proxies' port whose connection it is. */
+static void
+trust_proxies(struct relay_process *process)
+{
+	const struct setting_list *list = &process->start->settings->tcp_proxy_from;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct address_range range;
+		const char *fault = address_range_parse(&range, list->items[i].bytes);
+
+		assert(fault == NULL); /* settings_set has parsed it */
+		streams_trust(process->streams, &range);
+	}
+}
+
 static bool
 open_streams(struct relay_process *process, uint64_t seed)
 {
@@ -95,6 +110,7 @@ open_streams(struct relay_process *process, uint64_t seed)
 		return false;
 	}
 	streams_serve_tls(process->streams, process->tls);
+	trust_proxies(process);
 	return true;
 }
 
@@ -178,10 +194,12 @@ bool
 relay_process_listen(struct relay_process *process, uint32_t listener)
 {
 	const bool is_tls = process->config.transports[listener] == CLIENT_TLS;
+	const uint64_t proxy_port = process->start->settings->tcp_proxy_port;
 	const struct streams_door door = {
 		.fd = process->listeners[listener],
 		.plain = is_tls ? NOT_SPOKEN : listener,
 		.tls = is_tls ? listener : tls_beside(process, listener),
+		.is_proxied = process->config.listeners[listener].port == proxy_port,
 	};
 
 	return streams_listen(process->streams, &door);

@@ -233,7 +233,9 @@ open_turn(struct sockets *out, const struct settings *settings)
 	       open_turn_streams(&out->turn_tcp, "listening-port", settings->listening_port,
 				 settings->turn_tcp, settings) &&
 	       open_turn_streams(&out->turn_tls, "tls-listening-port", settings->tls_listening_port,
-				 settings_serve_tls(settings), settings);
+				 settings_serve_tls(settings), settings) &&
+	       open_turn_streams(&out->proxied, "tcp-proxy-port", settings->tcp_proxy_port,
+				 settings->tcp_proxy_port != 0, settings);
 }
 
 static bool

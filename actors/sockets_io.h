@@ -11,6 +11,7 @@ struct sockets {
 	int *dtls;     /* as udp, if DTLS is served; else NULL */
 	int *turn_tcp; /* as udp, if TCP is served; else NULL */
 	int *turn_tls; /* likewise */
+	int *proxied;  /* likewise, for clients behind a TCP proxy */
 	int tcp;       /* all gateways accept from this one */
 	int claims;    /* the intake's; -1 if no claims are taken */
 	int cosigner;  /* the witness endpoint's; -1 if no log is witnessed */

@@ -9,7 +9,7 @@
 #include "protocol/settings.h"
 
 enum {
-	START_FDS_MAX = 256,    /* each listening-ip over UDP, DTLS, TCP and TLS */
+	START_FDS_MAX = 320, /* each listening-ip over UDP, DTLS, TCP and TLS, and behind a proxy */
 	RUN_DIR_BYTES_MAX = 92, /* "/allocation.ipc" behind it, a Unix socket's path has 107 */
 };
 

@@ -62,12 +62,56 @@ idle_from(const struct streams *streams, const struct address *client)
 	return count;
 }
 
+static void
+link_client(struct streams *streams, uint32_t at)
+{
+	const struct stream *stream = &streams->items[at];
+
+	chains_link(&streams->by_client, hash_client(streams, stream->listener, &stream->client),
+		    at);
+	chains_link(&streams->by_source, hash_source(streams, &stream->client), at);
+}
+
+static void
+unlink_client(struct streams *streams, uint32_t at)
+{
+	const struct stream *stream = &streams->items[at];
+
+	chains_unlink(&streams->by_client, hash_client(streams, stream->listener, &stream->client),
+		      at);
+	chains_unlink(&streams->by_source, hash_source(streams, &stream->client), at);
+}
+
 uint32_t
 streams_admit(struct streams *streams, uint32_t listener, const struct address *client,
 	      uint64_t now_us)
 {
+	return idle_from(streams, client) >= STREAMS_IDLE_PER_SOURCE_MAX
+		       ? STREAM_NONE
+		       : streams_admit_proxy(streams, listener, client, now_us);
+}
+
+bool
+streams_name_client(struct streams *streams, uint32_t at, const struct address *client)
+{
+	struct stream *stream = &streams->items[at];
+
+	assert(stream->used);
+	if (idle_from(streams, client) >= STREAMS_IDLE_PER_SOURCE_MAX ||
+	    streams_find(streams, stream->listener, client) != STREAM_NONE) {
+		return false;
+	}
+	unlink_client(streams, at);
+	stream->client = *client;
+	link_client(streams, at);
+	return true;
+}
+
+uint32_t
+streams_admit_proxy(struct streams *streams, uint32_t listener, const struct address *client,
+		    uint64_t now_us)
+{
 	if (streams->free_count == 0 || streams->idle_count == STREAMS_IDLE_MAX ||
-	    idle_from(streams, client) >= STREAMS_IDLE_PER_SOURCE_MAX ||
 	    streams_find(streams, listener, client) != STREAM_NONE) {
 		return STREAM_NONE;
 	}
@@ -78,8 +122,7 @@ streams_admit(struct streams *streams, uint32_t listener, const struct address *
 		.used = true, .listener = listener, .client = *client, .idle_us = now_us
 	};
 	streams->idle_count++;
-	chains_link(&streams->by_client, hash_client(streams, listener, client), at);
-	chains_link(&streams->by_source, hash_source(streams, client), at);
+	link_client(streams, at);
 	return at;
 }
 
@@ -113,9 +156,7 @@ streams_remove(struct streams *streams, uint32_t at)
 	struct stream *stream = &streams->items[at];
 
 	assert(stream->used);
-	chains_unlink(&streams->by_client, hash_client(streams, stream->listener, &stream->client),
-		      at);
-	chains_unlink(&streams->by_source, hash_source(streams, &stream->client), at);
+	unlink_client(streams, at);
 	streams->idle_count -= !stream->holds;
 	*stream = (struct stream){ 0 };
 	streams->free[streams->free_count++] = at;

@@ -38,6 +38,12 @@ void streams_free(struct streams *streams);
 /* A place for a new connection; STREAM_NONE if it is not let in. */
 uint32_t streams_admit(struct streams *streams, uint32_t listener, const struct address *client,
 		       uint64_t now_us);
+/* Likewise for a proxy, behind which many clients are: as many as idle ones may be in all. */
+uint32_t streams_admit_proxy(struct streams *streams, uint32_t listener,
+			     const struct address *proxy, uint64_t now_us);
+/* It is that client's, as its proxy says. False if it would not have been let in; then it is to be
+ * removed. */
+bool streams_name_client(struct streams *streams, uint32_t at, const struct address *client);
 /* STREAM_NONE if there is none. */
 uint32_t streams_find(const struct streams *streams, uint32_t listener,
 		      const struct address *client);

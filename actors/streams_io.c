@@ -14,6 +14,7 @@
 #include "actors/streams.h"
 #include "protocol/address_io.h"
 #include "protocol/log_line_io.h"
+#include "protocol/proxy.h"
 #include "protocol/stream.h"
 
 enum {
@@ -21,7 +22,7 @@ enum {
 	ACCEPTS_MAX = 64, /* in a round, before others get their turn */
 	/* Likewise: one costs a millisecond or two of this thread, and datagrams wait meanwhile. */
 	HANDSHAKES_MAX = 4,
-	DOORS_MAX = 128,
+	DOORS_MAX = 192,
 	TLS_HANDSHAKE = 0x16, /* the first byte of a ClientHello's record; no message begins so */
 	LISTENING = 1,        /* in an event's upper half */
 };
@@ -33,6 +34,7 @@ struct place {
 	struct connection connection;
 	uint32_t secured; /* the listener it belongs to if its first byte is of TLS; NOT_SPOKEN
 			   * once that is decided */
+	bool is_proxied;  /* its proxy has not said yet whose it is */
 	enum mode mode;
 	enum streams_wish wish; /* of a joined one */
 	uint32_t watched;       /* events of epoll; 0: not watched */
@@ -50,6 +52,9 @@ struct streams_io {
 	bool door_rests[DOORS_MAX]; /* no descriptor was left: not watched until the tick */
 	uint64_t now_us;
 	uint64_t turned_away;
+	size_t proxy_count;
+	struct address_range proxies[STREAMS_PROXIES_MAX];
+	uint64_t no_proxy;        /* came where only those may */
 	unsigned handshakes_left; /* in this round */
 	unsigned resumed;         /* since the last one */
 	uint8_t read[CONNECTION_READ_BYTES];
@@ -128,6 +133,13 @@ streams_listen(struct streams_io *io, const struct streams_door *door)
 
 	io->doors[at] = *door;
 	return watch(io, EPOLL_CTL_ADD, door->fd, EPOLLIN, number_of_door(at));
+}
+
+void
+streams_trust(struct streams_io *io, const struct address_range *proxies)
+{
+	assert(io->proxy_count < STREAMS_PROXIES_MAX);
+	io->proxies[io->proxy_count++] = *proxies;
 }
 
 void
@@ -240,6 +252,50 @@ take_messages(struct streams_io *io, uint32_t at, size_t count, struct span *lef
 }
 
 static bool
+is_trusted(const struct streams_io *io, const struct address *proxy)
+{
+	for (size_t i = 0; i < io->proxy_count; i++) {
+		if (address_range_contains(&io->proxies[i], proxy)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* As much of the header as is there, and nothing behind it: that is the client's, and may be TLS.
+ * False if the connection is to end. */
+static bool
+read_header(struct streams_io *io, uint32_t at)
+{
+	struct place *place = &io->places[at];
+	struct connection *connection = &place->connection;
+	struct proxy_header header = { .needed = 1 };
+	enum proxy_verdict verdict = PROXY_WAIT;
+
+	while (verdict == PROXY_WAIT) {
+		const struct span known = { connection->memory, connection->in_count };
+		verdict = proxy_read(known, &header);
+		if (verdict != PROXY_WAIT) {
+			break;
+		}
+		const ssize_t got = recv(connection->fd, connection->memory + connection->in_count,
+					 header.needed - connection->in_count, MSG_DONTWAIT);
+		if (got <= 0) {
+			return got < 0 && (errno == EAGAIN || errno == EINTR);
+		}
+		connection->in_count += (uint32_t)got;
+	}
+	if (verdict == PROXY_BROKEN ||
+	    (verdict == PROXY_CLIENT && !streams_name_client(&io->table, at, &header.client))) {
+		io->turned_away += verdict == PROXY_CLIENT;
+		return false;
+	}
+	connection->in_count = 0;
+	place->is_proxied = false;
+	return true;
+}
+
+static bool
 secure(struct streams_io *io, uint32_t at)
 {
 	return io->tls != NULL && connection_secure(&io->places[at].connection, io->tls);
@@ -298,17 +354,25 @@ admit(struct streams_io *io, const struct streams_door *door, int fd,
 {
 	const bool is_plain = door->plain != NOT_SPOKEN;
 	const struct address client = address_from_sockaddr(from);
-	const uint32_t at =
-		streams_admit(&io->table, is_plain ? door->plain : door->tls, &client, io->now_us);
+	const uint32_t listener = is_plain ? door->plain : door->tls;
 	const int one = 1;
 
+	if (door->is_proxied && !is_trusted(io, &client)) {
+		io->no_proxy++;
+		close(fd);
+		return;
+	}
+	const uint32_t at = door->is_proxied
+				    ? streams_admit_proxy(&io->table, listener, &client, io->now_us)
+				    : streams_admit(&io->table, listener, &client, io->now_us);
 	if (at == STREAM_NONE) {
 		io->turned_away++;
 		close(fd);
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	io->places[at] = (struct place){ .secured = is_plain ? door->tls : NOT_SPOKEN };
+	io->places[at] = (struct place){ .secured = is_plain ? door->tls : NOT_SPOKEN,
+					 .is_proxied = door->is_proxied };
 	connection_open(&io->places[at].connection, fd, memory_of(io, at));
 	if ((!is_plain && !secure(io, at)) || !watch_place(io, at)) {
 		end(io, at);
@@ -376,6 +440,13 @@ serve(struct streams_io *io, uint32_t at, uint32_t events)
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) {
 		return;
 	}
+	if (place->is_proxied && !read_header(io, at)) {
+		end(io, at);
+		return;
+	}
+	if (place->is_proxied) {
+		return; /* more of it will come */
+	}
 	if ((place->secured != NOT_SPOKEN && !decide_door(io, at)) || !read_more(io, at)) {
 		end(io, at);
 	}
@@ -437,6 +508,12 @@ wake_doors(struct streams_io *io)
 			    (unsigned long long)io->turned_away, STREAMS_IDLE_MAX,
 			    STREAMS_IDLE_PER_SOURCE_MAX);
 		io->turned_away = 0;
+	}
+	if (io->no_proxy > 0) {
+		log_warning("%llu TCP connections came to tcp-proxy-port and from no proxy: they "
+			    "were closed; name the proxies in tcp-proxy-from",
+			    (unsigned long long)io->no_proxy);
+		io->no_proxy = 0;
 	}
 }
 

@@ -8,6 +8,7 @@
 #define IFSWARM_ACTORS_STREAMS_IO_H
 
 #include "actors/tls_io.h"
+#include "protocol/address.h"
 
 struct streams_io;
 
@@ -38,9 +39,14 @@ struct streams_door {
 	int fd;
 	uint32_t plain;
 	uint32_t tls;
+	bool is_proxied; /* each connection begins with a proxy's header (protocol/proxy.h) */
 };
 /* Accepts from it. */
 bool streams_listen(struct streams_io *io, const struct streams_door *door);
+/* Those proxies' own addresses: whoever else comes to such a door is closed. At most
+ * STREAMS_PROXIES_MAX. */
+enum { STREAMS_PROXIES_MAX = 64 };
+void streams_trust(struct streams_io *io, const struct address_range *proxies);
 /* The certificate of new connections over TLS; borrowed until there is another. */
 void streams_serve_tls(struct streams_io *io, const struct tls_server *tls);
 

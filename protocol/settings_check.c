@@ -115,6 +115,29 @@ check_tls(const struct settings *s, struct setting_faults *faults)
 	}
 }
 
+/* Whoever may speak there says who the client is: it must be named. */
+static void
+check_proxy(const struct settings *s, struct setting_faults *faults)
+{
+	const unsigned long long port = s->tcp_proxy_port;
+
+	if ((port == 0) != (s->tcp_proxy_from.count == 0)) {
+		setting_fault_add(
+			faults, "%s: %s is set and %s is not: set both or none",
+			setting_source(faults, port == 0 ? "tcp-proxy-from" : "tcp-proxy-port"),
+			port == 0 ? "tcp-proxy-from" : "tcp-proxy-port",
+			port == 0 ? "tcp-proxy-port" : "tcp-proxy-from");
+	}
+	if (port != 0 && ((s->turn_tcp && port == s->listening_port) ||
+			  (settings_serve_tls(s) && port == s->tls_listening_port) ||
+			  (port >= s->min_port && port <= s->max_port))) {
+		setting_fault_add(faults,
+				  "%s: tcp-proxy-port %llu is listening-port, tls-listening-port "
+				  "or a relayed port, too: choose another",
+				  setting_source(faults, "tcp-proxy-port"), port);
+	}
+}
+
 static void
 check_ports(const struct settings *s, struct setting_faults *faults)
 {
@@ -241,6 +264,7 @@ settings_check(const struct settings *settings, struct setting_faults *faults)
 {
 	check_signaling(settings, faults);
 	check_tls(settings, faults);
+	check_proxy(settings, faults);
 	check_ports(settings, faults);
 	check_addresses(settings, faults);
 	check_authentication(settings, faults);

@@ -17,6 +17,7 @@ static const struct {
 	{ "gateways", 1, GATEWAYS_MAX },
 	{ "listening-port", 1, 65535 },
 	{ "tls-listening-port", 1, 65535 },
+	{ "tcp-proxy-port", 0, 65535 },
 	{ "min-port", 1024, 65535 },
 	{ "max-port", 1024, 65535 },
 	{ "relays", 1, RELAYS_MAX },
@@ -250,6 +251,7 @@ static const struct {
 	{ "retired-auth-secret", check_retired },
 	{ "allowed-peer-ip", check_range },
 	{ "denied-peer-ip", check_range },
+	{ "tcp-proxy-from", check_range },
 	{ "turns-host", check_turns_host },
 	{ "log-level", check_log_level },
 };

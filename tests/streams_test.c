@@ -153,10 +153,40 @@ a_clock_that_is_set_back_closes_nobody(void **unused)
 
 #define ROW(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
+static void
+a_proxy_names_its_clients(void **unused)
+{
+	const struct address proxy = client(9, 1);
+	const struct address ann = client(1, 1000);
+	const struct address many = client(2, 5000);
+	uint32_t last = STREAM_NONE;
+
+	(void)unused;
+	/* One proxy stands for many clients. */
+	for (unsigned i = 0; i <= STREAMS_IDLE_PER_SOURCE_MAX; i++) {
+		const struct address from = client(9, 1 + i);
+		last = streams_admit_proxy(&streams, LISTENER, &from, START_US);
+		assert_int_not_equal(last, STREAM_NONE);
+	}
+	assert_true(streams_name_client(&streams, last, &ann));
+	assert_int_equal(streams_find(&streams, LISTENER, &ann), last);
+	/* The same client twice, and one that has too many already. */
+	const uint32_t first = streams_find(&streams, LISTENER, &proxy);
+	assert_false(streams_name_client(&streams, first, &ann));
+	for (unsigned i = 0; i < STREAMS_IDLE_PER_SOURCE_MAX; i++) {
+		assert_int_not_equal(admit(2, 1 + i), STREAM_NONE);
+	}
+	assert_false(streams_name_client(&streams, first, &many));
+	assert_int_equal(streams_find(&streams, LISTENER, &proxy), first);
+	streams_remove(&streams, last);
+	assert_int_equal(streams_find(&streams, LISTENER, &ann), STREAM_NONE);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		ROW(a_proxy_names_its_clients),
 		ROW(a_connection_is_found_until_it_is_removed),
 		ROW(a_connection_that_turns_out_to_be_tls_is_found_there_alone),
 		ROW(threat_D13_one_source_has_so_many_connections_without_an_allocation),

@@ -107,7 +107,7 @@ export async function freePorts(relayed = 200) {
 		const free = await Promise.all([...probes.map((port) => udpPortIsFree(port)),
 			...[first, first + 6].map((port) => tcpPortIsFree(port))]);
 		if (free.every(Boolean)) {
-			return { ws: await tcpPort(), turn: first, turns: first + 6, min: first + 10, max: first + 10 + relayed - 1 };
+			return { ws: await tcpPort(), turn: first, turns: first + 6, proxied: first + 8, min: first + 10, max: first + 10 + relayed - 1 };
 		}
 	}
 	throw new Error('no free ports');
@@ -135,7 +135,8 @@ export class Cluster {
 		const all = {
 			'data-dir': this.data, port: this.ports.ws, 'claims-port': 0, 'listening-port': this.ports.turn,
 			'tls-listening-port': this.ports.turns,
-			'min-port': this.ports.min, 'max-port': this.ports.max, ...this.options,
+			'min-port': this.ports.min, 'max-port': this.ports.max,
+			...('tcp-proxy-from' in this.options ? { 'tcp-proxy-port': this.ports.proxied } : {}), ...this.options,
 		};
 		return Object.entries(all).flatMap(([key, value]) =>
 			[value].flat().flatMap((item) => [`--${key}`, String(item)]));
