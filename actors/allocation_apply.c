@@ -82,6 +82,20 @@ apply_refreshed(struct allocation_state *state, const struct event *event)
 }
 
 static void
+apply_moved(struct allocation_state *state, const struct event *event)
+{
+	const struct event_turn_allocation_moved *e = &event->turn_allocation_moved;
+	const struct client_place place = { e->client, e->server, e->client_transport };
+	const uint32_t row = find(state, &e->allocation, event);
+
+	if (row != ROW_NONE && e->moves <= UINT32_MAX) {
+		allocation_move(&state->table, row, &place);
+		state->table.rows[row].moves = (uint32_t)e->moves;
+		state->table.rows[row].transaction = e->transaction;
+	}
+}
+
+static void
 apply_address_released(struct allocation_state *state, const struct event *event)
 {
 	const struct event_turn_address_released *e = &event->turn_address_released;
@@ -230,6 +244,9 @@ allocation_apply(void *opaque, const struct event *event)
 		break;
 	case EVENT_TURN_ALLOCATION_REFRESHED:
 		apply_refreshed(state, event);
+		break;
+	case EVENT_TURN_ALLOCATION_MOVED:
+		apply_moved(state, event);
 		break;
 	case EVENT_TURN_ADDRESS_RELEASED:
 		apply_address_released(state, event);

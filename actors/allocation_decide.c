@@ -394,6 +394,8 @@ decide_of_front(const struct allocation_state *state, const struct command *comm
 		return decide_allocate(state, command, out);
 	case COMMAND_REFRESH:
 		return allocation_decide_refresh(state, command, out);
+	case COMMAND_MOVE:
+		return allocation_decide_move(state, command, out);
 	case COMMAND_PERMIT:
 		return allocation_decide_permit(state, command, out);
 	case COMMAND_BIND_CHANNEL:

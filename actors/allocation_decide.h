@@ -21,6 +21,9 @@ void allocation_emit_end(const struct allocation *allocation, enum end_reason re
 /* Refresh, RFC 8656 section 8.2. */
 enum verdict allocation_decide_refresh(const struct allocation_state *state,
 				       const struct command *command, struct event_list *out);
+/* Refresh with MOBILITY-TICKET, RFC 8016 section 3.2. */
+enum verdict allocation_decide_move(const struct allocation_state *state,
+				    const struct command *command, struct event_list *out);
 
 /* CreatePermission and ChannelBind, RFC 8656 sections 10.2 and 12.2. */
 enum verdict allocation_decide_permit(const struct allocation_state *state,

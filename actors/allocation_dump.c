@@ -7,8 +7,8 @@
 #include "actors/allocation.h"
 
 enum {
-	ROW_ELEMENTS = 15, /* one more unless the client came over UDP, two with two addresses */
-	ROW_ELEMENTS_MAX = ROW_ELEMENTS + 2,
+	ROW_ELEMENTS = 15, /* and those of optional_elements */
+	ROW_ELEMENTS_MAX = ROW_ELEMENTS + 3,
 	ROW_PERSONAL_ELEMENTS = 3,
 	ROSTER_ELEMENTS = 7,
 	PEER_ELEMENTS = 3,
@@ -63,14 +63,27 @@ peers_of(const struct allocation_table *table, const struct allocation *allocati
 	return count;
 }
 
+/* The client's transport, the second relayed address, how often it moved: up to the last one that
+ * says something, so that a row is written in one way. */
+static uint32_t
+optional_elements(const struct allocation *allocation)
+{
+	if (allocation->moves > 0) {
+		return 3;
+	}
+	if (allocation->relayed_also.family != ADDRESS_NONE) {
+		return 2;
+	}
+	return allocation->client_transport != CLIENT_UDP;
+}
+
 static void
 write_row(struct mp_writer *w, const struct allocation_table *table,
 	  const struct allocation *allocation)
 {
-	const bool has_two = allocation->relayed_also.family != ADDRESS_NONE;
-	const bool says_transport = has_two || allocation->client_transport != CLIENT_UDP;
+	const uint32_t more = optional_elements(allocation);
 
-	mp_put_array(w, ROW_ELEMENTS + (uint32_t)says_transport + has_two);
+	mp_put_array(w, ROW_ELEMENTS + more);
 	mp_put_id(w, &allocation->id);
 	mp_put_id(w, &allocation->user);
 	mp_put_id(w, &allocation->trace);
@@ -85,11 +98,14 @@ write_row(struct mp_writer *w, const struct allocation_table *table,
 	mp_put_u64(w, allocation->usage.packets_down);
 	mp_put_u64(w, allocation->usage.bytes_down);
 	mp_put_u64(w, allocation->peer_next_number);
-	if (says_transport) {
+	if (more >= 1) {
 		mp_put_u64(w, allocation->client_transport);
 	}
-	if (has_two) {
+	if (more >= 2) {
 		address_write(w, &allocation->relayed_also);
+	}
+	if (more >= 3) {
+		mp_put_u64(w, allocation->moves);
 	}
 	mp_put_array(w, peers_of(table, allocation));
 	for (uint32_t at = allocation->peer_first; at != PEER_NONE; at = table->peers[at].next) {
@@ -207,6 +223,27 @@ read_name(struct mp_reader *r)
 	return name;
 }
 
+static void
+read_optional(struct mp_reader *r, size_t elements, struct allocation *allocation)
+{
+	uint64_t moves = 0;
+
+	if (elements > ROW_ELEMENTS) {
+		allocation->client_transport = mp_get_u64(r);
+	}
+	if (elements > ROW_ELEMENTS + 1) {
+		address_read(r, &allocation->relayed_also);
+	}
+	if (elements > ROW_ELEMENTS + 2) {
+		moves = mp_get_u64(r);
+	}
+	allocation->moves = (uint32_t)moves;
+	r->bad |= moves > UINT32_MAX || allocation->client_transport > CLIENT_DTLS ||
+		  allocation->relayed_also.family == allocation->relayed.family ||
+		  (elements >= ROW_ELEMENTS &&
+		   elements - ROW_ELEMENTS != optional_elements(allocation));
+}
+
 static struct allocation
 read_row(struct mp_reader *r)
 {
@@ -228,17 +265,7 @@ read_row(struct mp_reader *r)
 	allocation.usage.bytes_down = mp_get_u64(r);
 	const uint64_t next = mp_get_u64(r);
 	allocation.peer_next_number = (uint32_t)next;
-	if (elements > ROW_ELEMENTS) {
-		allocation.client_transport = mp_get_u64(r);
-		r->bad |= (allocation.client_transport == CLIENT_UDP &&
-			   elements < ROW_ELEMENTS_MAX) ||
-			  allocation.client_transport > CLIENT_DTLS;
-	}
-	if (elements == ROW_ELEMENTS_MAX) {
-		address_read(r, &allocation.relayed_also);
-		r->bad |= allocation.relayed_also.family == ADDRESS_NONE ||
-			  allocation.relayed_also.family == allocation.relayed.family;
-	}
+	read_optional(r, elements, &allocation);
 	r->bad |= elements < ROW_ELEMENTS || next == 0 || next > UINT32_MAX ||
 		  id_is_none(&allocation.id) || id_is_none(&allocation.user);
 	return allocation;

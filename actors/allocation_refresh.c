@@ -1,5 +1,5 @@
 /* Refresh, RFC 8656 section 8.2: an allocation lives longer, gives up one of its two relayed
- * addresses, or ends. */
+ * addresses, ends, or goes on with a client that has moved (RFC 8016). */
 #include "actors/allocation_decide.h"
 
 static void
@@ -60,5 +60,69 @@ allocation_decide_refresh(const struct allocation_state *state, const struct com
 		return ACCEPTED;
 	}
 	emit_refreshed(state, allocation, command, 0, out);
+	return ACCEPTED;
+}
+
+/* Where it wants to be there may be no other one, and room for one more of that source. */
+static enum verdict
+check_place(const struct allocation_state *state, const struct command *command,
+	    const struct allocation *allocation)
+{
+	const struct command_move *c = &command->move;
+	const struct address from = address_source(&allocation->client);
+	const struct address to = address_source(&c->client);
+	const uint64_t quota = state->limits.address_quota;
+
+	if (allocation_find_client(&state->table, &c->client, &c->server, c->client_transport,
+				   command->front) != ROW_NONE) {
+		return REFUSED_NO_ALLOCATION; /* 437 Allocation Mismatch */
+	}
+	if (quota > 0 && !address_equal(&from, &to) &&
+	    allocation_count_source(&state->table, &c->client, command->now_us) >= quota) {
+		return REFUSED_QUOTA;
+	}
+	return ACCEPTED;
+}
+
+enum verdict
+allocation_decide_move(const struct allocation_state *state, const struct command *command,
+		       struct event_list *out)
+{
+	const struct command_move *c = &command->move;
+	const uint32_t row = allocation_find_live(state, command, &c->allocation);
+
+	if (row == ROW_NONE) {
+		return REFUSED_NO_ALLOCATION;
+	}
+	const struct allocation *allocation = &state->table.rows[row];
+	if (c->client.family == ADDRESS_NONE || c->server.family == ADDRESS_NONE ||
+	    c->client_transport > CLIENT_DTLS || c->lifetime_s == 0) {
+		return REFUSED_MALFORMED;
+	}
+	if (c->moves != allocation->moves || allocation->moves == UINT32_MAX) {
+		return REFUSED_TICKET; /* each is good for one move (F15) */
+	}
+	const enum verdict verdict = check_place(state, command, allocation);
+	if (verdict != ACCEPTED) {
+		return verdict;
+	}
+	allocation_emit(out, EVENT_TURN_ALLOCATION_MOVED, command, &allocation->trace)
+		->turn_allocation_moved = (struct event_turn_allocation_moved){
+		.allocation = allocation->id,
+		.user = allocation->user,
+		.moves = c->moves + 1,
+		.server = c->server,
+		.client_transport = c->client_transport,
+		.transaction = c->transaction,
+		.client_before = allocation->client,
+		.client = c->client,
+	};
+	struct event *event =
+		allocation_emit(out, EVENT_TURN_ALLOCATION_REFRESHED, command, &allocation->trace);
+	event->cause_back = 1;
+	event->turn_allocation_refreshed = (struct event_turn_allocation_refreshed){
+		.allocation = allocation->id,
+		.expires_us = allocation_expires_us(state, command, c->lifetime_s, c->until_s),
+	};
 	return ACCEPTED;
 }

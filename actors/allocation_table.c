@@ -345,6 +345,47 @@ allocation_drop_relayed(struct allocation_table *table, uint32_t row, const stru
 	link_relayed(table, row);
 }
 
+static void
+link_client(struct allocation_table *table, uint32_t row)
+{
+	const struct allocation *allocation = &table->rows[row];
+
+	if (allocation->client.family != ADDRESS_NONE) {
+		chains_link(&table->by_client,
+			    hash_client(table, &allocation->client, &allocation->server,
+					allocation->client_transport, allocation->relay),
+			    row);
+		chains_link(&table->by_source, hash_source(table, &allocation->client), row);
+	}
+}
+
+static void
+unlink_client(struct allocation_table *table, uint32_t row)
+{
+	const struct allocation *allocation = &table->rows[row];
+
+	if (allocation->client.family != ADDRESS_NONE) {
+		chains_unlink(&table->by_client,
+			      hash_client(table, &allocation->client, &allocation->server,
+					  allocation->client_transport, allocation->relay),
+			      row);
+		chains_unlink(&table->by_source, hash_source(table, &allocation->client), row);
+	}
+}
+
+void
+allocation_move(struct allocation_table *table, uint32_t row, const struct client_place *place)
+{
+	struct allocation *allocation = &table->rows[row];
+
+	assert(!id_is_none(&allocation->id));
+	unlink_client(table, row);
+	allocation->client = place->client;
+	allocation->server = place->server;
+	allocation->client_transport = place->transport;
+	link_client(table, row);
+}
+
 uint32_t
 allocation_claim(struct allocation_table *table, const struct allocation *allocation)
 {
@@ -363,13 +404,7 @@ allocation_claim(struct allocation_table *table, const struct allocation *alloca
 	chains_link(&table->by_id, chains_hash_id(table->seed, &taken->id), row);
 	chains_link(&table->by_user, chains_hash_id(table->seed, &taken->user), row);
 	link_relayed(table, row);
-	if (taken->client.family != ADDRESS_NONE) {
-		chains_link(&table->by_client,
-			    hash_client(table, &taken->client, &taken->server,
-					taken->client_transport, taken->relay),
-			    row);
-		chains_link(&table->by_source, hash_source(table, &taken->client), row);
-	}
+	link_client(table, row);
 	return row;
 }
 
@@ -403,13 +438,7 @@ allocation_release(struct allocation_table *table, uint32_t row)
 	chains_unlink(&table->by_id, chains_hash_id(table->seed, &allocation->id), row);
 	chains_unlink(&table->by_user, chains_hash_id(table->seed, &allocation->user), row);
 	unlink_relayed(table, row);
-	if (allocation->client.family != ADDRESS_NONE) {
-		chains_unlink(&table->by_client,
-			      hash_client(table, &allocation->client, &allocation->server,
-					  allocation->client_transport, allocation->relay),
-			      row);
-		chains_unlink(&table->by_source, hash_source(table, &allocation->client), row);
-	}
+	unlink_client(table, row);
 	memset(allocation, 0, sizeof *allocation);
 	allocation->next_free = table->row_free;
 	table->row_free = row;

@@ -49,12 +49,13 @@ struct allocation {
 	struct address server;
 	struct address relayed;
 	struct address relayed_also;    /* of the other family; ADDRESS_NONE: there is one alone */
-	struct transaction transaction; /* of the Allocate request */
+	struct transaction transaction; /* of the Allocate request, or of what moved it */
 	uint64_t relay;
 	uint64_t transport;
 	uint64_t client_transport; /* enum client_transport */
 	uint64_t created_us; /* 0: not known, for it is in no dump: nothing is decided by it */
 	uint64_t expires_us;
+	uint32_t moves;     /* how often its client has moved (RFC 8016) */
 	struct usage usage; /* as reported */
 	uint32_t peer_first;
 	uint32_t peer_last;
@@ -127,6 +128,15 @@ uint32_t peer_count(const struct allocation_table *table, uint32_t row, enum pee
 /* Copies `allocation` into a free row, without peers, and into the indexes. The caller knows that
  * there is room (rows_used < rows_max) and that its id is new. */
 uint32_t allocation_claim(struct allocation_table *table, const struct allocation *allocation);
+/* Where a client is heard, and how it speaks there. */
+struct client_place {
+	struct address client; /* ADDRESS_NONE: erased */
+	struct address server;
+	uint64_t transport; /* enum client_transport */
+};
+/* Its client is there from now on. */
+void allocation_move(struct allocation_table *table, uint32_t row,
+		     const struct client_place *place);
 /* Gives up one of its two relayed addresses. The permissions and channels of that family are dead
  * from here on, and leave the table when they would have expired. */
 void allocation_drop_relayed(struct allocation_table *table, uint32_t row,

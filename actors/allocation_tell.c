@@ -151,6 +151,26 @@ add_created(struct bundle *bundle, const struct allocation *allocation)
 	bundle_add(bundle, &event);
 }
 
+/* So that the view knows how often, and tells a used ticket. */
+static void
+add_moved(struct bundle *bundle, const struct allocation *allocation)
+{
+	struct event event = event_about(allocation, EVENT_TURN_ALLOCATION_MOVED);
+
+	event.turn_allocation_moved = (struct event_turn_allocation_moved){
+		.allocation = allocation->id,
+		.user = allocation->user,
+		.moves = allocation->moves,
+		.server = allocation->server,
+		.client_transport = allocation->client_transport,
+		.transaction = allocation->transaction,
+		.client = allocation->client,
+	};
+	if (allocation->moves > 0) {
+		bundle_add(bundle, &event);
+	}
+}
+
 /* One that has ended is not told: the event that would rebuild it knows no end. */
 static void
 add_connection(struct bundle *bundle, const struct allocation *allocation, const struct peer *peer)
@@ -241,6 +261,7 @@ allocation_greet(const void *opaque, uint64_t front, struct outbox *outbox)
 			continue;
 		}
 		add_created(&bundle, allocation);
+		add_moved(&bundle, allocation);
 		add_usage(&bundle, allocation);
 		for (uint32_t at = allocation->peer_first; at != PEER_NONE;
 		     at = table->peers[at].next) {

@@ -47,6 +47,7 @@ struct relay_config {
 	bool serves_tcp; /* RFC 6062, for who comes over TCP or TLS */
 	uint64_t usage_interval_s;
 	bool strict_expiry;              /* an allocation outlives no credential (THREATS C12) */
+	bool mobility;                   /* clients may move (RFC 8016) */
 	uint64_t unauthenticated_rate;   /* replies a second to one source; 0: no limit */
 	struct allocation_limits limits; /* of the view */
 	struct credentials credentials;

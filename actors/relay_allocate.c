@@ -79,20 +79,16 @@ check(const struct relay *relay, const struct relay_request *request)
 	if (is_contradictory(message)) {
 		return REFUSED_BAD_REQUEST;
 	}
+	if (stun_has(message, STUN_MOBILITY_TICKET) &&
+	    (!relay->config.mobility || message->transport != TURN_TRANSPORT_UDP)) {
+		return REFUSED_MOBILITY; /* RFC 8016 section 3.1 */
+	}
 	/* Of two families one is enough (F14). */
 	return is_served(relay, family_of(message)) ||
 			       (stun_has(message, STUN_ADDITIONAL_ADDRESS_FAMILY) &&
 				is_served(relay, ADDRESS_IPV6))
 		       ? ACCEPTED
 		       : REFUSED_FAMILY;
-}
-
-static struct relay_answer
-refuse(struct relay *relay, const struct relay_request *request, enum verdict verdict)
-{
-	relay_note_refusal(relay, &request->reply, verdict, &request->credential.user, NULL, false,
-			   request->now_us);
-	return relay_reply_error(relay, &request->reply, verdict);
 }
 
 /* DONT-FRAGMENT is treated as an attribute we do not know (F11). */
@@ -110,13 +106,6 @@ refuse_dont_fragment(struct relay *relay, const struct relay_request *request)
 	return relay_reply_unknown(relay, &copy);
 }
 
-static bool
-is_same_transaction(const struct allocation *allocation, const struct relay_request *request)
-{
-	return memcmp(allocation->transaction.bytes, request->reply.transaction.bytes,
-		      sizeof allocation->transaction.bytes) == 0;
-}
-
 static uint32_t
 claim_pending(struct relay *relay, const struct relay_request *request)
 {
@@ -131,6 +120,7 @@ claim_pending(struct relay *relay, const struct relay_request *request)
 		pending->lifetime_s = message->lifetime_s;
 		pending->until_s = relay_until_s(relay, &request->credential);
 		pending->wants_both = stun_has(message, STUN_ADDITIONAL_ADDRESS_FAMILY);
+		pending->wants_ticket = stun_has(message, STUN_MOBILITY_TICKET);
 		pending->reserves = message->even_port_reserve;
 	}
 	return at;
@@ -143,7 +133,7 @@ want_sockets(struct relay *relay, const struct relay_request *request)
 
 	if (message->even_port_reserve &&
 	    !reservations_have_room(&relay->reservations, &request->credential.user)) {
-		return refuse(relay, request, REFUSED_CAPACITY);
+		return relay_refuse(relay, request, REFUSED_CAPACITY);
 	}
 	const uint32_t at = claim_pending(relay, request);
 	if (at == PENDING_NONE) {
@@ -171,7 +161,7 @@ take_reserved(struct relay *relay, const struct relay_request *request)
 		&request->credential.user, request->now_us);
 
 	if (reserved == NULL) {
-		return refuse(relay, request, REFUSED_CAPACITY);
+		return relay_refuse(relay, request, REFUSED_CAPACITY);
 	}
 	const uint32_t at = claim_pending(relay, request);
 	if (at == PENDING_NONE) {
@@ -194,11 +184,14 @@ relay_handle_allocate(struct relay *relay, const struct relay_request *request)
 
 	if (row != ROW_NONE) {
 		const struct allocation *allocation = &relay->view->table.rows[row];
-		if (!is_same_transaction(allocation, request)) {
-			return refuse(relay, request, REFUSED_NO_ALLOCATION); /* 437, F2 */
+		if (!relay_is_transaction_of(allocation, &request->reply)) {
+			return relay_refuse(relay, request, REFUSED_NO_ALLOCATION); /* 437, F2 */
 		}
-		return relay_reply_success(relay, &request->reply, allocation, false,
-					   stun_has(message, STUN_ADDITIONAL_ADDRESS_FAMILY),
+		const struct reply_wishes wishes = {
+			.both = stun_has(message, STUN_ADDITIONAL_ADDRESS_FAMILY),
+			.ticket = stun_has(message, STUN_MOBILITY_TICKET),
+		};
+		return relay_reply_success(relay, &request->reply, allocation, wishes,
 					   request->now_us);
 	}
 	if (stun_has(message, STUN_REQUESTED_TRANSPORT) && stun_has(message, STUN_DONT_FRAGMENT) &&
@@ -207,7 +200,7 @@ relay_handle_allocate(struct relay *relay, const struct relay_request *request)
 	}
 	const enum verdict verdict = check(relay, request);
 	if (verdict != ACCEPTED) {
-		return refuse(relay, request, verdict);
+		return relay_refuse(relay, request, verdict);
 	}
 	return stun_has(message, STUN_RESERVATION_TOKEN) ? take_reserved(relay, request)
 							 : want_sockets(relay, request);

@@ -38,9 +38,11 @@ struct pending {
 	struct id trace;
 	struct name user;
 	uint64_t transport;  /* Allocate: of the relayed address */
-	uint64_t lifetime_s; /* as asked; Refresh: 0 releases */
+	uint64_t lifetime_s; /* Allocate: as asked */
 	uint64_t until_s;    /* Allocate: ends with its credential; 0: does not */
 	bool wants_both;     /* ADDITIONAL-ADDRESS-FAMILY */
+	bool wants_ticket;   /* MOBILITY-TICKET */
+	bool releases;       /* Refresh: the allocation ends */
 	uint8_t gives_up;    /* Refresh: the family of the one of two addresses that is released */
 	bool reserves;       /* EVEN-PORT with R set */
 };

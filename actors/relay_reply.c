@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "actors/relay_state.h"
+#include "actors/relay_ticket.h"
 #include "protocol/turn.h"
 
 static struct relay_answer
@@ -57,7 +58,8 @@ put_missing_family(struct relay *relay, struct stun_writer *w, const struct allo
 
 static void
 put_allocated(struct relay *relay, struct stun_writer *w, const struct reply_to *to,
-	      const struct allocation *allocation, bool wants_both, uint64_t now_us)
+	      const struct allocation *allocation, const struct reply_wishes *wishes,
+	      uint64_t now_us)
 {
 	const struct reservation *reserved =
 		reservations_of(&relay->reservations, &allocation->id, now_us);
@@ -70,22 +72,37 @@ put_allocated(struct relay *relay, struct stun_writer *w, const struct reply_to 
 	}
 	if (allocation->relayed_also.family != ADDRESS_NONE) {
 		stun_put_address(w, STUN_XOR_RELAYED_ADDRESS, &allocation->relayed_also);
-	} else if (wants_both) {
+	} else if (wishes->both) {
 		put_missing_family(relay, w, allocation);
 	}
 }
 
+/* The one that is good for the next move. */
+static void
+put_ticket(struct relay *relay, struct stun_writer *w, const struct allocation *allocation)
+{
+	const struct ticket ticket = { allocation->id, allocation->moves, allocation->user_name };
+	char text[TICKET_BYTES];
+
+	ticket_write(text, &relay->integrity, &relay->config.credentials.nonce_key, &ticket);
+	stun_put(w, STUN_MOBILITY_TICKET, text, sizeof text);
+}
+
 struct relay_answer
 relay_reply_success(struct relay *relay, const struct reply_to *to,
-		    const struct allocation *allocation, bool released, bool wants_both,
+		    const struct allocation *allocation, struct reply_wishes wishes,
 		    uint64_t now_us)
 {
 	struct stun_writer w = begin(relay, to, STUN_SUCCESS);
 
 	if (to->method == TURN_ALLOCATE) {
-		put_allocated(relay, &w, to, allocation, wants_both, now_us);
+		put_allocated(relay, &w, to, allocation, &wishes, now_us);
 	} else if (to->method == TURN_REFRESH) {
-		stun_put_u32(&w, STUN_LIFETIME, released ? 0 : seconds_left(allocation, now_us));
+		stun_put_u32(&w, STUN_LIFETIME,
+			     wishes.released ? 0 : seconds_left(allocation, now_us));
+	}
+	if (wishes.ticket && !wishes.released && relay->config.mobility) {
+		put_ticket(relay, &w, allocation);
 	}
 	return finish(relay, to, &w);
 }

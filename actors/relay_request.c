@@ -16,16 +16,15 @@ refuse_peer(struct relay *relay, const struct relay_request *request, enum verdi
 	return relay_reply_error(relay, &request->reply, verdict);
 }
 
-static struct relay_answer
-refuse(struct relay *relay, const struct relay_request *request, enum verdict verdict)
+struct relay_answer
+relay_refuse(struct relay *relay, const struct relay_request *request, enum verdict verdict)
 {
 	return refuse_peer(relay, request, verdict, NULL);
 }
 
-/* Sends a command for this request; its DECIDED notice answers the client. */
-static struct relay_answer
-ask(struct relay *relay, const struct relay_request *request, struct command *command,
-    const struct id *allocation, uint64_t lifetime_s, size_t peers, uint8_t gives_up)
+struct relay_answer
+relay_ask(struct relay *relay, const struct relay_request *request, struct command *command,
+	  const struct asked *asked)
 {
 	const uint32_t at = pending_claim(&relay->pending, &request->reply);
 
@@ -33,13 +32,14 @@ ask(struct relay *relay, const struct relay_request *request, struct command *co
 		return relay_drop(relay, RELAY_COUNT_PENDING_FULL);
 	}
 	struct pending *pending = &relay->pending.items[at];
-	pending->allocation = *allocation;
-	pending->lifetime_s = lifetime_s;
-	pending->gives_up = gives_up;
+	pending->allocation = asked->allocation;
+	pending->releases = asked->releases;
+	pending->gives_up = asked->gives_up;
+	pending->wants_ticket = stun_has(request->message, STUN_MOBILITY_TICKET);
 	pending->user = request->credential.user;
-	assert(peers <= PERMIT_PEERS_MAX);
-	pending->peer_count = peers;
-	memcpy(pending->peers, request->message->peers, peers * sizeof pending->peers[0]);
+	assert(asked->peers <= PERMIT_PEERS_MAX);
+	pending->peer_count = asked->peers;
+	memcpy(pending->peers, request->message->peers, asked->peers * sizeof pending->peers[0]);
 	pending->channel = command->type == COMMAND_BIND_CHANNEL ? request->message->channel : 0;
 	if (!relay->sink->ask(relay->sink->context, command)) {
 		pending_release(&relay->pending, at);
@@ -55,65 +55,6 @@ relay_until_s(const struct relay *relay, const struct credential *credential)
 	return relay->config.strict_expiry && credential->is_timed
 		       ? credential->expires_s + CREDENTIAL_GRACE_S
 		       : 0;
-}
-
-/* Refresh, RFC 8656 section 8.2. */
-
-/* One of two relayed addresses: refreshed, or given up while the other goes on. */
-static struct relay_answer
-refresh_one(struct relay *relay, const struct relay_request *request,
-	    const struct allocation *allocation, uint8_t family)
-{
-	const bool asked = stun_has(request->message, STUN_LIFETIME);
-	const uint64_t wanted = asked ? request->message->lifetime_s : ALLOCATION_LIFETIME_S;
-	struct command command = {
-		.type = COMMAND_REFRESH,
-		.trace_id = allocation->trace,
-		.refresh = { .allocation = allocation->id,
-			     .lifetime_s = wanted,
-			     .until_s = relay_until_s(relay, &request->credential),
-			     .family = family },
-	};
-
-	return ask(relay, request, &command, &allocation->id, wanted, 0,
-		   wanted == 0 ? family : ADDRESS_NONE);
-}
-
-static struct relay_answer
-handle_refresh(struct relay *relay, const struct relay_request *request, uint32_t row)
-{
-	const struct stun_message *message = request->message;
-	const struct allocation *allocation = &relay->view->table.rows[row];
-	const bool is_of_one = stun_has(message, STUN_REQUESTED_ADDRESS_FAMILY);
-	const uint8_t family = turn_family(message->requested_family);
-
-	if (is_of_one && !allocation_has_family(allocation, family)) {
-		return refuse(relay, request, REFUSED_PEER_FAMILY);
-	}
-	if (is_of_one && allocation->relayed_also.family != ADDRESS_NONE) {
-		return refresh_one(relay, request, allocation, family);
-	}
-	const bool asked = stun_has(message, STUN_LIFETIME);
-	const uint64_t wanted = asked ? message->lifetime_s : ALLOCATION_LIFETIME_S;
-	struct command command = {
-		.type = COMMAND_REFRESH,
-		.trace_id = allocation->trace,
-		.refresh = { .allocation = allocation->id,
-			     .lifetime_s = wanted,
-			     .until_s = relay_until_s(relay, &request->credential) },
-	};
-	if (wanted == 0) {
-		/* Nothing is relayed from here on, so that these reports are the last. */
-		relay_row_releasing(relay, row, true);
-		relay_report_row(relay, row, UINT64_MAX);
-	}
-	const struct relay_answer answer =
-		ask(relay, request, &command, &allocation->id, wanted, 0, ADDRESS_NONE);
-	if (wanted == 0 &&
-	    pending_find_command(&relay->pending, &command.command_id) == PENDING_NONE) {
-		relay_row_releasing(relay, row, false);
-	}
-	return answer;
 }
 
 /* CreatePermission and ChannelBind, RFC 8656 sections 10.2 and 12.2. */
@@ -154,7 +95,7 @@ handle_permission(struct relay *relay, const struct relay_request *request, uint
 				   .permit = { .allocation = allocation->id } };
 
 	if (message->peer_count == 0) {
-		return refuse(relay, request, REFUSED_BAD_REQUEST);
+		return relay_refuse(relay, request, REFUSED_BAD_REQUEST);
 	}
 	/* All or nothing: one bad peer refuses the request (B13). */
 	for (size_t i = 0; i < message->peer_count; i++) {
@@ -164,10 +105,12 @@ handle_permission(struct relay *relay, const struct relay_request *request, uint
 		}
 	}
 	if (message->peer_count > PERMIT_PEERS_MAX || message->peers_too_many) {
-		return refuse(relay, request, REFUSED_CAPACITY);
+		return relay_refuse(relay, request, REFUSED_CAPACITY);
 	}
 	put_peers(&command.permit, message);
-	return ask(relay, request, &command, &allocation->id, 0, message->peer_count, ADDRESS_NONE);
+	return relay_ask(
+		relay, request, &command,
+		&(struct asked){ .allocation = allocation->id, .peers = message->peer_count });
 }
 
 static struct relay_answer
@@ -179,10 +122,10 @@ handle_channel_bind(struct relay *relay, const struct relay_request *request, ui
 	/* Of datagrams alone (RFC 6062 section 5). */
 	if (!stun_has(message, STUN_CHANNEL_NUMBER) || message->peer_count == 0 ||
 	    allocation->transport != TURN_TRANSPORT_UDP) {
-		return refuse(relay, request, REFUSED_BAD_REQUEST);
+		return relay_refuse(relay, request, REFUSED_BAD_REQUEST);
 	}
 	if (!turn_channel_is_valid(message->channel, relay->config.limits.legacy_channels)) {
-		return refuse(relay, request, REFUSED_CHANNEL);
+		return relay_refuse(relay, request, REFUSED_CHANNEL);
 	}
 	const enum verdict verdict = check_peer(relay, allocation, &message->peers[0]);
 	if (verdict != ACCEPTED) {
@@ -195,7 +138,8 @@ handle_channel_bind(struct relay *relay, const struct relay_request *request, ui
 				  .channel = message->channel,
 				  .peer = message->peers[0] },
 	};
-	return ask(relay, request, &command, &allocation->id, 0, 1, ADDRESS_NONE);
+	return relay_ask(relay, request, &command,
+			 &(struct asked){ .allocation = allocation->id, .peers = 1 });
 }
 
 static struct relay_answer
@@ -209,13 +153,13 @@ handle_authenticated(struct relay *relay, const struct relay_request *request)
 		return relay_reply_unknown(relay, request);
 	}
 	if (message->malformed != 0) {
-		return refuse(relay, request, REFUSED_BAD_REQUEST);
+		return relay_refuse(relay, request, REFUSED_BAD_REQUEST);
 	}
 	const uint32_t row = relay_find_row(relay, request->reply.listener, &request->reply.client,
 					    request->now_us);
 	if (row != ROW_NONE &&
 	    !name_equal(&relay->view->table.rows[row].user_name, &request->credential.user)) {
-		return refuse(relay, request, REFUSED_CREDENTIALS); /* 441, C10 */
+		return relay_refuse(relay, request, REFUSED_CREDENTIALS); /* 441, C10 */
 	}
 	if (message->method == TURN_ALLOCATE) {
 		return relay_handle_allocate(relay, request);
@@ -223,14 +167,17 @@ handle_authenticated(struct relay *relay, const struct relay_request *request)
 	if (message->method == TURN_CONNECTION_BIND) {
 		return relay_handle_connection_bind(relay, request);
 	}
+	if (message->method == TURN_REFRESH && stun_has(message, STUN_MOBILITY_TICKET)) {
+		return relay_handle_ticket(relay, request, row);
+	}
 	if (row == ROW_NONE || relay->rows[row].releasing) {
-		return refuse(relay, request, REFUSED_NO_ALLOCATION);
+		return relay_refuse(relay, request, REFUSED_NO_ALLOCATION);
 	}
 	if (message->method == TURN_CONNECT) {
 		return relay_handle_connect(relay, request, row);
 	}
 	if (message->method == TURN_REFRESH) {
-		return handle_refresh(relay, request, row);
+		return relay_handle_refresh(relay, request, row);
 	}
 	return message->method == TURN_CREATE_PERMISSION ? handle_permission(relay, request, row)
 							 : handle_channel_bind(relay, request, row);

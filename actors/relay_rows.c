@@ -83,6 +83,12 @@ close_socket(struct relay *relay, uint32_t socket)
 }
 
 void
+relay_row_moved(struct relay *relay, uint32_t row)
+{
+	relay->rows[row].listener = listener_of(relay, &relay->view->table.rows[row]);
+}
+
+void
 relay_row_close(struct relay *relay, uint32_t row, uint8_t family)
 {
 	uint32_t *socket = &relay->rows[row].sockets[family == ADDRESS_IPV6];

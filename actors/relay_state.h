@@ -87,6 +87,27 @@ struct relay_answer relay_handle_request(struct relay *relay, uint32_t listener,
 					 const struct address *source,
 					 const struct stun_message *message, uint64_t now_us);
 
+/* A refusal after authentication: audited, and answered with its reason. */
+struct relay_answer relay_refuse(struct relay *relay, const struct relay_request *request,
+				 enum verdict verdict);
+/* What a request is about, beside its command: what its pending place remembers. */
+struct asked {
+	struct id allocation;
+	size_t peers;     /* of the message's: the first so many */
+	bool releases;    /* the allocation ends */
+	uint8_t gives_up; /* the family of the relayed address that is released, or ADDRESS_NONE */
+};
+/* Sends a command for this request; its DECIDED notice answers the client. */
+struct relay_answer relay_ask(struct relay *relay, const struct relay_request *request,
+			      struct command *command, const struct asked *asked);
+
+/* --- relay_refresh.c --- */
+struct relay_answer relay_handle_refresh(struct relay *relay, const struct relay_request *request,
+					 uint32_t row);
+/* Refresh with MOBILITY-TICKET; `own` is the row of where it comes from, or ROW_NONE. */
+struct relay_answer relay_handle_ticket(struct relay *relay, const struct relay_request *request,
+					uint32_t own);
+
 /* --- relay_allocate.c --- */
 struct relay_answer relay_handle_allocate(struct relay *relay, const struct relay_request *request);
 /* Gives up the port that allocation reserved, if it did. */
@@ -97,10 +118,16 @@ void relay_unreserve_agent(struct relay *relay, const struct name *agent);
 void relay_reserve_tick(struct relay *relay, uint64_t now_us);
 
 /* --- relay_reply.c --- */
-/* Each writes into relay->reply. */
+/* What a success may have to say beside the state it shows. */
+struct reply_wishes {
+	bool released; /* LIFETIME is 0 */
+	bool both;     /* ADDITIONAL-ADDRESS-FAMILY was there */
+	bool ticket;   /* MOBILITY-TICKET was there */
+};
+/* Each writes into relay->reply. `allocation` may be NULL for one that is released. */
 struct relay_answer relay_reply_success(struct relay *relay, const struct reply_to *to,
-					const struct allocation *allocation, bool released,
-					bool wants_both, uint64_t now_us);
+					const struct allocation *allocation,
+					struct reply_wishes wishes, uint64_t now_us);
 struct relay_answer relay_reply_error(struct relay *relay, const struct reply_to *to,
 				      enum verdict verdict);
 /* 420 with the list of what was not understood. */
@@ -141,6 +168,8 @@ void relay_count_up(struct relay *relay, uint32_t row, uint32_t peer, size_t byt
 void relay_count_down(struct relay *relay, uint32_t row, uint32_t peer, size_t bytes);
 
 /* --- relay_view.c --- */
+/* That request made the allocation, or moved it last: it is sent again. */
+bool relay_is_transaction_of(const struct allocation *allocation, const struct reply_to *to);
 /* The live allocation of a client; ROW_NONE. */
 uint32_t relay_find_row(const struct relay *relay, uint32_t listener, const struct address *client,
 			uint64_t now_us);
@@ -156,6 +185,8 @@ void relay_rows_move(struct relay *relay, const struct allocation_state *old,
 		     const struct relay_row *old_rows);
 /* All of a row's relayed addresses have sockets again, or its allocation ends. */
 void relay_row_open(struct relay *relay, uint32_t row);
+/* Its client is elsewhere. */
+void relay_row_moved(struct relay *relay, uint32_t row);
 /* Closes its socket of that family, if it has one. */
 void relay_row_close(struct relay *relay, uint32_t row, uint8_t family);
 /* Closes what was bound for a request and taken by no row. */

@@ -6,6 +6,12 @@
 #include "actors/relay_state.h"
 #include "protocol/turn.h"
 
+bool
+relay_is_transaction_of(const struct allocation *allocation, const struct reply_to *to)
+{
+	return memcmp(&allocation->transaction, &to->transaction, sizeof to->transaction) == 0;
+}
+
 uint32_t
 relay_find_row(const struct relay *relay, uint32_t listener, const struct address *client,
 	       uint64_t now_us)
@@ -36,6 +42,8 @@ row_of(const struct relay *relay, const struct event *event)
 	switch ((uint64_t)event->type) {
 	case EVENT_TURN_ALLOCATION_REFRESHED:
 		return allocation_find(table, &event->turn_allocation_refreshed.allocation);
+	case EVENT_TURN_ALLOCATION_MOVED:
+		return allocation_find(table, &event->turn_allocation_moved.allocation);
 	case EVENT_TURN_ADDRESS_RELEASED:
 		return allocation_find(table, &event->turn_address_released.allocation);
 	case EVENT_TURN_PERMISSION_INSTALLED:
@@ -108,6 +116,8 @@ apply(struct relay *relay, const struct event *event)
 				    event->occurred_us);
 	} else if (event->type == EVENT_TURN_AGENT_REVOKED) {
 		relay_kill_agent(relay, &event->turn_agent_revoked.agent_name, END_REVOKED);
+	} else if (event->type == EVENT_TURN_ALLOCATION_MOVED && row != ROW_NONE) {
+		relay_row_moved(relay, row);
 	} else if (event->type == EVENT_TURN_PERMISSION_INSTALLED) {
 		relay_enforce_installed(relay, &event->turn_permission_installed.peer);
 	} else if (event->type == EVENT_TURN_CHANNEL_BOUND) {
@@ -140,13 +150,6 @@ apply_body(struct relay *relay, struct span body)
 	}
 }
 
-static bool
-is_release(const struct pending *pending)
-{
-	return pending->reply.method == TURN_REFRESH && pending->lifetime_s == 0 &&
-	       pending->gives_up == ADDRESS_NONE;
-}
-
 /* A restarted relay gets its ports back; releases that are still asked go on holding the data back.
  */
 static void
@@ -163,7 +166,7 @@ complete_rows(struct relay *relay)
 		const struct pending *pending = &relay->pending.items[i];
 		const uint32_t row =
 			pending->used ? allocation_find(table, &pending->allocation) : ROW_NONE;
-		if (row != ROW_NONE && is_release(pending)) {
+		if (row != ROW_NONE && pending->releases) {
 			relay->rows[row].releasing = true;
 		}
 	}
@@ -204,12 +207,6 @@ take_view(struct relay *relay, uint64_t now_us)
 	allocation_clear(old);
 }
 
-static bool
-is_same_request(const struct allocation *allocation, const struct reply_to *to)
-{
-	return memcmp(&allocation->transaction, &to->transaction, sizeof to->transaction) == 0;
-}
-
 /* The row that shows that the request was accepted; ROW_NONE if nothing does. A command that was
  * refused before the actor was restarted looks accepted after it, without having had its effect. */
 static uint32_t
@@ -223,7 +220,8 @@ row_shown(const struct relay *relay, const struct pending *pending, uint64_t now
 		/* The same request had been accepted before this relay was restarted; another one
 		 * of this client's stands in its way. */
 		row = relay_find_row(relay, to->listener, &to->client, now_us);
-		return row != ROW_NONE && is_same_request(&table->rows[row], to) ? row : ROW_NONE;
+		return row != ROW_NONE && relay_is_transaction_of(&table->rows[row], to) ? row
+											 : ROW_NONE;
 	}
 	for (size_t i = 0; row != ROW_NONE && i < pending->peer_count; i++) {
 		if (permission_find(table, row, &pending->peers[i], now_us) == PEER_NONE) {
@@ -243,7 +241,7 @@ answer_pending(struct relay *relay, const struct pending *pending, enum verdict 
 {
 	const struct allocation_table *table = &relay->view->table;
 	const struct reply_to *to = &pending->reply;
-	const bool released = is_release(pending);
+	const bool released = pending->releases;
 
 	if (verdict != ACCEPTED) {
 		relay_note_refusal(relay, to, verdict, &pending->user, NULL, false, now_us);
@@ -256,9 +254,13 @@ answer_pending(struct relay *relay, const struct pending *pending, enum verdict 
 					 pending->peer_count > 0 ? REFUSED_SERVER_ERROR
 								 : REFUSED_NO_ALLOCATION);
 	}
-	return relay_reply_success(relay, to, row == ROW_NONE ? NULL : &table->rows[row],
-				   released || pending->gives_up != ADDRESS_NONE,
-				   pending->wants_both, now_us);
+	const struct reply_wishes wishes = {
+		.released = released || pending->gives_up != ADDRESS_NONE,
+		.both = pending->wants_both,
+		.ticket = pending->wants_ticket,
+	};
+	return relay_reply_success(relay, to, row == ROW_NONE ? NULL : &table->rows[row], wishes,
+				   now_us);
 }
 
 static void
@@ -277,7 +279,7 @@ handle_decided(struct relay *relay, const struct notice *notice, uint64_t now_us
 	}
 	const struct pending *pending = &relay->pending.items[at];
 	const uint32_t row = allocation_find(&relay->view->table, &pending->allocation);
-	if (row != ROW_NONE && is_release(pending)) {
+	if (row != ROW_NONE && pending->releases) {
 		/* Refused, or the row would be gone. */
 		relay->rows[row].releasing = relay->rows[row].ending || relay->rows[row].gone ||
 					     relay->rows[row].kill != 0;

@@ -88,8 +88,7 @@ enum command_type {
 static inline bool
 command_is_own(enum command_type type)
 {
-	return (type >= COMMAND_ATTACH && type < COMMAND_OPEN_CONNECTION) ||
-	       type >= COMMAND_REVOKE;
+	return (type >= COMMAND_ATTACH && type <= COMMAND_EXPEL) || type >= COMMAND_REVOKE;
 }
 
 enum notice_type {

@@ -64,6 +64,8 @@ filter_allocation_of(const struct event *event)
 		return &event->turn_relay_usage.allocation;
 	case EVENT_TURN_PEER_FORBIDDEN:
 		return &event->turn_peer_forbidden.allocation;
+	case EVENT_TURN_ALLOCATION_MOVED:
+		return &event->turn_allocation_moved.allocation;
 	case EVENT_TURN_ADDRESS_RELEASED:
 		return &event->turn_address_released.allocation;
 	case EVENT_TURN_CONNECTION_OPENED:

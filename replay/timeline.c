@@ -310,6 +310,19 @@ used(struct timeline *t, const struct entry *entry, const struct event_turn_rela
 }
 
 static void
+moved(struct timeline *t, const struct entry *entry, const struct event_turn_allocation_moved *e)
+{
+	struct paper paper;
+
+	paper_clear(&paper);
+	paper_add(&paper, "took its relay along from ");
+	add_address(&paper, &e->client_before);
+	paper_add(&paper, " to ");
+	add_address(&paper, &e->client);
+	timeline_tell(t, entry, "moved", &paper);
+}
+
+static void
 gave_up(struct timeline *t, const struct entry *entry, const struct address *relayed)
 {
 	struct paper paper;
@@ -411,6 +424,9 @@ told_of_relay(struct timeline *t, const struct entry *entry, const struct event 
 		break;
 	case EVENT_TURN_RELAY_USAGE:
 		used(t, entry, &event->turn_relay_usage);
+		break;
+	case EVENT_TURN_ALLOCATION_MOVED:
+		moved(t, entry, &event->turn_allocation_moved);
 		break;
 	case EVENT_TURN_ADDRESS_RELEASED:
 		gave_up(t, entry, &event->turn_address_released.relayed);

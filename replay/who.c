@@ -183,6 +183,8 @@ who_concerns_agent(struct who *who, const struct event *event)
 		return is_allocation(who, &event->turn_relay_usage.allocation);
 	case EVENT_TURN_PEER_FORBIDDEN:
 		return is_allocation(who, &event->turn_peer_forbidden.allocation);
+	case EVENT_TURN_ALLOCATION_MOVED:
+		return is_allocation(who, &event->turn_allocation_moved.allocation);
 	case EVENT_TURN_ADDRESS_RELEASED:
 		return is_allocation(who, &event->turn_address_released.allocation);
 	case EVENT_TURN_CONNECTION_OPENED:

@@ -176,6 +176,9 @@ erase_learn(struct erase_plan *plan, const struct event *event, const struct ent
 		   names_agent(plan, &event->turn_allocation_created.user_name)) {
 		erase_plan_add_subject(plan, &event->turn_allocation_created.user);
 		learn_address(plan, &event->turn_allocation_created.client, entry->recorded_us);
+	} else if (event->type == EVENT_TURN_ALLOCATION_MOVED &&
+		   erase_plan_has(plan, &event->turn_allocation_moved.user)) {
+		learn_address(plan, &event->turn_allocation_moved.client, entry->recorded_us);
 	} else if (event->type == EVENT_CLAIM_REPORTED &&
 		   name_equal(&event->claim_reported.agent_name, &plan->agent)) {
 		erase_plan_add_subject(plan, &event->claim_reported.reporter);

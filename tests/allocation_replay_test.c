@@ -152,8 +152,13 @@ random_command(uint64_t *seed, uint64_t *allocations)
 			return expel_of(users[pick / 19 % 3], true);
 		}
 		return pick % 3 == 0 ? end_of(which, END_PORT_LOST) : refused_of(pick / 47 % 3);
-	default:
+	case 9:
+		if (pick % 3 == 0) {
+			return by_relay(move_of(which, pick / 71 % 3, client), pick / 29 % 2 + 1);
+		}
 		return own(pick % 97 == 0 ? COMMAND_CLOSE : COMMAND_SWEEP);
+	default:
+		return own(COMMAND_SWEEP);
 	}
 }
 

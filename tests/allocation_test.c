@@ -496,6 +496,60 @@ an_allocation_may_have_two_families(void **unused)
 	world_free(&world);
 }
 
+static void
+threat_F15_a_ticket_is_good_for_one_move(void **unused)
+{
+	(void)unused;
+	struct world world = world_new();
+	const struct address home = address_of("203.0.113.1:1000");
+	const struct address away = address_of("198.51.100.77:2000");
+	const struct address server = address_of("192.0.2.1:3478");
+	const struct allocation_table *table = &world.live->table;
+
+	given(&world);
+	assert_int_equal(run(&world, allocate_of(2, "bob", "203.0.113.2:1", 50001, 1)), ACCEPTED);
+	assert_int_equal(run(&world, move_of(3, 0, "198.51.100.77:2000")), REFUSED_NO_ALLOCATION);
+	assert_int_equal(run(&world, by_relay(move_of(1, 0, "198.51.100.77:2000"), 2)),
+			 REFUSED_NO_ALLOCATION); /* another relay has the port */
+	assert_int_equal(run(&world, move_of(1, 1, "198.51.100.77:2000")), REFUSED_TICKET);
+	assert_int_equal(run(&world, move_of(1, 0, "203.0.113.2:1")), REFUSED_NO_ALLOCATION);
+	assert_int_equal(allocation_find_client(table, &home, &server, CLIENT_UDP, 1), 0);
+
+	assert_int_equal(run(&world, move_of(1, 0, "198.51.100.77:2000")), ACCEPTED);
+	assert_int_equal(world.events.count, 2);
+	const struct event_turn_allocation_moved *moved =
+		&world.events.items[0].turn_allocation_moved;
+	assert_true(address_equal(&moved->client_before, &home));
+	assert_true(address_equal(&moved->client, &away));
+	assert_int_equal(moved->moves, 1);
+	assert_int_equal(allocation_find_client(table, &home, &server, CLIENT_UDP, 1), ROW_NONE);
+	assert_int_equal(allocation_find_client(table, &away, &server, CLIENT_UDP, 1), 0);
+	assert_int_equal(run(&world, move_of(1, 0, "198.51.100.78:2000")), REFUSED_TICKET);
+	assert_rebuilt(&world);
+	assert_int_equal(run(&world, move_of(1, 1, "198.51.100.78:2000")), ACCEPTED);
+	assert_rebuilt(&world);
+	/* The former place is free for another allocation. */
+	assert_int_equal(run(&world, allocate_of(4, "cyd", "203.0.113.1:1000", 50004, 1)),
+			 ACCEPTED);
+	assert_int_equal(run(&world, refresh_of(1, 0)), ACCEPTED);
+	assert_rebuilt(&world);
+	world_free(&world);
+}
+
+static void
+threat_D6_a_move_counts_for_the_address_quota(void **unused)
+{
+	(void)unused;
+	struct world world = world_new();
+
+	world.live->limits.address_quota = 1;
+	given(&world);
+	assert_int_equal(run(&world, allocate_of(2, "bob", "203.0.113.2:1", 50001, 1)), ACCEPTED);
+	assert_int_equal(run(&world, move_of(1, 0, "203.0.113.2:2")), REFUSED_QUOTA);
+	assert_int_equal(run(&world, move_of(1, 0, "203.0.113.1:2")), ACCEPTED);
+	world_free(&world);
+}
+
 int
 main(void)
 {
@@ -514,6 +568,8 @@ main(void)
 		cmocka_unit_test(the_end_says_what_was_relayed),
 		cmocka_unit_test(what_was_accepted_is_recognised),
 		cmocka_unit_test(an_allocation_may_have_two_families),
+		cmocka_unit_test(threat_F15_a_ticket_is_good_for_one_move),
+		cmocka_unit_test(threat_D6_a_move_counts_for_the_address_quota),
 	};
 
 	return cmocka_run_group_tests_name("allocation", tests, NULL, NULL);

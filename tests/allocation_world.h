@@ -212,6 +212,21 @@ refresh_of(uint64_t number, uint64_t lifetime_s)
 }
 
 static inline struct command
+move_of(uint64_t number, uint64_t moves, const char *client)
+{
+	struct command command = { .type = COMMAND_MOVE };
+	struct command_move *c = &command.move;
+
+	c->allocation = id_of(1, number);
+	c->moves = moves;
+	c->client = address_of(client);
+	c->server = address_of("192.0.2.1:3478");
+	c->transaction.bytes[0] = 0xAA;
+	c->lifetime_s = 600;
+	return command;
+}
+
+static inline struct command
 permit_of(uint64_t number, const char *one, const char *two)
 {
 	struct command command = { .type = COMMAND_PERMIT, .permit.allocation = id_of(1, number) };

@@ -399,6 +399,7 @@ struct ask {
 	int even_port;        /* EVEN-PORT: 1 with R clear, 2 with R set */
 	const char *token;    /* RESERVATION-TOKEN: 8 bytes */
 	bool dont_fragment;
+	const char *ticket; /* MOBILITY-TICKET */
 	unsigned channel;
 	uint32_t connection; /* CONNECTION-ID, as it was told */
 	const char *peers[20];
@@ -445,6 +446,9 @@ put_wishes(struct stun_writer *w, const struct ask *ask)
 	}
 	if (ask->dont_fragment) {
 		stun_put(w, STUN_DONT_FRAGMENT, "", 0);
+	}
+	if (ask->ticket != NULL) {
+		stun_put(w, STUN_MOBILITY_TICKET, ask->ticket, strlen(ask->ticket));
 	}
 	if (ask->channel != 0) {
 		stun_put_u32(w, STUN_CHANNEL_NUMBER, ask->channel << 16);

@@ -71,7 +71,7 @@ static const struct {
 	{ "a section that does not end", "[turn\n", "f:1: sections are not used" },
 	{ "a key that needs a value", "realm\n", "f:1: realm needs a value" },
 	{ "a key of coturn that holds anyway", "lt-cred-mech\nno-multicast-peers\n", "" },
-	{ "a key of coturn that is not served", "\nmobility\n", "f:2: mobility:" },
+	{ "a key of coturn that is not served", "\nsecure-stun\n", "f:2: secure-stun:" },
 	{ "TURN over TLS as coturn has it", "cert=a.pem\npkey=b.pem\ntls-listening-port=5349\n",
 	  "" },
 	{ "a certificate of TURN without its key", "cert = a.pem\n",

@@ -1,4 +1,5 @@
-// What RFC 8656 and its companions have beyond plain relaying, over the wire: two families in one allocation.
+// What RFC 8656 and its companions have beyond plain relaying, over the wire: two families in one allocation, clients
+// that move (RFC 8016).
 import assert from 'node:assert/strict';
 import os from 'node:os';
 import { after, before, describe, it } from 'node:test';
@@ -129,6 +130,122 @@ describe('an allocation of both families where one is not served', () => {
 
 		assert.deepEqual(relayed.map((each) => each.address), ['127.0.0.1']);
 		assert.deepEqual([...error.subarray(0, 4)], [2, 0, 4, 40]);
+		await made.refresh(0);
+		await made.close();
+	});
+});
+
+describe('a client that moves (RFC 8016)', () => {
+	let cluster;
+	before(async () => {
+		cluster = await start('move', { mobility: 'yes', 'allowed-peer-ip': '127.0.0.1', 'legacy-channels': 'yes' }, { relayed: 3000 });
+	});
+	after(() => cluster?.close());
+
+	const ticketOf = (reply) => reply.get(ATTRIBUTE.mobilityTicket);
+	const resume = (made, ticket, extra = []) =>
+		made.request('Refresh', METHOD.refresh, () => [[ATTRIBUTE.mobilityTicket, ticket], ...extra]);
+
+	async function mobile(name) {
+		const made = await client(cluster, name);
+		const reply = await made.request('Allocate', METHOD.allocate, () => [
+			[ATTRIBUTE.requestedTransport, Buffer.from([17, 0, 0, 0])], [ATTRIBUTE.mobilityTicket, Buffer.alloc(0)]]);
+		return { made, ticket: ticketOf(reply) };
+	}
+
+	// The same user at another port.
+	async function elsewhere({ username, password }) {
+		const made = new TurnClient({ port: cluster.ports.turn, username, password });
+		await made.ready;
+		return made;
+	}
+
+	it('goes on from its new address, and what the log says of it is where it was and is (threat_F15)', async () => {
+		const { made, ticket } = await mobile('mover');
+		const moved = await elsewhere(made);
+		const peer = await echoPeer();
+
+		await made.bindChannel(0x4000, peer);
+		await echoes(made, peer);
+		const next = ticketOf(await resume(moved, ticket));
+		assert.notDeepEqual(next, ticket);
+		await echoes(moved, peer);
+		let late = 0;
+		made.on('data', () => { late++; });
+		await made.sendChannel(0x4000, Buffer.from('from where it was'));
+		await assert.rejects(made.refresh(600), (refusal) => refusal.code === 437);
+		await assert.rejects(resume(made, ticket), (refusal) => refusal.code === 400);
+		await echoes(moved, peer);
+		assert.equal(late, 0);
+		assert.equal(peer.received, 3);
+		await moved.refresh(0);
+
+		const event = await until('the move in the log', async () => (await cluster.log('turn_allocation_moved'))[0]);
+		assert.equal(event.fields.client_before, `127.0.0.1:${made.socket.address().port}`);
+		assert.equal(event.fields.client, `127.0.0.1:${moved.socket.address().port}`);
+		const told = await cluster.ifreplay('agent', 'mover');
+		assert.match(told.out, /took its relay along from 127\.0\.0\.1:/);
+		await Promise.all([made.close(), moved.close(), peer.close()]);
+	});
+
+	it('is refused with the ticket of another user, and with one of nobody, however often (threat_F15)', async () => {
+		const { made, ticket } = await mobile('owner');
+		const thief = await client(cluster, 'thief');
+		const peer = await echoPeer();
+
+		await made.permit(peer);
+		await assert.rejects(resume(thief, ticket), (refusal) => refusal.code === 441);
+		const forged = Buffer.from(ticket);
+		forged[0] = forged[0] === 65 ? 66 : 65;
+		for (let n = 0; n < 100; n++) {
+			await assert.rejects(resume(thief, forged), (refusal) => [400, 437].includes(refusal.code));
+		}
+		await echoes(made, peer);
+		await made.refresh(0);
+		await Promise.all([made.close(), thief.close(), peer.close()]);
+		const held = (await cluster.log('turn_allocation_created')).length;
+		assert.equal((await cluster.log('turn_allocation_ended')).length, held);
+	});
+
+	it('is taken along over a kill -9 of the relay', async () => {
+		const { made, ticket } = await mobile('killed');
+		const moved = await elsewhere(made);
+		const peer = await echoPeer();
+
+		await made.permit(peer);
+		kill((await cluster.status()).actors.find((each) => each.name === 'relay-1').pid);
+		await resume(moved, ticket);
+		await echoes(moved, peer);
+		await moved.refresh(0);
+		await Promise.all([made.close(), moved.close(), peer.close()]);
+	});
+
+	it('loses nothing of turnutils_uclient -M', async () => {
+		const peer = await echoTool('127.0.0.1', cluster.ports.turn + 2);
+		try {
+			assertNothingLost(await uclient(cluster, { peer, flags: ['-M'] }));
+			assertNothingLost(await uclient(cluster, { peer, flags: ['-M', '-s'] }));
+			assertNothingLost(await uclient(cluster, { flags: ['-M', '-y'] }));
+		} finally {
+			peer.stop();
+		}
+	});
+
+	it('is rebuilt from the log as it lives', async () => {
+		await cluster.stop();
+		assert.equal((await cluster.ifreplay('verify')).code, 0);
+	});
+});
+
+describe('a server that lets nobody move', () => {
+	let cluster;
+	before(async () => { cluster = await start('still', { 'allowed-peer-ip': '127.0.0.1' }); });
+	after(() => cluster?.close());
+
+	it('says so with 405', async () => {
+		const made = await client(cluster, 'still');
+		await assert.rejects(made.allocate({ extra: [[ATTRIBUTE.mobilityTicket, Buffer.alloc(0)]] }), (refusal) => refusal.code === 405);
+		await made.allocate();
 		await made.refresh(0);
 		await made.close();
 	});
