@@ -20,7 +20,6 @@ enum {
 	TICK_US = 1000 * 1000,
 	VIEW_WAIT_US = 3 * 1000 * 1000,  /* then STUN is served without it */
 	QUIET_WAIT_US = 3 * 1000 * 1000, /* the last reports, at the end */
-	TURN_DATAGRAMS_MAX = 512,        /* from one listener before others get their turn */
 };
 
 static bool
@@ -33,8 +32,8 @@ sink_ask(void *context, struct command *command)
 	return link_send(process->link, command, (struct span){ 0 });
 }
 
-static void
-make_room(struct relay_process *process)
+void
+relay_process_make_room(struct relay_process *process)
 {
 	if (batch_is_full(process->out)) {
 		batch_send(process->out);
@@ -74,7 +73,7 @@ sink_reply(void *context, uint32_t listener, const struct address *to, struct sp
 	struct relay_process *process = context;
 
 	if (!send_over_session(process, listener, to, bytes, false)) {
-		make_room(process);
+		relay_process_make_room(process);
 		batch_add_copy(process->out, process->listeners[listener], to, bytes);
 	}
 }
@@ -158,13 +157,13 @@ relay_process_act(struct relay_process *process, const struct relay_answer *answ
 		sink_reply(process, answer->from, &answer->to, answer->bytes);
 		break;
 	case RELAY_TO_PEER:
-		make_room(process);
+		relay_process_make_room(process);
 		batch_add(process->out, process->sockets.fds[answer->from], &answer->to,
 			  answer->bytes);
 		break;
 	case RELAY_TO_CLIENT:
 		if (!send_over_session(process, answer->from, &answer->to, answer->bytes, true)) {
-			make_room(process);
+			relay_process_make_room(process);
 			batch_add(process->out, process->listeners[answer->from], &answer->to,
 				  answer->bytes);
 		}
@@ -179,106 +178,6 @@ relay_process_act(struct relay_process *process, const struct relay_answer *answ
 		streams_hold(process->streams, answer->from, &answer->to);
 		break;
 	}
-}
-
-/* Each datagram of a run is a client's message like any other: one that says it is longer than its
- * datagram is dropped (A6), whatever lies behind it. */
-static uint32_t
-take_from_client(struct relay_process *process, uint32_t listener, uint32_t place)
-{
-	const struct batch_piece piece = batch_piece_at(process->in, place);
-	uint32_t taken = 0;
-	size_t at = 0;
-
-	do {
-		const size_t bytes = run_cut(piece.bytes, piece.segment, at);
-		const struct relay_answer answer = relay_handle_client(
-			process->relay, listener, &piece.source,
-			(struct span){ piece.data + at, bytes }, process->now_us);
-		relay_process_act(process, &answer);
-		taken++;
-		at += bytes;
-	} while (at < piece.bytes);
-	return taken;
-}
-
-static uint32_t
-read_listener(struct relay_process *process, uint32_t listener)
-{
-	uint32_t taken = 0;
-	uint32_t count = BATCH_MAX;
-
-	while (count == BATCH_MAX && taken < TURN_DATAGRAMS_MAX) {
-		count = batch_receive(process->in, process->listeners[listener], 0, BATCH_MAX);
-		for (uint32_t i = 0; i < count; i++) {
-			taken += take_from_client(process, listener, i);
-		}
-		batch_send(process->out);
-	}
-	return taken;
-}
-
-/* The header goes where the datagram before ends, and padding where the next one begins: both are
- * put back once the header is copied. */
-static void
-forward_between(struct relay_process *process, uint32_t socket, const struct batch_piece *piece,
-		struct span payload)
-{
-	uint8_t *data = piece->data + (payload.at - piece->data);
-	uint8_t before[RELAY_HEADROOM];
-	uint8_t behind[RELAY_TAILROOM];
-
-	make_room(process); /* nothing leaves while they are not as they came */
-	memcpy(before, data - RELAY_HEADROOM, sizeof before);
-	memcpy(behind, data + payload.count, sizeof behind);
-	const struct relay_answer answer = relay_handle_peer(process->relay, socket, &piece->source,
-							     data, payload.count, process->now_us);
-	if (answer.action == RELAY_TO_CLIENT &&
-	    process->config.transports[answer.from] == CLIENT_UDP) {
-		batch_add_wrapped(process->out, process->listeners[answer.from], &answer.to,
-				  answer.bytes, payload);
-	} else {
-		relay_process_act(process, &answer);
-	}
-	memcpy(data - RELAY_HEADROOM, before, sizeof before);
-	memcpy(data + payload.count, behind, sizeof behind);
-}
-
-static uint32_t
-take_from_peer(struct relay_process *process, uint32_t socket, uint32_t place)
-{
-	const struct batch_piece piece = batch_piece_at(process->in, place);
-	uint32_t taken = 0;
-
-	if (piece.segment == piece.bytes) {
-		const struct relay_answer answer =
-			relay_handle_peer(process->relay, socket, &piece.source, piece.data,
-					  piece.bytes, process->now_us);
-		relay_process_act(process, &answer);
-		return 1;
-	}
-	for (size_t at = 0; at < piece.bytes; taken++) {
-		const size_t bytes = run_cut(piece.bytes, piece.segment, at);
-		forward_between(process, socket, &piece, (struct span){ piece.data + at, bytes });
-		at += bytes;
-	}
-	return taken;
-}
-
-/* Datagrams of many relayed sockets gather in places `used` and following, and leave together. */
-static uint32_t
-read_relayed(struct relay_process *process, uint32_t socket, uint32_t used)
-{
-	const int fd = process->sockets.fds[socket];
-
-	if (fd < 0) {
-		return used; /* closed since epoll spoke */
-	}
-	const uint32_t count = batch_receive(process->in, fd, used, BATCH_MAX - used);
-	for (uint32_t i = used; i < used + count; i++) {
-		process->taken += take_from_peer(process, socket, i);
-	}
-	return used + count;
 }
 
 static void
@@ -340,17 +239,20 @@ answer_mailbox(struct relay_process *process)
 static void
 watch_drops(struct relay_process *process)
 {
+	uint32_t more = relay_sockets_drops(&process->sockets);
+
 	for (uint32_t i = 0; i < process->config.listener_count; i++) {
-		if (is_stream(process, i)) {
-			continue;
-		}
-		const uint32_t drops = relay_listener_drops(process->listeners[i]);
-		if (drops != process->drops[i]) {
-			log_warning("the kernel dropped %u datagrams for a full buffer: raise "
-				    "net.core.rmem_max, or run more relays",
-				    drops - process->drops[i]);
+		if (!is_stream(process, i)) {
+			const uint32_t drops = relay_socket_drops(process->listeners[i]);
+			more += drops - process->drops[i];
 			process->drops[i] = drops;
 		}
+	}
+	process->kernel_drops += more;
+	if (more > 0) {
+		log_warning("the kernel dropped %u datagrams for full buffers: raise "
+			    "net.core.rmem_max, or run more relays",
+			    more);
 	}
 }
 
@@ -409,7 +311,8 @@ handle_ready(struct relay_process *process, const struct epoll_event *events, in
 	for (int i = 0; i < ready; i++) {
 		const uint64_t kind = events[i].data.u64 >> 32;
 		if (kind == WATCH_RELAYED) {
-			used = read_relayed(process, (uint32_t)events[i].data.u64, used);
+			used = relay_process_read_relayed(process, (uint32_t)events[i].data.u64,
+							  used);
 		} else if (kind == WATCH_MAILBOX) {
 			answer_mailbox(process);
 		}
@@ -427,6 +330,8 @@ static void
 turn(struct relay_process *process)
 {
 	struct epoll_event events[EVENTS_MAX];
+
+	relay_process_gather(process);
 	const int ready = epoll_wait(process->epoll, events, EVENTS_MAX, WAIT_MS);
 
 	process->now_us = time_now_us();
@@ -440,7 +345,7 @@ turn(struct relay_process *process)
 		if (process->config.transports[number] == CLIENT_DTLS) {
 			relay_process_read_dtls(process, number);
 		} else {
-			process->taken += read_listener(process, number);
+			relay_process_read_listener(process, number);
 		}
 	}
 	if (process->streams != NULL) {
@@ -452,6 +357,7 @@ turn(struct relay_process *process)
 	if (linked) {
 		run_link(process);
 	}
+	relay_process_judge_traffic(process);
 	pass_time(process);
 	serve_when_ready(process);
 }

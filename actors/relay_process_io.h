@@ -20,6 +20,7 @@ struct relay_process {
 	/* The sockets; -1: TLS spoken beside TCP, at the socket of another listener. */
 	int listeners[RELAY_LISTENERS_MAX];
 	uint32_t drops[RELAY_LISTENERS_MAX];
+	uint64_t kernel_drops; /* in all, of clients' and peers' datagrams */
 	struct relay *relay;
 	struct relay_sink sink;
 	struct link_io *link;
@@ -32,8 +33,12 @@ struct relay_process {
 	struct batch_in *in;
 	struct batch_out *out;
 	int epoll;
-	bool serving; /* the listeners are read */
+	bool serving;   /* the listeners are read */
 	uint32_t taken; /* datagrams in this turn */
+	bool gathers;   /* enough come to wait for several */
+	uint64_t window_us;
+	uint32_t window_taken;
+	uint64_t gathers_from_us; /* not before, monotonic */
 	uint64_t started_us;
 	bool asked; /* commands were given to the link and not sent yet */
 	uint64_t now_us;
@@ -53,6 +58,17 @@ void relay_process_read_dtls(struct relay_process *process, uint32_t listener);
 bool relay_process_load_certificate(struct relay_process *process, const struct start *start);
 /* Another one, if the RELOAD brings it: for new connections. */
 bool relay_process_reload_certificate(struct relay_process *process, struct span request);
+/* Reads a UDP listener's datagrams, up to a bound. */
+void relay_process_read_listener(struct relay_process *process, uint32_t listener);
+/* Reads datagrams of a relayed socket into the places from `used` on, and returns the first free
+ * place behind them. What they are answered with leaves with the next batch_send. */
+uint32_t relay_process_read_relayed(struct relay_process *process, uint32_t socket, uint32_t used);
+/* What goes out leaves if there is no room for one more. */
+void relay_process_make_room(struct relay_process *process);
+/* At the end of a turn, and before the next one waits: a short pause when so much comes that
+ * several datagrams for each waking are worth it. */
+void relay_process_judge_traffic(struct relay_process *process);
+void relay_process_gather(struct relay_process *process);
 /* Does what the relay answers. */
 void relay_process_act(struct relay_process *process, const struct relay_answer *answer);
 /* The RELOAD of that request; false if it cannot be used (logged). */

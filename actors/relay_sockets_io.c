@@ -23,6 +23,7 @@ enum {
 	TRIES_RANDOM = 32,
 	TRIES_IN_TURN = 4096, /* when the range is nearly full */
 	FDS_BESIDE = 256,     /* files, mailboxes, listeners */
+	LOOKED_AT_ONCE = 1024,
 };
 
 uint64_t
@@ -36,15 +37,9 @@ raise_fd_limit(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-		return;
-	}
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-	    limit.rlim_max < RELAY_SOCKETS_MAX + STREAMS_MAX + FDS_BESIDE) {
-		log_info("at most %llu open files: so many allocations fit; raise LimitNOFILE for "
-			 "more",
-			 (unsigned long long)limit.rlim_max);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
 	}
 }
 
@@ -54,7 +49,10 @@ relay_sockets_open(struct relay_sockets *sockets, const struct relay_ips *ips, i
 	*sockets = (struct relay_sockets){ .ips = ips, .epoll = epoll };
 	sockets->fds = malloc(RELAY_SOCKETS_MAX * sizeof *sockets->fds);
 	sockets->free = malloc(RELAY_SOCKETS_MAX * sizeof *sockets->free);
-	if (sockets->fds == NULL || sockets->free == NULL) {
+	sockets->wanted = malloc(RELAY_SOCKETS_MAX);
+	sockets->drops = calloc(RELAY_SOCKETS_MAX, sizeof *sockets->drops);
+	if (sockets->fds == NULL || sockets->free == NULL || sockets->wanted == NULL ||
+	    sockets->drops == NULL) {
 		return false;
 	}
 	for (uint32_t i = 0; i < RELAY_SOCKETS_MAX; i++) {
@@ -76,6 +74,8 @@ relay_sockets_close(struct relay_sockets *sockets)
 	}
 	free(sockets->fds);
 	free(sockets->free);
+	free(sockets->wanted);
+	free(sockets->drops);
 }
 
 /* A datagram that is too long for a path is fragmented on its way: DONT-FRAGMENT is not offered. */
@@ -89,6 +89,18 @@ let_fragment(int fd, int family)
 	} else {
 		setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &dont, sizeof dont);
 	}
+}
+
+static void
+read_buffers(int fd, int *receive, int *send)
+{
+	socklen_t length = sizeof *receive;
+
+	*receive = 0;
+	*send = 0;
+	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, receive, &length);
+	length = sizeof *send;
+	getsockopt(fd, SOL_SOCKET, SO_SNDBUF, send, &length);
 }
 
 static void
@@ -129,6 +141,43 @@ open_bound(const struct address *local)
 	return fd;
 }
 
+static uint64_t
+files_left(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+		return UINT64_MAX;
+	}
+	return limit.rlim_cur > FDS_BESIDE ? limit.rlim_cur - FDS_BESIDE : 0;
+}
+
+void
+relay_sockets_announce(const struct relay_sockets *sockets)
+{
+	const struct relay_ips *ips = sockets->ips;
+	const uint64_t ports = (uint64_t)ips->count * (ips->port_max - ips->port_min + 1u);
+	const uint64_t files = files_left();
+	const uint64_t asked = ports < ALLOCATIONS_MAX ? ports : ALLOCATIONS_MAX;
+	int receive;
+	int send;
+	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	set_buffers(fd, RELAYED_BUFFER_BYTES);
+	read_buffers(fd, &receive, &send);
+	close(fd);
+	log_info("relayed ports %u to %u, addresses: %zu, allocations that fit: %llu, buffers %d "
+		 "bytes in, %d out",
+		 ips->port_min, ips->port_max, ips->count,
+		 (unsigned long long)(files < asked ? files : asked), receive, send);
+	if (files < asked) {
+		log_warning("open files allow %llu allocations of the %llu that ports allow: raise "
+			    "LimitNOFILE (ulimit -n) to %llu",
+			    (unsigned long long)files, (unsigned long long)asked,
+			    (unsigned long long)asked + FDS_BESIDE);
+	}
+}
+
 static uint32_t
 watch(struct relay_sockets *sockets, int fd)
 {
@@ -142,6 +191,8 @@ watch(struct relay_sockets *sockets, int fd)
 	}
 	sockets->free_count--;
 	sockets->fds[number] = fd;
+	sockets->wanted[number] = 1;
+	sockets->drops[number] = 0;
 	return number;
 }
 
@@ -287,15 +338,12 @@ void
 relay_listener_prepare(int fd, const char *transport, const struct address *local)
 {
 	char text[ADDRESS_PRINT_MAX];
-	int receive = 0;
-	int send = 0;
-	socklen_t length = sizeof receive;
+	int receive;
+	int send;
 
 	set_buffers(fd, LISTENER_BUFFER_BYTES);
 	let_fragment(fd, local->family == ADDRESS_IPV4 ? AF_INET : AF_INET6);
-	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive, &length);
-	length = sizeof send;
-	getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, &length);
+	read_buffers(fd, &receive, &send);
 	address_print(text, sizeof text, local);
 	log_info("listening on %s %s, buffers %d bytes in, %d out%s", transport, text, receive,
 		 send,
@@ -303,7 +351,7 @@ relay_listener_prepare(int fd, const char *transport, const struct address *loca
 }
 
 uint32_t
-relay_listener_drops(int fd)
+relay_socket_drops(int fd)
 {
 	uint32_t values[SK_MEMINFO_VARS] = { 0 };
 	socklen_t length = sizeof values;
@@ -311,6 +359,34 @@ relay_listener_drops(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values, &length) == 0
 		       ? values[SK_MEMINFO_DROPS]
 		       : 0;
+}
+
+/* Since it was last looked at. */
+static uint32_t
+drops_of(struct relay_sockets *sockets, uint32_t number)
+{
+	const uint32_t drops = relay_socket_drops(sockets->fds[number]);
+	const uint32_t more = drops - sockets->drops[number];
+
+	sockets->drops[number] = drops;
+	return more;
+}
+
+uint32_t
+relay_sockets_drops(struct relay_sockets *sockets)
+{
+	uint32_t sum = 0;
+	uint32_t open = 0;
+
+	for (uint32_t i = 0; i < RELAY_SOCKETS_MAX && open < LOOKED_AT_ONCE; i++) {
+		const uint32_t number = sockets->looked_at;
+		sockets->looked_at = (number + 1) % RELAY_SOCKETS_MAX;
+		if (sockets->fds[number] >= 0) {
+			sum += drops_of(sockets, number);
+			open++;
+		}
+	}
+	return sum;
 }
 
 bool

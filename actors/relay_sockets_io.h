@@ -8,7 +8,10 @@
 struct relay_sockets {
 	const struct relay_ips *ips;
 	int epoll;
-	int *fds; /* of relayed sockets, by number; -1: free */
+	int *fds;           /* of relayed sockets, by number; -1: free */
+	uint8_t *wanted;    /* how many datagrams are asked for at once */
+	uint32_t *drops;    /* datagrams the kernel dropped, as far as that was noticed */
+	uint32_t looked_at; /* where the next look for them begins */
 	uint32_t *free;
 	uint32_t free_count;
 };
@@ -18,6 +21,8 @@ enum { WATCH_RELAYED, WATCH_LISTENER, WATCH_LINK, WATCH_MAILBOX, WATCH_STREAMS }
 uint64_t watch_pack(uint32_t kind, uint32_t number);
 
 bool relay_sockets_open(struct relay_sockets *sockets, const struct relay_ips *ips, int epoll);
+/* Says how many allocations fit, by ports and by open files, and what buffers their sockets get. */
+void relay_sockets_announce(const struct relay_sockets *sockets);
 void relay_sockets_close(struct relay_sockets *sockets);
 
 /* Binds a random free port of the configured range on that IP, watches it, and says how peers see
@@ -30,11 +35,15 @@ bool relay_sockets_bind_pair(struct relay_sockets *sockets, size_t ip, struct re
 uint32_t relay_sockets_bind_again(struct relay_sockets *sockets, const struct address *relayed);
 void relay_sockets_release(struct relay_sockets *sockets, uint32_t number);
 
+/* Datagrams of peers that the kernel dropped, newly noticed: looks at some of the sockets, and in a
+ * few seconds at all of them. */
+uint32_t relay_sockets_drops(struct relay_sockets *sockets);
+
 /* Larger buffers for a listening socket, and fragmentation as the network wants it; says once what
  * the kernel gave. */
 void relay_listener_prepare(int fd, const char *transport, const struct address *local);
-/* Datagrams the kernel dropped on it because we were too slow. */
-uint32_t relay_listener_drops(int fd);
+/* Datagrams the kernel dropped on a socket because we were too slow. */
+uint32_t relay_socket_drops(int fd);
 /* The address a listening socket is bound to, and whether connections are accepted from it. */
 bool relay_listener_address(int fd, struct address *out, bool *is_stream);
 

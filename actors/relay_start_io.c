@@ -158,7 +158,7 @@ prepare_listener(struct relay_process *process, uint32_t i)
 	if (transport == CLIENT_UDP || transport == CLIENT_DTLS) {
 		relay_listener_prepare(process->listeners[i], client_transport_name(transport),
 				       local);
-		process->drops[i] = relay_listener_drops(process->listeners[i]);
+		process->drops[i] = relay_socket_drops(process->listeners[i]);
 		if (transport == CLIENT_UDP) {
 			batch_coalesce(
 				process->listeners[i]); /* a DTLS record is unsealed in its place */
@@ -192,6 +192,7 @@ relay_process_open(struct relay_process *process, const struct start *start)
 	for (uint32_t i = 0; i < process->config.listener_count; i++) {
 		prepare_listener(process, i);
 	}
+	relay_sockets_announce(&process->sockets);
 	process->started_us = time_monotonic_us();
 	process->relay = relay_new(&process->config, &process->sink);
 	return relay_process_open_streams(process);
