@@ -8,13 +8,14 @@
 #include "protocol/stun.h"
 #include "tests/relay_world.h"
 
-enum { STORY_MAX = 4096, NEAR_SOCKETS = 16, HOURS_US_END = 2 };
+enum { STORY_MAX = 4096, NEAR_SOCKETS = 16, CONNECTIONS = 8, HOURS_US_END = 2 };
 static const uint64_t SECOND_US = 1000 * 1000;
 static const uint64_t HOUR_US = 3600 * SECOND_US;
 
+static const char *const peers[] = { "198.51.100.1:1", "198.51.100.2:7000", "[2001:db8:2::1]:9",
+				     "10.0.0.1:1" };
 static const char *const clients[] = { "203.0.113.1:1000", "203.0.113.2:2000",
 				       "[2001:db8:1::1]:3000", "203.0.113.4:4" };
-enum { CLIENT_OVER_TCP = 3 };
 
 enum step {
 	STEP_DATAGRAM,   /* any bytes */
@@ -23,9 +24,26 @@ enum step {
 	STEP_CHANNEL,    /* ChannelData */
 	STEP_PEER,       /* a peer's datagram at a relayed socket */
 	STEP_TIME,       /* seconds pass */
-	STEP_GONE,       /* the client's connection closes */
+	STEP_TCP,        /* what happens to TCP connections (enum tcp_step) */
 	STEP_WORLD,      /* what the world lets happen from here on */
 	STEPS
+};
+
+enum tcp_step {
+	TCP_CLIENT_GONE,
+	TCP_CONNECTED,
+	TCP_CANNOT,
+	TCP_ATTEMPTED,
+	TCP_ENDED,
+	TCP_PASSED,
+	TCP_STEPS
+};
+
+/* A TCP connection with a peer (RFC 6062), as long as the relay knows it. */
+struct connection {
+	uint32_t number;
+	bool is_there;
+	bool is_connecting;
 };
 
 struct story {
@@ -33,9 +51,13 @@ struct story {
 	struct span rest;
 	struct usage relayed;
 	bool line_was_full; /* what is counted may then be lost */
+	struct connection connections[CONNECTIONS];
+	uint32_t connection_id; /* the last one that a client was told */
 	unsigned client;
 	const char *user;
 };
+
+static struct story *told; /* the story that is being told */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -60,21 +82,84 @@ check_reply(const struct world *world)
 }
 
 static void
+note_connection(struct story *story, uint32_t number, bool is_connecting)
+{
+	story->connections[number % CONNECTIONS] = (struct connection){
+		.number = number, .is_there = true, .is_connecting = is_connecting
+	};
+}
+
+static void
+forget_connection(void *world, uint32_t number)
+{
+	struct connection *connection = &told->connections[number % CONNECTIONS];
+
+	(void)world;
+	connection->is_there &= connection->number != number;
+}
+
+static void
+hear_nothing(void *world, uint32_t listener, const struct address *client)
+{
+	(void)world;
+	(void)listener;
+	(void)client;
+}
+
+static void
+hear_join(void *world, uint32_t number, uint32_t listener, const struct address *client)
+{
+	(void)number;
+	hear_nothing(world, listener, client);
+}
+
+static bool
+is_over_tcp(const struct story *story)
+{
+	return (story->client & 1) != 0;
+}
+
+static void
+note_connection_id(struct story *story)
+{
+	struct stun_message message;
+
+	if (stun_read((struct span){ story->world->reply, story->world->reply_bytes }, &message) &&
+	    stun_has(&message, STUN_CONNECTION_ID)) {
+		memcpy(&story->connection_id, message.values[STUN_CONNECTION_ID].at,
+		       sizeof story->connection_id);
+	}
+}
+
+/* Lets the actor decide, and looks at what clients heard. */
+static void
+hear(struct story *story)
+{
+	struct world *world = story->world;
+
+	pump(world);
+	if (world->replies > 0) {
+		check_reply(world);
+		note_connection_id(story);
+		world->replies = 0;
+	}
+}
+
+static void
 client_tells(struct story *story, struct span bytes)
 {
 	struct world *world = story->world;
 
-	world->over_tcp = story->client == CLIENT_OVER_TCP;
+	world->over_tcp = is_over_tcp(story);
 	const struct relay_answer answer = client_sends(world, clients[story->client], bytes);
 	if (answer.action == RELAY_TO_PEER) {
 		story->relayed.packets_up++;
 		story->relayed.bytes_up += answer.bytes.count;
 	}
-	pump(world);
-	if (world->replies > 0) {
-		check_reply(world);
-		world->replies = 0;
+	if (answer.action == RELAY_CONNECT) {
+		note_connection(story, answer.pending, true);
 	}
+	hear(story);
 }
 
 /* Attributes, each as its place in the table, a length, a value; as many as fit. */
@@ -91,8 +176,10 @@ put_attributes(struct stun_writer *w, struct span from)
 static void
 request_step(struct story *story, struct span bytes)
 {
-	static const uint16_t methods[] = { TURN_ALLOCATE, TURN_REFRESH, TURN_CREATE_PERMISSION,
-					    TURN_CHANNEL_BIND, TURN_BINDING };
+	static const uint16_t methods[] = { TURN_ALLOCATE,          TURN_REFRESH,
+					    TURN_CREATE_PERMISSION, TURN_CHANNEL_BIND,
+					    TURN_BINDING,           TURN_CONNECT,
+					    TURN_CONNECTION_BIND };
 	const struct ask ask = { .user = story->user };
 	struct world *world = story->world;
 	uint8_t memory[DATAGRAM_MAX];
@@ -101,13 +188,17 @@ request_step(struct story *story, struct span bytes)
 	if (bytes.count == 0) {
 		return;
 	}
-	world->over_tcp = story->client == CLIENT_OVER_TCP;
+	world->over_tcp = is_over_tcp(story);
 	fetch_nonce(world, clients[story->client]);
 	world->replies = 0;
 	struct stun_writer w = stun_writer_of(
 		memory, sizeof memory, methods[bytes.at[0] % (sizeof methods / sizeof methods[0])],
 		STUN_REQUEST, &transaction);
 	put_attributes(&w, (struct span){ bytes.at + 1, bytes.count - 1 });
+	if (bytes.count == 1 && w.at != NULL) {
+		stun_put(&w, STUN_CONNECTION_ID, &story->connection_id,
+			 sizeof story->connection_id);
+	}
 	sign(world, &w, &ask);
 	if (!w.bad) {
 		client_tells(story, stun_written(&w));
@@ -145,8 +236,6 @@ channel_step(struct story *story, struct span bytes)
 static void
 peer_step(struct story *story, struct span bytes)
 {
-	static const char *const peers[] = { "198.51.100.1:1", "198.51.100.2:7000",
-					     "[2001:db8:2::1]:9", "10.0.0.1:1" };
 	uint8_t memory[RELAY_HEADROOM + UINT8_MAX + RELAY_TAILROOM];
 
 	if (bytes.count < 2) {
@@ -162,6 +251,75 @@ peer_step(struct story *story, struct span bytes)
 		story->relayed.packets_down++;
 		story->relayed.bytes_down += count;
 	}
+}
+
+static void
+attempt(struct story *story, const struct address *peer, uint8_t socket)
+{
+	const uint32_t number =
+		relay_tcp_attempted(story->world->relay, RELAY_SOCKETS_MAX + socket % NEAR_SOCKETS,
+				    peer, story->world->now_us);
+
+	if (number != UINT32_MAX) {
+		note_connection(story, number, false);
+	}
+}
+
+static void
+pass(struct story *story, uint32_t number, uint8_t count)
+{
+	const bool up = count & 1;
+	uint64_t *packets = up ? &story->relayed.packets_up : &story->relayed.packets_down;
+	uint64_t *bytes = up ? &story->relayed.bytes_up : &story->relayed.bytes_down;
+
+	if (!relay_tcp_flows(story->world->relay, number)) {
+		return;
+	}
+	relay_tcp_passed(story->world->relay, number, up, count);
+	*packets += 1;
+	*bytes += count;
+}
+
+static void
+connection_step(struct story *story, enum tcp_step what, uint8_t number, uint8_t count)
+{
+	struct connection *connection = &story->connections[number % CONNECTIONS];
+	struct relay *relay = story->world->relay;
+
+	if (!connection->is_there ||
+	    connection->is_connecting != (what == TCP_CONNECTED || what == TCP_CANNOT)) {
+		return;
+	}
+	if (what == TCP_CONNECTED) {
+		connection->is_connecting = false;
+		connection->is_there = relay_tcp_connected(relay, connection->number);
+	} else if (what == TCP_CANNOT) {
+		connection->is_there = false;
+		relay_tcp_failed(relay, connection->number);
+	} else if (what == TCP_ENDED) {
+		relay_tcp_ended(relay, connection->number, CONNECTION_END_PEER);
+	} else if (what == TCP_PASSED) {
+		pass(story, connection->number, count);
+	}
+}
+
+/* What happens, the number of a connection, socket or peer, a count. */
+static void
+tcp_step(struct story *story, struct span bytes)
+{
+	const enum tcp_step what = bytes.count > 0 ? bytes.at[0] % TCP_STEPS : TCP_CLIENT_GONE;
+	const uint8_t number = bytes.count > 1 ? bytes.at[1] : 0;
+	const struct address client = address_of(clients[story->client]);
+	const struct address peer = address_of(peers[number & 3]);
+
+	if (what == TCP_CLIENT_GONE && is_over_tcp(story)) {
+		relay_client_gone(story->world->relay, LISTENER_TCP, &client);
+	} else if (what == TCP_ATTEMPTED) {
+		attempt(story, &peer, number >> 2);
+	} else if (what != TCP_CLIENT_GONE) {
+		connection_step(story, what, number, bytes.count > 2 ? bytes.at[2] : 1);
+	}
+	hear(story);
 }
 
 static void
@@ -217,12 +375,9 @@ take_step(struct story *story, uint8_t head, struct span bytes)
 	case STEP_TIME:
 		time_passes(story, bytes.count * SECOND_US * (head & 64 ? 60 : 1));
 		break;
-	case STEP_GONE: {
-		const struct address client = address_of(clients[CLIENT_OVER_TCP]);
-		relay_client_gone(story->world->relay, LISTENER_TCP, &client);
-		pump(story->world);
+	case STEP_TCP:
+		tcp_step(story, bytes);
 		break;
-	}
 	case STEP_WORLD:
 		world_step(story, bytes.count > 0 ? bytes.at[0] : 0);
 		break;
@@ -270,11 +425,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		outbox_init(&outbox);
 		is_ready = true;
 	}
+	static const struct relay_tcp_sink tcp = { forget_connection, hear_join, hear_nothing };
 	struct story story = { .world = world_new(false), .rest = { data, size } };
+	told = &story;
 	story.world->config.serves_ipv6 = true;
+	story.world->config.serves_tcp = true;
+	story.world->config.mobility = true;
 	story.world->config.unauthenticated_rate = 0;
 	relay_free(story.world->relay);
 	new_relay(story.world);
+	story.world->sink.tcp = &tcp;
 	greet(story.world);
 	while (story.rest.count >= 2 && story.rest.count - 2 >= story.rest.at[1]) {
 		const struct span bytes = { story.rest.at + 2, story.rest.at[1] };
