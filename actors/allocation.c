@@ -25,6 +25,8 @@ allocation_set_limits(struct allocation_state *state, const struct settings *set
 	state->limits.user_quota = settings->user_quota;
 	state->limits.address_quota = settings->address_quota;
 	state->limits.total_quota = settings->total_quota;
+	state->limits.bytes_per_s = settings->max_bps;
+	state->limits.capacity_per_s = settings->bps_capacity;
 	state->limits.lifetime_max_s = settings->max_allocate_lifetime;
 	state->limits.legacy_channels = settings->legacy_channels;
 }

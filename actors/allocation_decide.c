@@ -99,6 +99,11 @@ check_quotas(const struct allocation_state *state, const struct command *command
 		    limits->address_quota) {
 		return REFUSED_QUOTA;
 	}
+	/* Every allocation has its whole share for itself: nobody who was let in is starved. */
+	if (limits->capacity_per_s > 0 &&
+	    (rows_used + 1) * limits->bytes_per_s > limits->capacity_per_s) {
+		return REFUSED_CAPACITY;
+	}
 	if (limits->total_quota > 0 && rows_used >= limits->total_quota) {
 		return REFUSED_CAPACITY;
 	}

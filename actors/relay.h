@@ -20,6 +20,7 @@
 #include "actors/allocation.h"
 #include "protocol/credential.h"
 #include "protocol/peer_policy.h"
+#include "protocol/turn_tally.h"
 
 enum {
 	/* Each listening-ip over UDP, DTLS, TCP, TLS; TLS beside TCP; both behind a proxy. */
@@ -48,6 +49,7 @@ struct relay_config {
 	uint64_t usage_interval_s;
 	bool strict_expiry;              /* an allocation outlives no credential (THREATS C12) */
 	bool mobility;                   /* clients may move (RFC 8016) */
+	uint64_t bytes_per_s; /* of one allocation, each way (max-bps); 0: no limit */
 	uint64_t unauthenticated_rate;   /* replies a second to one source; 0: no limit */
 	struct allocation_limits limits; /* of the view */
 	struct credentials credentials;
@@ -129,6 +131,8 @@ enum relay_count {
 	RELAY_COUNT_PENDING_FULL, /* dropped: too much is being asked */
 	RELAY_COUNT_REQUESTS,
 	RELAY_COUNT_REFUSALS,
+	RELAY_COUNT_CHALLENGES, /* of the refusals: those that every client begins with */
+	RELAY_COUNT_OVER_RATE,  /* dropped: max-bps */
 	RELAY_COUNTS
 };
 
@@ -200,6 +204,8 @@ void relay_reload(struct relay *relay, const struct relay_config *config);
 bool relay_has_view(const struct relay *relay);
 /* Allocations of the view, and counts since the start: for metrics. */
 uint32_t relay_allocations(const struct relay *relay);
+void relay_tally(const struct relay *relay, uint64_t kernel_drops, uint64_t now_us,
+		 struct turn_tally *out);
 uint64_t relay_counted(const struct relay *relay, enum relay_count which);
 
 #endif

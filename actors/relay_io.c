@@ -199,6 +199,15 @@ run_link(struct relay_process *process)
 	}
 }
 
+static void
+put_tally(const struct relay_process *process, struct mp_writer *w)
+{
+	struct turn_tally tally;
+
+	relay_tally(process->relay, process->kernel_drops, process->now_us, &tally);
+	turn_tally_write(w, &tally);
+}
+
 static bool
 is_operate(struct relay_process *process, uint32_t slot, struct span request, struct mp_writer *w)
 {
@@ -229,9 +238,12 @@ answer_mailbox(struct relay_process *process)
 		const bool is_ping = mp_get_u64(&r) == REQUEST_PING && !r.bad;
 		const bool is_done =
 			is_ping || (reload_is(request) && relay_process_reload(process, request));
-		mp_put_array(&w, 2);
+		mp_put_array(&w, is_ping ? 3 : 2);
 		mp_put_u64(&w, is_done ? ACCEPTED : REFUSED_MALFORMED);
 		mp_put_u64(&w, link_epoch(process->link));
+		if (is_ping) {
+			put_tally(process, &w);
+		}
 		mailbox_answer(process->mailbox, slot, mp_written(&w));
 	}
 }

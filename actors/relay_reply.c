@@ -191,6 +191,8 @@ relay_note_refusal(struct relay *relay, const struct reply_to *to, enum verdict 
 	};
 
 	relay->counts[RELAY_COUNT_REFUSALS]++;
+	relay->counts[RELAY_COUNT_CHALLENGES] += ordinary;
+	relay->refused[verdict_number(verdict)] += !ordinary;
 	if (user != NULL) {
 		refusal.user = *user;
 	}

@@ -26,6 +26,14 @@ relay_count_down(struct relay *relay, uint32_t row, uint32_t peer, size_t bytes)
 	relay->counts[RELAY_COUNT_BYTES_DOWN] += bytes;
 }
 
+/* False: beyond max-bps, each way by itself. */
+static inline bool
+is_within_rate(struct relay *relay, struct bucket *bucket, size_t bytes, uint64_t now_us)
+{
+	return relay->config.bytes_per_s == 0 ||
+	       bucket_take(bucket, relay->config.bytes_per_s, bytes, now_us);
+}
+
 /* A row over which data may flow: alive, and no release under way. */
 static bool
 is_open(const struct relay *relay, uint32_t row)
@@ -59,6 +67,9 @@ route_channel(struct relay *relay, uint32_t listener, const struct address *sour
 	const uint32_t socket = relay_row_socket(&relay->rows[row], to->family);
 	if (socket >= RELAY_SOCKETS_MAX) { /* none, or one of TCP */
 		return relay_drop(relay, RELAY_COUNT_NO_ROUTE);
+	}
+	if (!is_within_rate(relay, &relay->rows[row].up, channel.data.count, now_us)) {
+		return relay_drop(relay, RELAY_COUNT_OVER_RATE);
 	}
 	relay_count_up(relay, row, peer, channel.data.count);
 	return (struct relay_answer){
@@ -95,6 +106,10 @@ route_send(struct relay *relay, uint32_t listener, const struct address *source,
 	const uint32_t socket = relay_row_socket(&relay->rows[row], to->family);
 	if (socket >= RELAY_SOCKETS_MAX) { /* none, or one of TCP */
 		return relay_drop(relay, RELAY_COUNT_NO_ROUTE);
+	}
+	if (!is_within_rate(relay, &relay->rows[row].up, message->values[STUN_DATA].count,
+			    now_us)) {
+		return relay_drop(relay, RELAY_COUNT_OVER_RATE);
 	}
 	relay_count_up(relay, row, peer, message->values[STUN_DATA].count);
 	return (struct relay_answer){ .action = RELAY_TO_PEER,
@@ -204,12 +219,18 @@ relay_handle_peer(struct relay *relay, uint32_t socket, const struct address *so
 	}
 	const uint32_t channel = channel_find_peer(table, row, source, now_us);
 	if (channel != PEER_NONE) {
+		if (!is_within_rate(relay, &relay->rows[row].down, count, now_us)) {
+			return relay_drop(relay, RELAY_COUNT_OVER_RATE);
+		}
 		relay_count_down(relay, row, channel, count);
 		answer.bytes = wrap_channel(table->peers[channel].channel, data, count);
 		return answer;
 	}
 	if (!peer_is_allowed(peer_policy_decide(&relay->config.policy, source).decision)) {
 		return relay_drop(relay, RELAY_COUNT_DENIED);
+	}
+	if (!is_within_rate(relay, &relay->rows[row].down, count, now_us)) {
+		return relay_drop(relay, RELAY_COUNT_OVER_RATE);
 	}
 	relay_count_down(relay, row, permission, count);
 	answer.bytes = wrap_data(relay, source, data, count);

@@ -2,6 +2,7 @@
 #ifndef IFSWARM_ACTORS_RELAY_STATE_H
 #define IFSWARM_ACTORS_RELAY_STATE_H
 
+#include "actors/bucket.h"
 #include "actors/relay.h"
 #include "actors/relay_limit.h"
 #include "actors/relay_pending.h"
@@ -19,6 +20,8 @@ struct relay_row {
 	bool ending;          /* its END is asked: so it stays, over a new greeting too */
 	bool gone;            /* its client's connection closed: it is no client's any more */
 	enum end_reason kill; /* an operator ended it: END_KILLED, END_REVOKED; 0 otherwise */
+	struct bucket up; /* what max-bps leaves, each way */
+	struct bucket down;
 	struct usage told;    /* the sums that were reported */
 	bool dirty;           /* something is counted and not reported */
 	uint64_t report_us;   /* when it is due, if dirty */
@@ -52,6 +55,7 @@ struct relay {
 	struct limit limit;
 	struct refusals refusals;
 	uint64_t counts[RELAY_COUNTS];
+	uint64_t refused[TALLY_VERDICTS]; /* without the challenges */
 	uint8_t reply[RELAY_REPLY_BYTES_MAX];
 };
 

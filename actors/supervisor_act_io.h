@@ -7,6 +7,7 @@
 #include "actors/operator_log_io.h"
 #include "actors/supervisor_operate_io.h"
 #include "actors/supervisor_scrub_io.h"
+#include "protocol/turn_tally.h"
 
 /* What is said once, when it first holds. */
 struct milestones {
@@ -29,6 +30,7 @@ struct running {
 	struct reload reload;
 	struct operate operate;
 	struct scrub_child scrub;
+	struct turn_tally tallies[RELAYS_MAX]; /* as each relay said it last */
 };
 
 /* The cluster begins to start. */

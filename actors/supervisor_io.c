@@ -86,19 +86,36 @@ take_signals(struct running *r)
 	reap(r);
 }
 
-/* Gateways are told what their pages tell of the log. */
 static void
-send_ping(struct actor *actor, const struct scrub_state *scrub)
+put_tallies(const struct running *r, struct mp_writer *w)
 {
-	uint8_t bytes[32];
+	size_t count = 0;
+
+	for (size_t i = 0; i < RELAYS_MAX; i++) {
+		count += r->tallies[i].relay != 0;
+	}
+	mp_put_array(w, count);
+	for (size_t i = 0; i < RELAYS_MAX; i++) {
+		if (r->tallies[i].relay != 0) {
+			turn_tally_write(w, &r->tallies[i]);
+		}
+	}
+}
+
+/* Gateways are told what their pages tell of the log and of the relays. */
+static void
+send_ping(const struct running *r, struct actor *actor, const struct scrub_state *scrub)
+{
+	uint8_t bytes[64 + RELAYS_MAX * TURN_TALLY_BYTES_MAX];
 	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
 	const bool is_told = actor->kind == ACTOR_GATEWAY;
 
-	mp_put_array(&w, is_told ? 3 : 1);
+	mp_put_array(&w, is_told ? 4 : 1);
 	mp_put_u64(&w, REQUEST_PING);
 	if (is_told) {
 		mp_put_u64(&w, scrub->ended_s);
 		mp_put_u64(&w, scrub->ended_findings + scrub->findings);
+		put_tallies(r, &w);
 	}
 	assert(!w.bad);
 	mailbox_request(actor->mailbox, LANE_PING, mp_written(&w));
@@ -121,8 +138,19 @@ send_pings(struct running *r)
 		struct actor *actor = &r->cluster.actors[i];
 
 		if (actor->pid > 0 && mailbox_lane_is_free(actor->mailbox, LANE_PING)) {
-			send_ping(actor, &scrub);
+			send_ping(r, actor, &scrub);
 		}
+	}
+}
+
+static void
+take_tally(struct running *r, struct mp_reader *reader)
+{
+	struct turn_tally tally;
+
+	turn_tally_read(reader, &tally);
+	if (mp_reader_is_done(reader) && tally.relay >= 1 && tally.relay <= RELAYS_MAX) {
+		r->tallies[tally.relay - 1] = tally;
 	}
 }
 
@@ -139,6 +167,9 @@ take_answer(struct running *r, size_t at, struct span reply)
 	const uint64_t epoch = mp_get_u64(&reader);
 	if (!reader.bad) {
 		actor->epoch = epoch;
+	}
+	if (actor->kind == ACTOR_RELAY) {
+		take_tally(r, &reader);
 	}
 	if (actor->pid == 0) {
 		return; /* it has died since */

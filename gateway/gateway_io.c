@@ -142,14 +142,20 @@ on_terminate(uv_signal_t *handle, int number)
 	begin_stop(handle->data);
 }
 
-/* A ping may bring what the pages tell: [PING, when the log was last read again, findings]. */
+/* A ping may bring what the pages tell: [PING, when the log was last read again, findings, what each
+ * relay counts]. */
 static void
 take_ping(struct gateway *gateway, struct mp_reader *r)
 {
 	const uint64_t ended_s = mp_get_u64(r);
 	const uint64_t findings = mp_get_u64(r);
+	const size_t relays = mp_get_array(r, RELAYS_MAX);
 
+	for (size_t i = 0; i < relays; i++) {
+		turn_tally_read(r, &gateway->facts.tallies[i]);
+	}
 	if (mp_reader_is_done(r)) {
+		gateway->facts.relays = relays;
 		gateway->facts.scrub_ended_s = ended_s;
 		gateway->facts.scrub_findings = findings;
 	}
@@ -162,9 +168,9 @@ answer_mailbox(struct gateway *gateway, uint32_t slot, struct span request)
 	uint8_t bytes[32];
 	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
 
-	const size_t elements = mp_get_array(&r, 3);
+	const size_t elements = mp_get_array(&r, 4);
 	const uint64_t type = mp_get_u64(&r);
-	if (type == REQUEST_PING && elements == 3) {
+	if (type == REQUEST_PING && elements == 4) {
 		take_ping(gateway, &r);
 	}
 	const bool known = mp_reader_is_done(&r) && (type == REQUEST_PING || type == REQUEST_STOP);

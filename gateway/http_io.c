@@ -79,6 +79,9 @@ http_request(struct gateway *gateway, struct socket *socket, const char *path)
 
 	facts->connections = connections_count(gateway->connections);
 	facts->epoch = link_epoch(gateway->link);
+	facts->allocations_limit = gateway->start->settings->total_quota == 0
+					   ? ALLOCATIONS_MAX
+					   : gateway->start->settings->total_quota;
 	facts->attached = link_state(gateway->link) == LINK_ATTACHED;
 	socket->answer.is_head = method == LWSHUMETH_HEAD;
 	socket->asked = page_find(path);

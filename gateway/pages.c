@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/turn_metrics.h"
 #include "protocol/mp.h"
 #include "protocol/verdict.h"
+
+enum { METRICS_BYTES = 2048 };
 
 static const struct {
 	const char *path;
@@ -86,29 +89,34 @@ written(json_t *object)
 static char *
 write_metrics(const struct page_facts *facts)
 {
-	char text[2048];
+	char *text = malloc(METRICS_BYTES + TURN_METRICS_BYTES_MAX);
 
-	snprintf(text, sizeof text,
-		 "# TYPE ifswarm_gateway_connections gauge\n"
-		 "ifswarm_gateway_connections %" PRIu64 "\n"
-		 "# TYPE ifswarm_gateway_session_attached gauge\n"
-		 "ifswarm_gateway_session_attached %d\n"
-		 "# TYPE ifswarm_gateway_frames_total counter\n"
-		 "ifswarm_gateway_frames_total{direction=\"in\"} %" PRIu64 "\n"
-		 "ifswarm_gateway_frames_total{direction=\"out\"} %" PRIu64 "\n"
-		 "# TYPE ifswarm_gateway_refusals_total counter\n"
-		 "ifswarm_gateway_refusals_total %" PRIu64 "\n"
-		 "# TYPE ifswarm_gateway_closed_total counter\n"
-		 "ifswarm_gateway_closed_total{reason=\"slow\"} %" PRIu64 "\n"
-		 "ifswarm_gateway_closed_total{reason=\"fast\"} %" PRIu64 "\n"
-		 "# TYPE ifswarm_scrub_last_end_timestamp_seconds gauge\n"
-		 "ifswarm_scrub_last_end_timestamp_seconds %" PRIu64 "\n"
-		 "# TYPE ifswarm_scrub_findings gauge\n"
-		 "ifswarm_scrub_findings %" PRIu64 "\n",
-		 facts->connections, facts->attached, facts->frames_in, facts->frames_out,
-		 facts->refusals, facts->closed_slow, facts->closed_fast, facts->scrub_ended_s,
-		 facts->scrub_findings);
-	return copy_of(text);
+	if (text == NULL) {
+		return NULL;
+	}
+	const int used = snprintf(text, METRICS_BYTES,
+				  "# TYPE ifswarm_gateway_connections gauge\n"
+				  "ifswarm_gateway_connections %" PRIu64 "\n"
+				  "# TYPE ifswarm_gateway_session_attached gauge\n"
+				  "ifswarm_gateway_session_attached %d\n"
+				  "# TYPE ifswarm_gateway_frames_total counter\n"
+				  "ifswarm_gateway_frames_total{direction=\"in\"} %" PRIu64 "\n"
+				  "ifswarm_gateway_frames_total{direction=\"out\"} %" PRIu64 "\n"
+				  "# TYPE ifswarm_gateway_refusals_total counter\n"
+				  "ifswarm_gateway_refusals_total %" PRIu64 "\n"
+				  "# TYPE ifswarm_gateway_closed_total counter\n"
+				  "ifswarm_gateway_closed_total{reason=\"slow\"} %" PRIu64 "\n"
+				  "ifswarm_gateway_closed_total{reason=\"fast\"} %" PRIu64 "\n"
+				  "# TYPE ifswarm_scrub_last_end_timestamp_seconds gauge\n"
+				  "ifswarm_scrub_last_end_timestamp_seconds %" PRIu64 "\n"
+				  "# TYPE ifswarm_scrub_findings gauge\n"
+				  "ifswarm_scrub_findings %" PRIu64 "\n",
+				  facts->connections, facts->attached, facts->frames_in,
+				  facts->frames_out, facts->refusals, facts->closed_slow,
+				  facts->closed_fast, facts->scrub_ended_s, facts->scrub_findings);
+	turn_metrics_write(text + used, TURN_METRICS_BYTES_MAX, facts->tallies, facts->relays,
+			   facts->allocations_limit);
+	return text;
 }
 
 char *

@@ -7,7 +7,7 @@
 #ifndef IFSWARM_GATEWAY_PAGES_H
 #define IFSWARM_GATEWAY_PAGES_H
 
-#include "protocol/types.h"
+#include "protocol/turn_tally.h"
 
 enum page {
 	PAGE_ROOT,
@@ -38,6 +38,9 @@ struct page_facts {
 	/* As the supervisor says it with each ping. */
 	uint64_t scrub_ended_s; /* UTC; 0: no whole round yet */
 	uint64_t scrub_findings;
+	size_t relays; /* whose tallies follow */
+	struct turn_tally tallies[RELAYS_MAX];
+	uint64_t allocations_limit;
 };
 
 /* 200 or 503. */

@@ -75,6 +75,8 @@ enum {
 
 	REVOKED_MAX = 1024, /* agents whose credentials were taken back */
 
+	BYTES_PER_S_MAX = 1000 * 1000 * 1000, /* max-bps */
+
 	/* Peer policy: allow and deny rules together; our own listeners, and our own relayed IPs. */
 	PEER_RULES_MAX = 128,
 	PEER_OWN_MAX   = 224,

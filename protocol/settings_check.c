@@ -154,6 +154,14 @@ check_ports(const struct settings *s, struct setting_faults *faults)
 			(unsigned long long)s->listening_port, (unsigned long long)s->min_port,
 			(unsigned long long)s->max_port);
 	}
+	if (s->bps_capacity != 0 && (s->max_bps == 0 || s->max_bps > s->bps_capacity)) {
+		setting_fault_add(faults,
+				  "%s: bps-capacity %llu is shared out in parts of max-bps, and that "
+				  "is %llu: set it, from 1 up to bps-capacity",
+				  setting_source(faults, "bps-capacity"),
+				  (unsigned long long)s->bps_capacity,
+				  (unsigned long long)s->max_bps);
+	}
 	if (s->total_quota != 0 && s->user_quota > s->total_quota) {
 		setting_fault_add(faults, "%s: user-quota %llu is above total-quota %llu: lower it",
 				  setting_source(faults, "user-quota"),

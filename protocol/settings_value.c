@@ -27,6 +27,7 @@ static const struct {
 	{ "max-allocate-lifetime", ALLOCATION_LIFETIME_S, ALLOCATION_LIFETIME_MAX_S },
 	{ "user-quota", 0, ALLOCATIONS_MAX },
 	{ "total-quota", 0, ALLOCATIONS_MAX },
+	{ "max-bps", 0, BYTES_PER_S_MAX },
 	{ "unauthenticated-rate", 1, 1000000 },
 	{ "usage-interval", 1, 86400 },
 	{ "claims-port", 0, 65535 },

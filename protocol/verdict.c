@@ -14,6 +14,19 @@ verdict_from_number(uint64_t number, enum verdict *out)
 	return false;
 }
 
+uint64_t
+verdict_number(enum verdict verdict)
+{
+	switch (verdict) {
+#define VERDICT(name, wire, stun, text, code)                                                      \
+	case name:                                                                                 \
+		return (wire);
+#include "protocol/verdict.def"
+#undef VERDICT
+	}
+	return 0;
+}
+
 unsigned
 verdict_stun_code(enum verdict verdict)
 {

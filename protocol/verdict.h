@@ -14,6 +14,7 @@ enum verdict {
 
 /* False if no verdict has that number on the wire. */
 bool verdict_from_number(uint64_t number, enum verdict *out);
+uint64_t verdict_number(enum verdict verdict);
 /* The STUN error code, 0 where there is none. */
 unsigned verdict_stun_code(enum verdict verdict);
 /* One sentence for a person; a word for a program; the constant's name for the audit. */

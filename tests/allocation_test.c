@@ -242,6 +242,35 @@ an_expelled_agent_is_forgotten(void **unused)
 	world_free(&world);
 }
 
+/* bps-capacity is shared out in parts of max-bps: who does not get one whole is refused. */
+static void
+a_capacity_is_spoken_for_by_who_holds_an_allocation(void **unused)
+{
+	static const struct {
+		uint64_t share, capacity;
+		uint32_t fit;
+	} rows[] = { { 1000, 3000, 3 }, { 1000, 3999, 3 }, { 1000, 1000, 1 }, { 1000, 0, 6 } };
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world world = world_new();
+
+		world.live->limits.bytes_per_s = rows[i].share;
+		world.live->limits.capacity_per_s = rows[i].capacity;
+		for (uint8_t n = 0; n <= rows[i].fit; n++) {
+			char user[] = "u0", client[] = "203.0.113.1:1";
+			user[1] = client[12] = (char)('1' + n);
+			assert_int_equal(run(&world, allocate_of(1u + n, user, client,
+								 (uint16_t)(50000 + n), 1)),
+					 n < rows[i].fit ? ACCEPTED : REFUSED_CAPACITY);
+		}
+		assert_int_equal(run(&world, refresh_of(1, 0)), ACCEPTED);
+		assert_int_equal(run(&world, allocate_of(90, "x", "203.0.113.9:1", 50090, 1)),
+				 ACCEPTED);
+		world_free(&world);
+	}
+}
+
 static void
 a_revoked_agent_gets_no_allocation_until_it_is_restored(void **unused)
 {
@@ -560,6 +589,7 @@ main(void)
 		cmocka_unit_test(threat_D5_quota_is_per_user_and_exact),
 		cmocka_unit_test(threat_D7_lifetimes_are_clipped),
 		cmocka_unit_test(threat_D8_an_allocation_has_so_many_peers),
+		cmocka_unit_test(a_capacity_is_spoken_for_by_who_holds_an_allocation),
 		cmocka_unit_test(a_revoked_agent_gets_no_allocation_until_it_is_restored),
 		cmocka_unit_test(no_more_are_revoked_than_the_table_holds),
 		cmocka_unit_test(an_expelled_agent_is_forgotten),

@@ -64,6 +64,17 @@ describe('live control', () => {
 		assert.match(looked[0].operator_name, new RegExp(`uid ${process.getuid()}$`));
 	});
 
+	it('counts it at /metrics, without a name or an address', async () => {
+		const text = await until('the counts', async () => {
+			const page = await (await fetch(`${cluster.http}metrics`)).text();
+			return /ifswarm_turn_bytes_total\{relay="1",direction="down"\} 36/.test(page) && page;
+		});
+		assert.match(text, /ifswarm_turn_allocations\{relay="1",transport="udp",family="ipv4"\} 2/);
+		assert.match(text, /ifswarm_turn_packets_total\{relay="1",direction="up"\} 3/);
+		assert.match(text, /ifswarm_turn_refused_total\{relay="1",code="486",reason="QUOTA"\} 0/);
+		assert.doesNotMatch(text, /ann|bob|127\.0\.0/);
+	});
+
 	it('kills one allocation, and its sums are in the log', async () => {
 		const [{ allocation }] = await list('--agent', 'ann');
 		const result = await cluster.ifswarm('kill', allocation);
