@@ -41,6 +41,7 @@ size_t cli_settings(const struct cli *cli, struct settings *out, struct setting_
 int cli_up(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_config(int argc, char **argv);
+int cli_import(int argc, char **argv); /* of `config import` */
 int cli_credential(int argc, char **argv);
 int cli_stop(int argc, char **argv);
 int cli_reload(int argc, char **argv);

@@ -47,7 +47,9 @@ static const char config_help[] =
 	"faults.\n"
 	"\n"
 	"  --config FILE  default ./ifswarm.conf, else /etc/ifswarm/ifswarm.conf, if there is one\n"
-	"  --KEY VALUE    as for `ifswarm up`: `man ifswarm.conf` lists all keys\n";
+	"  --KEY VALUE    as for `ifswarm up`: `man ifswarm.conf` lists all keys\n"
+	"\n"
+	"`ifswarm config import --help`: from a turnserver.conf of coturn.\n";
 
 static struct cli cli;
 static struct settings settings;
@@ -92,6 +94,9 @@ cli_config(int argc, char **argv)
 {
 	struct setting_word file;
 
+	if (argc > 1 && strcmp(argv[1], "import") == 0) {
+		return cli_import(argc - 1, argv + 1);
+	}
 	if (!cli_read(&cli, true, argc, argv)) {
 		return EXIT_USAGE;
 	}
@@ -101,7 +106,8 @@ cli_config(int argc, char **argv)
 	}
 	if (cli.word_count != 1 || strcmp(cli.words[0], "check") != 0 || cli.json) {
 		fprintf(stderr,
-			"ifswarm config: the one thing it can do is `ifswarm config check`\n");
+			"ifswarm config: `ifswarm config check` or `ifswarm config import "
+			"turnserver.conf`\n");
 		return EXIT_USAGE;
 	}
 	size_t count = cli_settings(&cli, &settings, &faults, &file);

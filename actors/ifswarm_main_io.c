@@ -12,6 +12,7 @@ static const char help[] =
 	"  up                run the cluster in the foreground\n"
 	"  status            what runs, and how long the log is\n"
 	"  config check      every fault of the configuration\n"
+	"  config import     a turnserver.conf of coturn, as ifswarm.conf\n"
 	"  credential AGENT  a time-limited TURN credential\n"
 	"  reload            take over a changed configuration\n"
 	"  allocations       who relays what, now\n"

@@ -148,6 +148,15 @@ find_coturn(const char *key)
 	return NULL;
 }
 
+const char *
+setting_coturn(const char *key, bool *holds)
+{
+	const struct coturn_key *coturn = find_coturn(key);
+
+	*holds = coturn != NULL && coturn->holds;
+	return coturn == NULL ? NULL : coturn->text;
+}
+
 /* Whether the flag is off is known when all is read: settings_check. */
 static void
 note_denial(const struct coturn_key *coturn, const char *value, const char *where,

@@ -77,6 +77,9 @@ struct setting_faults {
 /* One key's description; NULL if there is no such key. */
 const struct setting_description *settings_find(const char *key);
 
+/* What coturn.def says of that key, NULL if it is not in there; `holds`: it asks for what is so anyway. */
+const char *setting_coturn(const char *key, bool *holds);
+
 /* The key that was probably meant by a word that is none; NULL if none is near. */
 const char *setting_nearest_key(const char *key);
 
