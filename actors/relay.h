@@ -102,6 +102,7 @@ struct relay_answer {
 	struct address to;
 	struct span bytes;
 	uint32_t pending;
+	bool dont_fragment; /* RELAY_TO_PEER: as the client asked */
 	/* RELAY_BIND */
 	uint8_t family;      /* ADDRESS_IPV4 or ADDRESS_IPV6 */
 	uint8_t family_also; /* of a second address, ADDRESS_NONE if none is wanted */
@@ -184,6 +185,17 @@ uint32_t relay_tcp_of_client(const struct relay *relay, uint32_t listener,
 /* Whether bytes may be passed on over it now; if so, each piece that was is counted. */
 bool relay_tcp_flows(const struct relay *relay, uint32_t number);
 void relay_tcp_passed(struct relay *relay, uint32_t number, bool up, size_t bytes);
+
+/* What the network says of a datagram that was sent to a peer. */
+struct relay_icmp {
+	struct address peer; /* to whom it was sent */
+	uint8_t type;        /* of ICMP or ICMPv6 */
+	uint8_t code;
+	uint32_t mtu; /* of the next hop, if it was too long for it */
+};
+/* It came back to relayed socket `socket`. */
+struct relay_answer relay_handle_icmp(struct relay *relay, uint32_t socket,
+				      const struct relay_icmp *icmp, uint64_t now_us);
 
 /* A notice of the allocation actor. */
 void relay_handle_notice(struct relay *relay, const struct notice *notice, struct span body,

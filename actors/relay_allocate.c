@@ -91,21 +91,6 @@ check(const struct relay *relay, const struct relay_request *request)
 		       : REFUSED_FAMILY;
 }
 
-/* DONT-FRAGMENT is treated as an attribute we do not know (F11). */
-static struct relay_answer
-refuse_dont_fragment(struct relay *relay, const struct relay_request *request)
-{
-	struct stun_message message = *request->message;
-	const struct relay_request copy = { &message, request->now_us, request->reply,
-					    request->credential };
-
-	message.unknown_count = 1;
-	message.unknown[0] = stun_attribute_number(STUN_DONT_FRAGMENT);
-	relay_note_refusal(relay, &request->reply, REFUSED_UNKNOWN_ATTRIBUTE,
-			   &request->credential.user, NULL, false, request->now_us);
-	return relay_reply_unknown(relay, &copy);
-}
-
 static uint32_t
 claim_pending(struct relay *relay, const struct relay_request *request)
 {
@@ -193,10 +178,6 @@ relay_handle_allocate(struct relay *relay, const struct relay_request *request)
 		};
 		return relay_reply_success(relay, &request->reply, allocation, wishes,
 					   request->now_us);
-	}
-	if (stun_has(message, STUN_REQUESTED_TRANSPORT) && stun_has(message, STUN_DONT_FRAGMENT) &&
-	    message->transport == TURN_TRANSPORT_UDP) {
-		return refuse_dont_fragment(relay, request);
 	}
 	const enum verdict verdict = check(relay, request);
 	if (verdict != ACCEPTED) {

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "actors/relay_icmp_io.h"
 #include "actors/relay_operate.h"
 #include "actors/relay_process_io.h"
 #include "actors/reload_io.h"
@@ -147,6 +148,19 @@ bind_sockets(struct relay_process *process, const struct relay_answer *asked)
 	relay_bound(process->relay, asked->pending, &ports, process->now_us);
 }
 
+/* In one piece or not at all (RFC 8656 section 15). */
+static void
+send_whole(struct relay_process *process, const struct relay_answer *answer)
+{
+	const int fd = process->sockets.fds[answer->from];
+
+	batch_send(process->out); /* what came before may be fragmented */
+	relay_icmp_let_fragment(fd, answer->to.family, false);
+	batch_add(process->out, fd, &answer->to, answer->bytes);
+	batch_send(process->out);
+	relay_icmp_let_fragment(fd, answer->to.family, true);
+}
+
 void
 relay_process_act(struct relay_process *process, const struct relay_answer *answer)
 {
@@ -157,6 +171,10 @@ relay_process_act(struct relay_process *process, const struct relay_answer *answ
 		sink_reply(process, answer->from, &answer->to, answer->bytes);
 		break;
 	case RELAY_TO_PEER:
+		if (answer->dont_fragment) {
+			send_whole(process, answer);
+			break;
+		}
 		relay_process_make_room(process);
 		batch_add(process->out, process->sockets.fds[answer->from], &answer->to,
 			  answer->bytes);
@@ -313,6 +331,23 @@ serve_when_ready(struct relay_process *process)
 	}
 }
 
+/* What came back of what was sent over it. */
+static void
+read_errors(struct relay_process *process, uint32_t socket)
+{
+	struct relay_icmp icmp;
+
+	for (int i = 0; i < ICMP_READS_MAX && process->sockets.fds[socket] >= 0; i++) {
+		if (!relay_icmp_read(process->sockets.fds[socket], &icmp)) {
+			return;
+		}
+		const struct relay_answer answer =
+			relay_handle_icmp(process->relay, socket, &icmp, process->now_us);
+		relay_process_act(process, &answer);
+		batch_send(process->out); /* it borrows from the relay */
+	}
+}
+
 /* First what goes to clients, gathered over the relayed sockets; true if the link has something. */
 static bool
 handle_ready(struct relay_process *process, const struct epoll_event *events, int ready)
@@ -323,6 +358,9 @@ handle_ready(struct relay_process *process, const struct epoll_event *events, in
 	for (int i = 0; i < ready; i++) {
 		const uint64_t kind = events[i].data.u64 >> 32;
 		if (kind == WATCH_RELAYED) {
+			if ((events[i].events & EPOLLERR) != 0) {
+				read_errors(process, (uint32_t)events[i].data.u64);
+			}
 			used = relay_process_read_relayed(process, (uint32_t)events[i].data.u64,
 							  used);
 		} else if (kind == WATCH_MAILBOX) {

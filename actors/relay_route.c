@@ -84,8 +84,7 @@ route_send(struct relay *relay, uint32_t listener, const struct address *source,
 	   const struct stun_message *message, uint64_t now_us)
 {
 	const bool is_whole = message->peer_count > 0 && stun_has(message, STUN_DATA) &&
-			      message->unknown_count == 0 && message->malformed == 0 &&
-			      !stun_has(message, STUN_DONT_FRAGMENT); /* F11 */
+			      message->unknown_count == 0 && message->malformed == 0;
 
 	if (message->method != TURN_SEND || !is_whole) {
 		return relay_drop(relay, RELAY_COUNT_NOT_STUN);
@@ -115,7 +114,8 @@ route_send(struct relay *relay, uint32_t listener, const struct address *source,
 	return (struct relay_answer){ .action = RELAY_TO_PEER,
 				      .from = socket,
 				      .to = *to,
-				      .bytes = message->values[STUN_DATA] };
+				      .bytes = message->values[STUN_DATA],
+				      .dont_fragment = stun_has(message, STUN_DONT_FRAGMENT) };
 }
 
 struct relay_answer

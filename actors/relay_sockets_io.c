@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "actors/relay_batch_io.h"
+#include "actors/relay_icmp_io.h"
 #include "protocol/address_io.h"
 #include "protocol/log_line_io.h"
 #include "protocol/record.h"
@@ -78,7 +79,8 @@ relay_sockets_close(struct relay_sockets *sockets)
 	free(sockets->drops);
 }
 
-/* A datagram that is too long for a path is fragmented on its way: DONT-FRAGMENT is not offered. */
+/* A datagram that is too long for a path is fragmented on its way, unless DONT-FRAGMENT says not
+ * (relay_icmp_io.h). */
 static void
 let_fragment(int fd, int family)
 {
@@ -136,6 +138,7 @@ open_bound(const struct address *local)
 		return -1;
 	}
 	let_fragment(fd, where.ss_family);
+	relay_icmp_watch(fd, where.ss_family);
 	set_buffers(fd, RELAYED_BUFFER_BYTES);
 	batch_coalesce(fd);
 	return fd;

@@ -25,6 +25,7 @@ struct relay_row {
 	struct usage told;    /* the sums that were reported */
 	bool dirty;           /* something is counted and not reported */
 	uint64_t report_us;   /* when it is due, if dirty */
+	uint64_t icmp_us;     /* before that no ICMP error is told */
 };
 
 struct relay {

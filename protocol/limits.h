@@ -66,6 +66,7 @@ enum {
 	STUN_UNKNOWN_MAX = 8,
 
 	/* Credentials: static users, and secrets that are valid at once while they are rolled over. */
+	ICMP_INTERVAL_MS = 100, /* between two ICMP errors that one allocation's client is told */
 	CREDENTIAL_GRACE_S	  = 30, /* strict-expiry: to come with a new one */
 	CREDENTIAL_USERS_MAX	  = 64,
 	CREDENTIAL_SECRETS_MAX	  = 8,

@@ -1,11 +1,12 @@
 // What RFC 8656 and its companions have beyond plain relaying, over the wire: two families in one allocation, clients
-// that move (RFC 8016).
+// that move (RFC 8016), ICMP errors and datagrams that are not fragmented.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import os from 'node:os';
 import { after, before, describe, it } from 'node:test';
 import { kill, start, until } from './lib/cluster.mjs';
 import { assertNothingLost, echoTool, uclient } from './lib/coturn.mjs';
-import { ATTRIBUTE, METHOD, TurnClient, decodeAddress, echoPeer } from './lib/turn.mjs';
+import { ATTRIBUTE, CLASS, METHOD, TurnClient, decodeAddress, echoPeer, encode, encodeAddress } from './lib/turn.mjs';
 
 const hasIpv6 = Object.values(os.networkInterfaces()).flat().some((each) => each.address === '::1');
 const noIpv6 = !hasIpv6 && 'no ::1 here';
@@ -234,6 +235,64 @@ describe('a client that moves (RFC 8016)', () => {
 	it('is rebuilt from the log as it lives', async () => {
 		await cluster.stop();
 		assert.equal((await cluster.ifreplay('verify')).code, 0);
+	});
+});
+
+describe('datagrams to peers', () => {
+	let cluster;
+	before(async () => {
+		cluster = await start('icmp', { 'allowed-peer-ip': '127.0.0.1', 'legacy-channels': 'yes' }, { relayed: 3000 });
+	});
+	after(() => cluster?.close());
+
+	it('that nobody listens at are told as ICMP, seldom, and harm no other (threat_E7)', async () => {
+		const made = await client(cluster, 'icmp');
+		const peer = await echoPeer();
+		const gone = await echoPeer();
+		const nobody = { address: gone.address, port: gone.port };
+		const told = [];
+		made.on('icmp', (error) => told.push(error));
+
+		await gone.close();
+		await made.allocate();
+		await made.permit(peer);
+		await until('the ICMP error', async () => {
+			await made.sendIndication(nobody, Buffer.from('anyone?'));
+			return told.length > 0;
+		});
+		assert.deepEqual(told[0], { type: 3, code: 3, peer: nobody });
+		const start = Date.now();
+		for (let n = 0; n < 50; n++) await made.sendIndication(nobody, Buffer.from('anyone?'));
+		await echoes(made, peer);
+		assert.ok(told.length <= 2 + (Date.now() - start) / 100, `${told.length} errors told`);
+		await made.refresh(0);
+		await Promise.all([made.close(), peer.close()]);
+	});
+
+	it('are not fragmented if the client says so (threat_F11)', async () => {
+		const made = await client(cluster, 'whole');
+		const peer = await echoPeer();
+		await made.allocate({ extra: [[ATTRIBUTE.dontFragment, Buffer.alloc(0)]] });
+		await made.permit(peer);
+		const answer = new Promise((resolve) => made.once('data', resolve));
+		const transaction = randomBytes(12);
+		await made.send(encode(METHOD.send, CLASS.indication, transaction, [
+			[ATTRIBUTE.xorPeerAddress, encodeAddress(peer, transaction)],
+			[ATTRIBUTE.dontFragment, Buffer.alloc(0)], [ATTRIBUTE.data, Buffer.from('whole')],
+		]));
+		assert.equal((await answer).toString(), 'whole');
+		await made.refresh(0);
+		await Promise.all([made.close(), peer.close()]);
+	});
+
+	it('loses nothing of turnutils_uclient -g', async () => {
+		const peer = await echoTool('127.0.0.1', cluster.ports.turn + 2);
+		try {
+			assertNothingLost(await uclient(cluster, { peer, flags: ['-g'] }));
+			assertNothingLost(await uclient(cluster, { peer, flags: ['-g', '-s'] }));
+		} finally {
+			peer.stop();
+		}
 	});
 });
 

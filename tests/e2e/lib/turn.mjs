@@ -16,7 +16,7 @@ export const ATTRIBUTE = {
 	xorPeerAddress: 0x0012, data: 0x0013, realm: 0x0014, nonce: 0x0015, xorRelayedAddress: 0x0016,
 	requestedAddressFamily: 0x0017, evenPort: 0x0018, requestedTransport: 0x0019, dontFragment: 0x001a,
 	xorMappedAddress: 0x0020, connectionId: 0x002a, additionalAddressFamily: 0x8000, addressErrorCode: 0x8001,
-	software: 0x8022, fingerprint: 0x8028, mobilityTicket: 0x8030,
+	software: 0x8022, fingerprint: 0x8028, mobilityTicket: 0x8030, icmp: 0x8004,
 };
 
 const typeOf = (method, kind) =>
@@ -155,7 +155,9 @@ export class TurnClient extends EventEmitter {
 		if (!message) return;
 		if (message.class === CLASS.indication && message.method === METHOD.data) {
 			const peer = decodeAddress(message.get(ATTRIBUTE.xorPeerAddress), message.transaction);
-			this.emit('data', message.get(ATTRIBUTE.data), { peer });
+			const icmp = message.get(ATTRIBUTE.icmp);
+			if (icmp) this.emit('icmp', { type: icmp[2] >> 1, code: icmp[3], peer });
+			else this.emit('data', message.get(ATTRIBUTE.data), { peer });
 			return;
 		}
 		if (message.class === CLASS.indication && message.method === METHOD.connectionAttempt) {
