@@ -49,7 +49,8 @@ struct relay_config {
 	uint64_t usage_interval_s;
 	bool strict_expiry;              /* an allocation outlives no credential (THREATS C12) */
 	bool mobility;                   /* clients may move (RFC 8016) */
-	uint64_t bytes_per_s; /* of one allocation, each way (max-bps); 0: no limit */
+	bool no_software;                /* replies do not name it, to nobody */
+	uint64_t bytes_per_s;            /* of one allocation, each way (max-bps); 0: no limit */
 	uint64_t unauthenticated_rate;   /* replies a second to one source; 0: no limit */
 	struct allocation_limits limits; /* of the view */
 	struct credentials credentials;

@@ -193,6 +193,7 @@ relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct 
 	out->usage_interval_s = settings->usage_interval;
 	out->strict_expiry = settings->strict_expiry;
 	out->mobility = settings->mobility;
+	out->no_software = settings->no_software_attribute;
 	out->bytes_per_s = settings->max_bps;
 	out->unauthenticated_rate = settings->unauthenticated_rate;
 	out->limits = allocation_limits_of(0, 0, settings->max_allocate_lifetime, 0);

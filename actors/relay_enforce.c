@@ -11,6 +11,7 @@ relay_reload(struct relay *relay, const struct relay_config *config)
 	relay->config.usage_interval_s = config->usage_interval_s;
 	relay->config.strict_expiry = config->strict_expiry;
 	relay->config.mobility = config->mobility;
+	relay->config.no_software = config->no_software;
 	relay->config.bytes_per_s = config->bytes_per_s;
 	relay->config.unauthenticated_rate = config->unauthenticated_rate;
 	relay->config.limits.lifetime_max_s = config->limits.lifetime_max_s;

@@ -7,6 +7,9 @@
 #include "actors/relay_ticket.h"
 #include "protocol/turn.h"
 
+/* Without a version: it would tell an attacker more than a user. */
+static const char software[] = "ifswarm";
+
 static struct relay_answer
 answer_of(struct relay *relay, const struct reply_to *to, const struct stun_writer *w)
 {
@@ -29,6 +32,9 @@ static struct relay_answer
 finish(struct relay *relay, const struct reply_to *to, struct stun_writer *w)
 {
 	if (to->sign) {
+		if (!relay->config.no_software) {
+			stun_put(w, STUN_SOFTWARE, software, sizeof software - 1);
+		}
 		stun_put_integrity(w, &relay->integrity, to->hash, &to->key);
 	}
 	return answer_of(relay, to, w);

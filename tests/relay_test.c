@@ -226,7 +226,7 @@ an_allocation_is_told(void **unused)
 	assert_true(address_equal(&address, &mapped));
 	assert_int_equal(reply.lifetime_s, 600);
 	assert_true(stun_has(&reply, STUN_MESSAGE_INTEGRITY));
-	assert_false(stun_has(&reply, STUN_SOFTWARE));
+	assert_true(stun_has(&reply, STUN_SOFTWARE));
 	world_free(world);
 }
 
@@ -513,6 +513,34 @@ threat_C16_words_without_a_key_change_nothing(void **unused)
 	world_free(world);
 }
 
+static void
+threat_E1_software_is_told_after_authentication_alone(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+	struct stun_message reply;
+
+	assert_int_equal(request(world, BOB, (struct ask){ .method = TURN_ALLOCATE }), 401);
+	reply = last_reply(world);
+	assert_false(stun_has(&reply, STUN_SOFTWARE));
+	assert_int_equal(request(world, BOB, (struct ask){ .method = TURN_BINDING }), 0);
+	reply = last_reply(world);
+	assert_false(stun_has(&reply, STUN_SOFTWARE));
+	allocate(world, "bob", BOB);
+	reply = last_reply(world);
+	assert_true(stun_has(&reply, STUN_SOFTWARE));
+	/* One integrity, of the kind the client chose (C9). */
+	assert_true(stun_has(&reply, STUN_MESSAGE_INTEGRITY));
+	assert_false(stun_has(&reply, STUN_MESSAGE_INTEGRITY_SHA256));
+	world->config.no_software = true;
+	relay_reload(world->relay, &world->config);
+	assert_int_equal(request(world, BOB, (struct ask){ .method = TURN_REFRESH, .user = "bob" }),
+			 0);
+	reply = last_reply(world);
+	assert_false(stun_has(&reply, STUN_SOFTWARE));
+	world_free(world);
+}
+
 int
 main(void)
 {
@@ -533,6 +561,7 @@ main(void)
 		cmocka_unit_test(threat_C3_a_nonce_is_for_one_client_and_some_time),
 		cmocka_unit_test(threat_C16_words_without_a_key_change_nothing),
 		cmocka_unit_test(threat_C17_open_means_open),
+		cmocka_unit_test(threat_E1_software_is_told_after_authentication_alone),
 	};
 
 	return cmocka_run_group_tests_name("relay", tests, world_setup, world_teardown);

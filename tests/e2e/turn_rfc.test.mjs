@@ -238,7 +238,7 @@ describe('a client that moves (RFC 8016)', () => {
 	});
 });
 
-describe('datagrams to peers', () => {
+describe('datagrams to peers, and replies', () => {
 	let cluster;
 	before(async () => {
 		cluster = await start('icmp', { 'allowed-peer-ip': '127.0.0.1', 'legacy-channels': 'yes' }, { relayed: 3000 });
@@ -283,6 +283,17 @@ describe('datagrams to peers', () => {
 		assert.equal((await answer).toString(), 'whole');
 		await made.refresh(0);
 		await Promise.all([made.close(), peer.close()]);
+	});
+
+	it('name the software only to who is known (threat_E1)', async () => {
+		const made = await client(cluster, 'software');
+		const bare = await made.transact(encode(METHOD.allocate, CLASS.request, randomBytes(12),
+			[[ATTRIBUTE.requestedTransport, Buffer.from([17, 0, 0, 0])]]));
+		assert.equal(bare.get(ATTRIBUTE.software), undefined);
+		await made.allocate();
+		const reply = await made.request('Refresh', METHOD.refresh, () => [[ATTRIBUTE.lifetime, zero]]);
+		assert.equal(reply.get(ATTRIBUTE.software).toString(), 'ifswarm');
+		await made.close();
 	});
 
 	it('loses nothing of turnutils_uclient -g', async () => {
