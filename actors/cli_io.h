@@ -22,8 +22,8 @@ struct cli {
  * was said on standard error. */
 bool cli_read(struct cli *out, bool all_keys, int argc, char **argv);
 
-/* The options of one command alone; both take them out of the arguments, before cli_read sees those.
- * The value of "--NAME VALUE" or "--NAME=VALUE"; NULL if it is not there. */
+/* The options of one command alone; both take them out of the arguments, before cli_read sees
+ * those. The value of "--NAME VALUE" or "--NAME=VALUE"; NULL if it is not there. */
 const char *cli_take_value(int *argc, char **argv, const char *name);
 /* "--NAME" */
 bool cli_take_flag(int *argc, char **argv, const char *name);
@@ -48,5 +48,6 @@ int cli_reload(int argc, char **argv);
 int cli_allocations(int argc, char **argv);
 int cli_kill(int argc, char **argv);
 int cli_revoke(int argc, char **argv);
+int cli_drain(int argc, char **argv);
 
 #endif

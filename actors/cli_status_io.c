@@ -17,6 +17,7 @@ enum {
 	ANSWER_BYTES_MAX = 64 * 1024,
 	WAIT_MS = 3000,
 	WORD_MAX = 32,
+	DRAIN_BYTES = 512,
 	STOP_WAIT_MS = 60000,
 	POLL_MS = 50
 };
@@ -32,8 +33,10 @@ static const char status_help[] =
 	"  --json  "
 	"{\"actors\":[{\"name\",\"pid\",\"state\",\"epoch\",\"restarts\"}],\"log\":{\"size\","
 	"\"root\"},\n"
+	"          \"drain\":null or where clients are sent,\n"
 	"          \"scrub\":{\"ended\",\"size\",\"findings\",\"next\",\"end\"},\n"
-	"          \"anchors\":{\"round\",\"age_s\",\"targets\":[{\"name\",\"kind\",\"size\",\"lag\","
+	"          "
+	"\"anchors\":{\"round\",\"age_s\",\"targets\":[{\"name\",\"kind\",\"size\",\"lag\","
 	"\"failures\",\"why\"}]}}\n";
 
 static const char stop_help[] =
@@ -54,6 +57,7 @@ struct actor_line {
 struct status {
 	size_t count;
 	struct actor_line actors[CHILDREN_MAX];
+	char drain[DRAIN_BYTES]; /* the value of that key */
 	bool has_log;
 	uint64_t size;
 	uint8_t root[32];
@@ -128,6 +132,9 @@ ask_actors(const char *run_dir, struct status *out)
 		line->restarts = mp_get_u64(&r);
 	}
 	out->count = count;
+	const struct span drain = mp_get_str(&r, DRAIN_BYTES - 1);
+	snprintf(out->drain, sizeof out->drain, "%.*s", (int)drain.count,
+		 drain.at == NULL ? "" : (const char *)drain.at);
 	return mp_reader_is_done(&r);
 }
 
@@ -190,6 +197,8 @@ print_json(const struct status *status)
 		json_pack("{s:o, s:{s:o, s:o}}", "actors", actors, "log", "size",
 			  status->has_log ? json_integer((json_int_t)status->size) : json_null(),
 			  "root", status->has_log ? json_string(root) : json_null());
+	json_object_set_new(all, "drain",
+			    status->drain[0] == '\0' ? json_null() : json_string(status->drain));
 	json_object_set_new(all, "scrub", scrub_json(&status->scrub));
 	json_object_set_new(all, "anchors", anchors_status_json(&status->anchors, status->size));
 
@@ -209,6 +218,10 @@ print_table(const struct status *status)
 
 		printf("%-14s %8" PRIu64 "  %-12s %6" PRIu64 " %9" PRIu64 "\n", line->name,
 		       line->pid, line->state, line->epoch, line->restarts);
+	}
+	if (status->drain[0] != '\0') {
+		printf("drained: no new work is taken (%s); `ifswarm drain --undo` ends it\n",
+		       status->drain);
 	}
 	hex_write(root, status->root, sizeof status->root);
 	if (status->has_log) {

@@ -18,6 +18,7 @@ static const char help[] =
 	"  allocations       who relays what, now\n"
 	"  kill WHAT         end an allocation, or an agent's connections\n"
 	"  revoke AGENT      refuse an agent's TURN credentials from now on\n"
+	"  drain             take no new work, and wait until nothing is left\n"
 	"  stop              stop the cluster in order\n"
 	"\n"
 	"  ifswarm COMMAND --help   more about one\n"
@@ -35,7 +36,7 @@ static const struct {
 	{ "config", cli_config }, { "credential", cli_credential },
 	{ "reload", cli_reload }, { "allocations", cli_allocations },
 	{ "kill", cli_kill },     { "revoke", cli_revoke },
-	{ "stop", cli_stop },
+	{ "drain", cli_drain },   { "stop", cli_stop },
 };
 
 static int

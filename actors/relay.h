@@ -19,6 +19,7 @@
 
 #include "actors/allocation.h"
 #include "protocol/credential.h"
+#include "protocol/drain.h"
 #include "protocol/peer_policy.h"
 #include "protocol/turn_tally.h"
 
@@ -47,6 +48,7 @@ struct relay_config {
 	bool serves_ipv6;
 	bool serves_tcp; /* RFC 6062, for who comes over TCP or TLS */
 	uint64_t usage_interval_s;
+	struct drain drain;
 	bool strict_expiry;              /* an allocation outlives no credential (THREATS C12) */
 	bool mobility;                   /* clients may move (RFC 8016) */
 	bool no_software;                /* replies do not name it, to nobody */

@@ -160,6 +160,23 @@ take_reserved(struct relay *relay, const struct relay_request *request)
 	return (struct relay_answer){ .action = RELAY_DROP };
 }
 
+/* Nothing new while the server is drained; what is held goes on. */
+static struct relay_answer
+send_away(struct relay *relay, const struct relay_request *request)
+{
+	const enum client_transport transport = relay->config.transports[request->reply.listener];
+	const bool is_secured = transport == CLIENT_TLS || transport == CLIENT_DTLS;
+	struct address alternate;
+
+	if (!drain_alternate(&relay->config.drain, request->reply.client.family, is_secured,
+			     &alternate)) {
+		return relay_refuse(relay, request, REFUSED_DRAINING);
+	}
+	relay_note_refusal(relay, &request->reply, REFUSED_ALTERNATE, &request->credential.user,
+			   NULL, false, request->now_us);
+	return relay_reply_alternate(relay, &request->reply, &alternate);
+}
+
 struct relay_answer
 relay_handle_allocate(struct relay *relay, const struct relay_request *request)
 {
@@ -178,6 +195,9 @@ relay_handle_allocate(struct relay *relay, const struct relay_request *request)
 		};
 		return relay_reply_success(relay, &request->reply, allocation, wishes,
 					   request->now_us);
+	}
+	if (relay->config.drain.on) {
+		return send_away(relay, request);
 	}
 	const enum verdict verdict = check(relay, request);
 	if (verdict != ACCEPTED) {

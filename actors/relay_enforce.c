@@ -8,6 +8,7 @@ relay_reload(struct relay *relay, const struct relay_config *config)
 {
 	relay->config.credentials = config->credentials;
 	relay->config.policy = config->policy;
+	relay->config.drain = config->drain;
 	relay->config.usage_interval_s = config->usage_interval_s;
 	relay->config.strict_expiry = config->strict_expiry;
 	relay->config.mobility = config->mobility;

@@ -152,6 +152,24 @@ relay_reply_error(struct relay *relay, const struct reply_to *to, enum verdict v
 	return finish(relay, to, &w);
 }
 
+/* The name is of use to who compares a certificate with it (RFC 8489 section 10). */
+struct relay_answer
+relay_reply_alternate(struct relay *relay, const struct reply_to *to,
+		      const struct address *alternate)
+{
+	struct stun_writer w = begin(relay, to, STUN_ERROR);
+	const enum client_transport transport = relay->config.transports[to->listener];
+	const char *domain = relay->config.drain.domain;
+	uint8_t wire[ADDRESS_WIRE_MAX];
+
+	stun_put_error(&w, 300, verdict_text(REFUSED_ALTERNATE));
+	stun_put(&w, STUN_ALTERNATE_SERVER, wire, address_to_wire(wire, alternate, NULL));
+	if (domain[0] != '\0' && (transport == CLIENT_TLS || transport == CLIENT_DTLS)) {
+		stun_put(&w, STUN_ALTERNATE_DOMAIN, domain, strlen(domain));
+	}
+	return finish(relay, to, &w);
+}
+
 struct relay_answer
 relay_reply_unknown(struct relay *relay, const struct relay_request *request)
 {

@@ -135,6 +135,9 @@ struct relay_answer relay_reply_success(struct relay *relay, const struct reply_
 					struct reply_wishes wishes, uint64_t now_us);
 struct relay_answer relay_reply_error(struct relay *relay, const struct reply_to *to,
 				      enum verdict verdict);
+/* 300 with where to go instead. */
+struct relay_answer relay_reply_alternate(struct relay *relay, const struct reply_to *to,
+					  const struct address *alternate);
 /* 420 with the list of what was not understood. */
 struct relay_answer relay_reply_unknown(struct relay *relay, const struct relay_request *request);
 /* 401, 438, and 400 before authentication: without reason and signature. */

@@ -205,7 +205,9 @@ write_status(const struct running *r, struct mp_writer *w)
 {
 	const struct supervisor *s = &r->cluster.supervisor;
 
-	mp_put_array(w, 2);
+	const char *drain = r->cluster.settings->drain.bytes;
+
+	mp_put_array(w, 3);
 	mp_put_u64(w, ACCEPTED);
 	mp_put_array(w, s->count);
 	for (size_t i = 0; i < s->count; i++) {
@@ -219,6 +221,7 @@ write_status(const struct running *r, struct mp_writer *w)
 		mp_put_u64(w, actor->epoch);
 		mp_put_u64(w, s->children[i].restarts);
 	}
+	mp_put_str(w, drain, strlen(drain));
 }
 
 static void

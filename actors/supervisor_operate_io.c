@@ -13,7 +13,7 @@
 #include "protocol/message.h"
 #include "protocol/time_io.h"
 
-enum { RECORD_WITHIN_US = 8 * 1000 * 1000, REFUSED_WINDOW_US = 60 * 1000 * 1000 };
+enum { REFUSED_WINDOW_US = 60 * 1000 * 1000 };
 
 /* --- who asks --------------------------------------------------------------------------------- */
 
@@ -56,8 +56,8 @@ act_of(struct operate *operate, const char *act, const char *operator_name, uint
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static void
-answer(struct running *r, uint32_t slot, enum verdict verdict, const struct report *report)
+void
+operate_answer(struct running *r, uint32_t slot, enum verdict verdict, const struct report *report)
 {
 	static uint8_t bytes[OPERATE_BYTES_MAX];
 	struct mp_writer w = mp_writer_of(bytes, sizeof bytes);
@@ -89,7 +89,7 @@ record(struct running *r, const struct event_operator_acted *act, uint32_t slot)
 	const uint64_t number = at == OPERATE_WAITS_MAX ? 0 : operator_log_act(r->log, act);
 
 	if (number == 0) {
-		answer(r, slot, REFUSED_FULL, NULL);
+		operate_answer(r, slot, REFUSED_FULL, NULL);
 		return;
 	}
 	operate->waits[at].used = true;
@@ -109,10 +109,10 @@ answer_recorded(struct running *r)
 		const bool durable = operator_log_has(r->log, r->operate.waits[i].number);
 
 		if (r->operate.waits[i].used &&
-		    (durable || now_us - r->operate.waits[i].since_us > RECORD_WITHIN_US)) {
+		    (durable || now_us - r->operate.waits[i].since_us > OPERATE_RECORD_WITHIN_US)) {
 			r->operate.waits[i].used = false;
-			answer(r, r->operate.waits[i].slot, durable ? ACCEPTED : REFUSED_SUSPENDED,
-			       NULL);
+			operate_answer(r, r->operate.waits[i].slot,
+				       durable ? ACCEPTED : REFUSED_SUSPENDED, NULL);
 		}
 	}
 }
@@ -139,7 +139,7 @@ end_reload(struct running *r)
 		log_warning("the witness is down for long: this reload is not in the log");
 	}
 	if (operate->reload_is_asked) {
-		answer(r, operate->reload_slot, r->reload.verdict, &r->reload.report);
+		operate_answer(r, operate->reload_slot, r->reload.verdict, &r->reload.report);
 	}
 	operate->reload_is_asked = false;
 }
@@ -166,7 +166,7 @@ ask_reload(struct running *r, const struct event_operator_acted *act, bool is_as
 		return;
 	}
 	if (is_asked && operate->next_is_asked) {
-		answer(r, slot, REFUSED_FULL, NULL);
+		operate_answer(r, slot, REFUSED_FULL, NULL);
 		return;
 	}
 	if (is_asked || !r->reload.again) {
@@ -206,7 +206,7 @@ is_recorded_alone(const char *act)
 static bool
 act_is_known(const char *act)
 {
-	return strcmp(act, "reload") == 0 || is_recorded_alone(act);
+	return strcmp(act, "reload") == 0 || strcmp(act, "drain") == 0 || is_recorded_alone(act);
 }
 
 static struct name
@@ -236,15 +236,14 @@ operate_note_refused(struct running *r, uint32_t slot, const char *act)
 		return;
 	}
 	const struct passwd *user = getpwuid((uid_t)uid);
-	const struct event_operator_acted asked = act_of(
-		&r->operate, act, user == NULL ? "unknown" : user->pw_name, uid, &nobody);
+	const struct event_operator_acted asked =
+		act_of(&r->operate, act, user == NULL ? "unknown" : user->pw_name, uid, &nobody);
 
-	if (operator_log_refused(r->log,
-				 &(struct event_operator_refused){
-					 .operator= asked.operator,
-					 .act = asked.act,
-					 .count = refusals->count,
-					 .operator_name = asked.operator_name }) != 0) {
+	if (operator_log_refused(r->log, &(struct event_operator_refused){
+						 .operator= asked.operator,
+						 .act = asked.act,
+						 .count = refusals->count,
+						 .operator_name = asked.operator_name }) != 0) {
 		refusals->told_us = now_us;
 		refusals->count = 0;
 		log_warning("a process of uid %" PRIu64 " asked for an operator's act: refused",
@@ -262,15 +261,15 @@ operate_take(struct running *r, struct mp_reader *reader, uint32_t slot)
 	char act_word[TEXT_BYTES_MAX + 1];
 	char operator_word[NAME_BYTES_MAX + 1];
 
-	mp_get_u64(reader);
+	const uint64_t argument = mp_get_u64(reader);
 	if (!mp_reader_is_done(reader)) {
-		answer(r, slot, REFUSED_MALFORMED, NULL);
+		operate_answer(r, slot, REFUSED_MALFORMED, NULL);
 		return;
 	}
 	snprintf(act_word, sizeof act_word, "%.*s", (int)word.length, word.bytes);
 	if (!mailbox_sender_is_operator(r->requests, slot)) {
 		operate_note_refused(r, slot, act_is_known(act_word) ? act_word : "unknown");
-		answer(r, slot, REFUSED_OPERATOR, NULL);
+		operate_answer(r, slot, REFUSED_OPERATOR, NULL);
 		return;
 	}
 	snprintf(operator_word, sizeof operator_word, "%.*s", (int)operator_name.length,
@@ -280,10 +279,12 @@ operate_take(struct running *r, struct mp_reader *reader, uint32_t slot)
 
 	if (text_equal(&act.act, "reload")) {
 		ask_reload(r, &act, true, slot);
+	} else if (text_equal(&act.act, "drain")) {
+		drain_take(r, &act, argument != 0, slot);
 	} else if (is_recorded_alone(act_word)) {
 		record(r, &act, slot);
 	} else {
-		answer(r, slot, REFUSED_MALFORMED, NULL);
+		operate_answer(r, slot, REFUSED_MALFORMED, NULL);
 	}
 }
 
@@ -304,8 +305,13 @@ void
 operate_step(struct running *r)
 {
 	if (reload_step(r)) {
-		end_reload(r);
+		if (r->reload.is_drain) {
+			drain_told(r);
+		} else {
+			end_reload(r);
+		}
 		begin_next(r);
 	}
+	drain_step(r);
 	answer_recorded(r);
 }

@@ -3,6 +3,8 @@
  *
  *   [OPERATE, act, operator name, about, argument]    [verdict, [[report_kind, line], ...]]
  *
+ *   drain                  argument 1: take no new work, about: a value of the key `drain`
+ *                          argument 0: take it again
  *   reload                 read the configuration again; answered when every actor has it
  *   kill, revoke, restore, allocations
  *                          written down alone: answered when that is durable, and done by who asked
@@ -13,6 +15,7 @@
 #define IFSWARM_ACTORS_SUPERVISOR_OPERATE_IO_H
 
 #include "actors/mailbox_io.h"
+#include "actors/supervisor_drain_io.h"
 #include "actors/supervisor_reload_io.h"
 #include "protocol/event.h"
 
@@ -31,6 +34,7 @@ struct operate_refusals {
 };
 
 struct operate {
+	struct draining_act draining;
 	struct operator_handle operators[OPERATORS_MAX];
 	size_t operator_count;
 	struct event_operator_acted reload_act; /* whose reload runs */
@@ -49,6 +53,12 @@ struct operate {
 };
 
 struct running;
+
+/* While the log cannot be written for that long nothing is done. */
+enum { OPERATE_RECORD_WITHIN_US = 8 * 1000 * 1000 };
+/* The report may be NULL. */
+void operate_answer(struct running *r, uint32_t slot, enum verdict verdict,
+		    const struct report *report);
 
 /* One request, after its kind; it is answered now or later. */
 void operate_take(struct running *r, struct mp_reader *reader, uint32_t slot);

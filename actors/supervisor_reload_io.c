@@ -66,6 +66,7 @@ read_next(struct running *r, struct settings *next)
 			   next->data_dir.bytes);
 	}
 	keep_found(next, &r->cluster);
+	next->drain = r->cluster.settings->drain; /* an operator's to set while it runs */
 	return report->count == 0;
 }
 
@@ -282,6 +283,7 @@ reload_begin(struct running *r)
 	reload->report.count = 0;
 	reload->keys[0] = '\0';
 	reload->again = false;
+	reload->is_drain = false;
 	memset(&reload->changes, 0, sizeof reload->changes);
 	const bool taken = read_next(r, &next) && take(r, &next);
 
@@ -294,6 +296,31 @@ reload_begin(struct running *r)
 	log_level_from_word(r->cluster.settings->log_level.bytes, &level);
 	log_level_set(level);
 	note_changes(r);
+	tell_group(r, GROUP_WITNESS);
+	return true;
+}
+
+bool
+reload_drain(struct running *r, const char *drain)
+{
+	static struct settings next;
+	struct reload *reload = &r->reload;
+
+	if (reload->running) {
+		return false;
+	}
+	next = *r->cluster.settings;
+	snprintf(next.drain.bytes, sizeof next.drain.bytes, "%s", drain);
+	const bool taken = cluster_reload(&r->cluster, &next);
+
+	explicit_bzero(&next, sizeof next);
+	if (!taken) {
+		return false;
+	}
+	reload->report.count = 0;
+	reload->verdict = ACCEPTED;
+	reload->is_drain = true;
+	reload->running = true;
 	tell_group(r, GROUP_WITNESS);
 	return true;
 }
@@ -330,6 +357,9 @@ reload_step(struct running *r)
 		return false;
 	}
 	reload->running = false;
+	if (reload->is_drain) {
+		return true;
+	}
 	for (size_t i = 0; i < reload->report.count; i++) {
 		log_line(reload->report.kinds[i] == REPORT_DONE ? LOG_LINE_INFO : LOG_LINE_WARNING,
 			 "reload: %s", reload->report.lines[i]);

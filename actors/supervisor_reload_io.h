@@ -42,6 +42,7 @@ struct settings_source {
 
 struct reload {
 	bool running;
+	bool is_drain;            /* nothing was read again */
 	bool again;               /* asked for meanwhile */
 	enum verdict verdict;     /* of the last that ended */
 	unsigned group;           /* being told */
@@ -56,6 +57,9 @@ struct running;
 
 /* Begins one; false, with the report saying why, if it changes nothing. */
 bool reload_begin(struct running *r);
+/* Begins to hand over that value of the key `drain`, which was checked, and nothing else. False if
+ * one runs already, or the settings cannot be handed over (logged). */
+bool reload_drain(struct running *r, const char *drain);
 /* That actor's answer. */
 void reload_answered(struct running *r, size_t actor, struct span reply);
 /* Goes on as far as it can; true once, when it has ended. */

@@ -146,6 +146,12 @@ speak_frame(struct gateway *gateway, struct connection *connection, struct span 
 		speak_refuse(gateway, connection, verdict, NULL);
 		return;
 	}
+	/* Who is here may go on, and say so again (a fresh credential). */
+	if (frame.is_register && !connection->asked &&
+	    gateway->start->settings->drain.bytes[0] != '\0') {
+		speak_refuse(gateway, connection, REFUSED_DRAINING, NULL);
+		return;
+	}
 	const bool sent = frame.is_register ? send_register(gateway, connection, &frame)
 					    : send_signal(gateway, connection, &frame, text);
 	if (!sent) {
@@ -361,8 +367,8 @@ take_left(struct gateway *gateway, const struct notice_left *notice)
 	}
 }
 
-/* No refusal that is noted, and none that was noted just before: it would bring the client's address
- * into the log once more. */
+/* No refusal that is noted, and none that was noted just before: it would bring the client's
+ * address into the log once more. */
 static void
 expel(struct gateway *gateway, struct connection *connection)
 {

@@ -32,7 +32,7 @@
  *   [COSIGNED, size, line] [STAMPED, size, response]     [verdict, seq]
  *   [COSIGN, body]         (witness, from cosigner)      [verdict, HTTP status, text]
  *   [ANCHORS]              (anchor, from ifswarm status) [verdict, [[name, size, failures, why]]]
- *   [STATUS]               (supervisor)                  [verdict, [[name, pid, state, epoch, restarts]]]
+ *   [STATUS]               (supervisor)                  [verdict, [[name, pid, state, epoch, restarts]], drain]
  *
  * `batch` counts an instance's COMMANDS from 1; `settled` is the last of them whose effects every
  * front concerned has acknowledged: up to there the front may forget, beyond it repeats after a

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "protocol/address.h"
+#include "protocol/drain.h"
 #include "protocol/settings_reload.h"
 
 static const struct {
@@ -207,6 +208,22 @@ check_turns_host(const char *text)
 }
 
 static const char *
+check_alternate(const char *text)
+{
+	struct address ignored;
+
+	return address_parse(&ignored, text);
+}
+
+static const char *
+check_drain(const char *text)
+{
+	struct drain ignored;
+
+	return drain_parse(text, &ignored);
+}
+
+static const char *
 check_log_level(const char *text)
 {
 	static const char *const levels[] = { "error", "warning", "info", "debug" };
@@ -254,6 +271,9 @@ static const struct {
 	{ "denied-peer-ip", check_range },
 	{ "tcp-proxy-from", check_range },
 	{ "turns-host", check_turns_host },
+	{ "alternate-domain", check_turns_host },
+	{ "alternate-server", check_alternate },
+	{ "drain", check_drain },
 	{ "log-level", check_log_level },
 };
 
