@@ -2,6 +2,7 @@
 
 #include "actors/anchor_config_io.h"
 #include "actors/certificate_io.h"
+#include "actors/external.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -207,6 +208,36 @@ find_own_address(char *out, size_t size)
 	return found;
 }
 
+/* What STUN servers say; false if none is configured, or none answers. */
+static bool
+ask_servers(const struct settings *settings, char *out, size_t size)
+{
+	struct address address;
+	size_t votes = 0;
+
+	if (settings->stun_server.count == 0) {
+		return false;
+	}
+	const size_t answers = external_ask(&settings->stun_server, &address, &votes);
+
+	if (answers == 0) {
+		log_warning("external-ip auto-detect: no stun-server answers: the interface's own "
+			    "address is taken");
+		return false;
+	}
+	inet_ntop(address.family == ADDRESS_IPV4 ? AF_INET : AF_INET6, address.bytes, out,
+		  (socklen_t)size);
+	if (2 * votes > settings->stun_server.count) {
+		log_info("external-ip auto-detect: %s, say %zu of %zu stun-servers", out, votes,
+			 settings->stun_server.count);
+	} else {
+		log_warning("external-ip auto-detect: %s, say %zu of %zu stun-servers: too few to be "
+			    "sure; name it, external-ip = PUBLIC",
+			    out, votes, settings->stun_server.count);
+	}
+	return true;
+}
+
 /* external-ip = auto-detect. Behind NAT the host cannot know its public address by itself, so what
  * it found is said. */
 static void
@@ -216,6 +247,9 @@ detect_external(struct settings *settings, struct setting_faults *faults)
 		struct setting_word *item = &settings->external_ip.items[i];
 
 		if (strcmp(item->bytes, "auto-detect") != 0) {
+			continue;
+		}
+		if (ask_servers(settings, item->bytes, sizeof item->bytes)) {
 			continue;
 		}
 		if (!find_own_address(item->bytes, sizeof item->bytes)) {
