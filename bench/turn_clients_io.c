@@ -152,6 +152,10 @@ load_client_take(struct load *load, struct load_client *client, struct span data
 		go(load, client, client->step == LOAD_CHALLENGED ? LOAD_ALLOCATING : client->step);
 		return;
 	}
+	if (client->step == LOAD_ALLOCATING && load->rounds > 0 && (code == 508 || code == 486)) {
+		go(load, client, LOAD_GONE);
+		return;
+	}
 	/* A release whose answer was lost finds nothing left. */
 	if (message.class != STUN_SUCCESS && !(client->step == LOAD_RELEASING && code == 437)) {
 		load_fail("%s: error %u", steps[client->step].name, code);
@@ -233,7 +237,10 @@ load_clients_lead(struct load *load, enum load_step rests)
 
 	while (begun < load->allocations || load->waiting > 0) {
 		while (begun < load->allocations && load->waiting < load->at_once) {
-			go(load, &load->clients[begun++], first);
+			struct load_client *client = &load->clients[begun++];
+			if (rests == LOAD_READY || client->step == LOAD_READY) {
+				go(load, client, first);
+			}
 		}
 		read_answers(load, 100);
 		const uint64_t now_us = time_monotonic_us();

@@ -63,8 +63,9 @@ struct load {
 	double hold_s;
 	double watch_s; /* between two looks at the memory; 0: none */
 	bool echo;
-	bool gso;   /* bursts leave coalesced, and the peer takes and echoes them so */
-	bool plain; /* no TURN: a forwarder takes ChannelData from anybody */
+	bool gso;        /* bursts leave coalesced, and the peer takes and echoes them so */
+	uint32_t rounds; /* of filling and freeing; a refusal for want of room is no failure then */
+	bool plain;      /* no TURN: a forwarder takes ChannelData from anybody */
 
 	/* State. */
 	struct integrity integrity;

@@ -67,6 +67,8 @@ static const struct {
 	{ "--watch", "seconds between two lines that say the memory of now", TAKES_DECIMAL,
 	  &load.watch_s },
 	{ "--echo", "the peer sends everything back", TAKES_NOTHING, &load.echo },
+	{ "--fill", "rounds in which as many allocations are made as fit, and released",
+	  TAKES_COUNT, &load.rounds },
 	{ "--plain", "no TURN: the server is turn_forward_bench", TAKES_NOTHING, &load.plain },
 };
 
@@ -124,9 +126,9 @@ read_options(int argc, char **argv)
 		load_fail("--server and --pid are needed: see --help");
 	}
 	if (load.allocations == 0 || load.allocations > LOAD_CLIENTS_MAX || load.burst == 0 ||
-	    load.burst > LOAD_BURST_MAX || load.bytes < sizeof(uint64_t) ||
+	    load.burst > LOAD_BURST_MAX || load.bytes < 2 * sizeof(uint64_t) ||
 	    load.bytes + CHANNEL_HEADER_BYTES > LOAD_DATAGRAM_MAX) {
-		load_fail("1 to %d allocations, bursts of 1 to %d, 8 to %d bytes", LOAD_CLIENTS_MAX,
+		load_fail("1 to %d allocations, bursts of 1 to %d, 16 to %d bytes", LOAD_CLIENTS_MAX,
 			  LOAD_BURST_MAX, LOAD_DATAGRAM_MAX - CHANNEL_HEADER_BYTES);
 	}
 }
@@ -187,6 +189,26 @@ report(double cpu_s)
 	       (unsigned long long)load.echoed, (unsigned long long)load.echoed_bytes);
 }
 
+/* As many fit each time, if nothing is lost. */
+static void
+fill_and_free(void)
+{
+	uint32_t least = UINT32_MAX;
+	uint32_t most = 0;
+
+	for (uint32_t round = 0; round < load.rounds; round++) {
+		uint32_t count = 0;
+		load_clients_lead(&load, LOAD_READY);
+		for (uint32_t i = 0; i < load.allocations; i++) {
+			count += load.clients[i].step == LOAD_READY;
+		}
+		least = count < least ? count : least;
+		most = count > most ? count : most;
+		load_clients_lead(&load, LOAD_GONE);
+	}
+	printf("rounds=%u least=%u most=%u\n", load.rounds, least, most);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -194,6 +216,10 @@ main(int argc, char **argv)
 	raise_fd_limit();
 	load_peer_open(&load);
 	load_clients_open(&load);
+	if (load.rounds > 0) {
+		fill_and_free();
+		return 0;
+	}
 	if (!load.plain) {
 		set_up();
 	}

@@ -218,6 +218,27 @@ read_all(struct load *load, bool clients_too)
 	return (clients_too && read_clients(load)) || got;
 }
 
+/* The size is said with each message, not to the socket: requests leave in one piece. */
+static void
+send_coalesced(int fd, uint8_t *memory, size_t count, uint16_t segment)
+{
+	union {
+		struct cmsghdr aligned;
+		uint8_t bytes[CMSG_SPACE(sizeof segment)];
+	} control = { 0 };
+	struct iovec vector = { memory, count };
+	const struct msghdr header = { .msg_iov = &vector,
+				       .msg_iovlen = 1,
+				       .msg_control = &control,
+				       .msg_controllen = sizeof control };
+
+	control.aligned.cmsg_level = IPPROTO_UDP;
+	control.aligned.cmsg_type = UDP_SEGMENT;
+	control.aligned.cmsg_len = CMSG_LEN(sizeof segment);
+	memcpy(CMSG_DATA(&control.aligned), &segment, sizeof segment);
+	sendmsg(fd, &header, 0);
+}
+
 /* What one client sends at once: one datagram after the other in one piece of memory. */
 static void
 send_burst(struct load *load, const struct load_client *client)
@@ -236,9 +257,7 @@ send_burst(struct load *load, const struct load_client *client)
 		headers[i].msg_hdr = (struct msghdr){ .msg_iov = &vectors[i], .msg_iovlen = 1 };
 	}
 	if (load->gso) {
-		const int segment = (int)size;
-		setsockopt(client->fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment);
-		send(client->fd, memory, size * load->burst, 0);
+		send_coalesced(client->fd, memory, size * load->burst, (uint16_t)size);
 	} else if (load->burst == 1) {
 		send(client->fd, memory, size, 0);
 	} else {
@@ -303,7 +322,7 @@ load_run(struct load *load)
 	uint64_t at_ns = pace.start_ns;
 	uint32_t next = 0;
 
-	assert(load->bytes >= sizeof at_ns);
+	assert(load->bytes >= 2 * sizeof at_ns);
 	assert((load->bytes + CHANNEL_HEADER_BYTES) * load->burst <= COALESCED_MAX);
 	pace.moved_ns = at_ns;
 	for (uint64_t round = 0; at_ns < end_ns; round++, at_ns = now_ns()) {
