@@ -271,21 +271,6 @@ directory_write_names(struct mp_writer *w, const struct directory *directory)
 	}
 }
 
-static struct name
-read_name(struct mp_reader *names)
-{
-	struct name name = { 0 };
-
-	if (names != NULL && !mp_take_nil(names)) {
-		const struct span bytes = mp_get_str(names, NAME_BYTES_MAX);
-
-		if (bytes.count > 0) {
-			name_set(&name, (const char *)bytes.at, bytes.count);
-		}
-	}
-	return name;
-}
-
 bool
 directory_read(struct directory *directory, struct mp_reader *handles, struct mp_reader *names)
 {
@@ -299,7 +284,7 @@ directory_read(struct directory *directory, struct mp_reader *handles, struct mp
 		handles->bad |= mp_get_array(handles, 2) != 2;
 		const uint64_t kind = mp_get_u64(handles);
 		const struct id subject = mp_get_id(handles);
-		const struct name name = read_name(names);
+		const struct name name = names == NULL ? (struct name){ 0 } : mp_get_name(names);
 
 		if (kind < DIRECTORY_AGENT || kind > DIRECTORY_DAY || id_is_none(&subject) ||
 		    directory_has(directory, &subject)) {

@@ -4,19 +4,17 @@
 
 #include "actors/relay_state.h"
 
-/* Nothing flows over the row any more; false if its END could not be asked yet. */
-static bool
-end_row(struct relay *relay, uint32_t row)
+bool
+relay_ask_end(struct relay *relay, uint32_t row, enum end_reason reason)
 {
 	const struct allocation *allocation = &relay->view->table.rows[row];
 	struct relay_row *own = &relay->rows[row];
 	struct command command = {
 		.type = COMMAND_END,
 		.trace_id = allocation->trace,
-		.end = { .allocation = allocation->id, .reason = END_CLIENT_GONE },
+		.end = { .allocation = allocation->id, .reason = reason },
 	};
 
-	own->gone = true;
 	own->releasing = true;
 	if (own->ending) {
 		return true;
@@ -29,7 +27,8 @@ end_row(struct relay *relay, uint32_t row)
 void
 relay_end_gone(struct relay *relay, uint32_t row)
 {
-	relay->owes_gone |= !end_row(relay, row);
+	relay->rows[row].gone = true;
+	relay->owes_gone |= !relay_ask_end(relay, row, END_CLIENT_GONE);
 }
 
 void

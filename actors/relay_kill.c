@@ -9,34 +9,13 @@ relay_is_revoked(const struct relay *relay, const struct name *user)
 	return revocations_find(relay->view->revoked, user) != NULL;
 }
 
-/* False if its END could not be asked yet. */
-static bool
-end_row(struct relay *relay, uint32_t row)
-{
-	const struct allocation *allocation = &relay->view->table.rows[row];
-	struct relay_row *own = &relay->rows[row];
-	struct command command = {
-		.type = COMMAND_END,
-		.trace_id = allocation->trace,
-		.end = { .allocation = allocation->id, .reason = own->kill },
-	};
-
-	if (own->ending) {
-		return true;
-	}
-	relay_report_row(relay, row, UINT64_MAX);
-	own->ending = !own->dirty && relay->sink->ask(relay->sink->context, &command);
-	return own->ending;
-}
-
 static void
 kill_row(struct relay *relay, uint32_t row, enum end_reason reason)
 {
 	if (relay->rows[row].kill == 0) {
 		relay->rows[row].kill = reason;
 	}
-	relay->rows[row].releasing = true;
-	relay->owes_kill |= !end_row(relay, row);
+	relay->owes_kill |= !relay_ask_end(relay, row, relay->rows[row].kill);
 }
 
 uint64_t
@@ -86,7 +65,7 @@ relay_kill_tick(struct relay *relay)
 	relay->owes_kill = false;
 	for (uint32_t row = 0; row < relay->view->table.rows_fresh; row++) {
 		if (relay->rows[row].kill != 0 && !id_is_none(&relay->view->table.rows[row].id)) {
-			relay->owes_kill |= !end_row(relay, row);
+			relay->owes_kill |= !relay_ask_end(relay, row, relay->rows[row].kill);
 		}
 	}
 }

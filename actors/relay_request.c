@@ -6,10 +6,9 @@
 #include "actors/relay_state.h"
 #include "protocol/turn.h"
 
-/* A refusal after authentication: audited, and answered with its reason. */
-static struct relay_answer
-refuse_peer(struct relay *relay, const struct relay_request *request, enum verdict verdict,
-	    const struct address *peer)
+struct relay_answer
+relay_refuse_peer(struct relay *relay, const struct relay_request *request, enum verdict verdict,
+		  const struct address *peer)
 {
 	relay_note_refusal(relay, &request->reply, verdict, &request->credential.user, peer, false,
 			   request->now_us);
@@ -19,7 +18,7 @@ refuse_peer(struct relay *relay, const struct relay_request *request, enum verdi
 struct relay_answer
 relay_refuse(struct relay *relay, const struct relay_request *request, enum verdict verdict)
 {
-	return refuse_peer(relay, request, verdict, NULL);
+	return relay_refuse_peer(relay, request, verdict, NULL);
 }
 
 struct relay_answer
@@ -101,7 +100,7 @@ handle_permission(struct relay *relay, const struct relay_request *request, uint
 	for (size_t i = 0; i < message->peer_count; i++) {
 		const enum verdict verdict = check_peer(relay, allocation, &message->peers[i]);
 		if (verdict != ACCEPTED) {
-			return refuse_peer(relay, request, verdict, &message->peers[i]);
+			return relay_refuse_peer(relay, request, verdict, &message->peers[i]);
 		}
 	}
 	if (message->peer_count > PERMIT_PEERS_MAX || message->peers_too_many) {
@@ -129,7 +128,7 @@ handle_channel_bind(struct relay *relay, const struct relay_request *request, ui
 	}
 	const enum verdict verdict = check_peer(relay, allocation, &message->peers[0]);
 	if (verdict != ACCEPTED) {
-		return refuse_peer(relay, request, verdict, &message->peers[0]);
+		return relay_refuse_peer(relay, request, verdict, &message->peers[0]);
 	}
 	struct command command = {
 		.type = COMMAND_BIND_CHANNEL,

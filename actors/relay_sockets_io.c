@@ -215,8 +215,8 @@ bind_port(struct relay_sockets *sockets, size_t ip, uint16_t port, struct addres
 	return watch(sockets, fd);
 }
 
-static uint32_t
-random_u32(void)
+uint32_t
+relay_random_u32(void)
 {
 	uint32_t value = 0;
 
@@ -255,14 +255,15 @@ try_ports(struct relay_sockets *sockets, size_t ip, uint32_t ports, bool even,
 		return false;
 	}
 	for (int i = 0; i < TRIES_RANDOM; i++) {
-		if (bind_at(sockets, ip, port_at(sockets->ips, random_u32() % ports, even), out)) {
+		if (bind_at(sockets, ip, port_at(sockets->ips, relay_random_u32() % ports, even),
+			    out)) {
 			return true;
 		}
 		if (errno == EMFILE || errno == ENFILE) {
 			return false;
 		}
 	}
-	const uint32_t start = random_u32() % ports;
+	const uint32_t start = relay_random_u32() % ports;
 	for (uint32_t i = 0; i < ports && i < TRIES_IN_TURN; i++) {
 		if (bind_at(sockets, ip, port_at(sockets->ips, (start + i) % ports, even), out)) {
 			return true;

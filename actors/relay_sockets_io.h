@@ -47,4 +47,8 @@ uint32_t relay_socket_drops(int fd);
 /* The address a listening socket is bound to, and whether connections are accepted from it. */
 bool relay_listener_address(int fd, struct address *out, bool *is_stream);
 
+/* From the kernel; a process without randomness ends, for a port must not be guessed (THREATS D11).
+ */
+uint32_t relay_random_u32(void);
+
 #endif

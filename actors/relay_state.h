@@ -92,7 +92,10 @@ struct relay_answer relay_handle_request(struct relay *relay, uint32_t listener,
 					 const struct address *source,
 					 const struct stun_message *message, uint64_t now_us);
 
-/* A refusal after authentication: audited, and answered with its reason. */
+/* A refusal after authentication: audited, and answered with its reason; `peer`, if not NULL, is
+ * whom it is about. */
+struct relay_answer relay_refuse_peer(struct relay *relay, const struct relay_request *request,
+				      enum verdict verdict, const struct address *peer);
 struct relay_answer relay_refuse(struct relay *relay, const struct relay_request *request,
 				 enum verdict verdict);
 /* What a request is about, beside its command: what its pending place remembers. */
@@ -218,6 +221,9 @@ void relay_enforce_installed(struct relay *relay, const struct address *peer);
 void relay_enforce_tick(struct relay *relay, uint64_t now_us);
 
 /* --- relay_gone.c --- */
+/* Nothing flows over the row any more, and its END is asked for, once; false if it could not be
+ * yet. */
+bool relay_ask_end(struct relay *relay, uint32_t row, enum end_reason reason);
 /* That row's client has no connection: nothing flows over it, and its END is asked, now or in a
  * tick. */
 void relay_end_gone(struct relay *relay, uint32_t row);

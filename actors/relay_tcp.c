@@ -36,15 +36,6 @@ send(struct relay *relay, const struct relay_answer *answer)
 	relay->sink->reply(relay->sink->context, answer->from, &answer->to, answer->bytes);
 }
 
-static struct relay_answer
-refuse_peer(struct relay *relay, const struct relay_request *request, enum verdict verdict,
-	    const struct address *peer)
-{
-	relay_note_refusal(relay, &request->reply, verdict, &request->credential.user, peer, false,
-			   request->now_us);
-	return relay_reply_error(relay, &request->reply, verdict);
-}
-
 /* Random, and nobody's yet. */
 static uint32_t
 fresh_connection_id(struct relay *relay)
@@ -141,8 +132,8 @@ relay_handle_connect(struct relay *relay, const struct relay_request *request, u
 	const enum verdict verdict = check_connect(relay, message, row);
 
 	if (verdict != ACCEPTED) {
-		return refuse_peer(relay, request, verdict,
-				   message->peer_count > 0 ? &message->peers[0] : NULL);
+		return relay_refuse_peer(relay, request, verdict,
+					 message->peer_count > 0 ? &message->peers[0] : NULL);
 	}
 	const uint32_t number = claim(relay, row, &message->peers[0], false, request->now_us);
 	peer_at(relay, number)->stage = TCP_CONNECTING;
@@ -279,7 +270,7 @@ relay_handle_connection_bind(struct relay *relay, const struct relay_request *re
 	/* A connection over which an allocation is held stays that. */
 	if (number == TCP_PEER_NONE ||
 	    relay_find_row(relay, listener, &request->reply.client, request->now_us) != ROW_NONE) {
-		return refuse_peer(relay, request, REFUSED_BAD_REQUEST, NULL);
+		return relay_refuse(relay, request, REFUSED_BAD_REQUEST);
 	}
 	struct tcp_peer *peer = peer_at(relay, number);
 	struct command command = {
@@ -291,7 +282,7 @@ relay_handle_connection_bind(struct relay *relay, const struct relay_request *re
 				     .client = request->reply.client },
 	};
 	if (!relay->sink->ask(relay->sink->context, &command)) {
-		return refuse_peer(relay, request, REFUSED_CAPACITY, NULL);
+		return relay_refuse(relay, request, REFUSED_CAPACITY);
 	}
 	peer->stage = TCP_BINDING;
 	peer->reply = request->reply;

@@ -167,17 +167,6 @@ listen_at(const struct address *local)
 }
 
 static uint32_t
-random_u32(void)
-{
-	uint32_t value = 0;
-
-	if (getrandom(&value, sizeof value, 0) != sizeof value) {
-		abort(); /* a kernel without randomness: a predictable port must not be given out */
-	}
-	return value;
-}
-
-static uint32_t
 bind_port(struct relay_tcp_io *io, size_t ip, uint16_t port, struct address *relayed)
 {
 	const struct relay_ip *item = &io->process->ips.items[ip];
@@ -206,10 +195,11 @@ relay_tcp_io_bind(struct relay_tcp_io *io, size_t ip, struct address *relayed)
 {
 	const struct relay_ips *ips = &io->process->ips;
 	const uint32_t ports = (uint32_t)ips->port_max - ips->port_min + 1;
-	const uint32_t start = random_u32() % ports;
+	const uint32_t start = relay_random_u32() % ports;
 
 	for (uint32_t i = 0; i < TRIES_RANDOM + TRIES_IN_TURN && io->free_count > 0; i++) {
-		const uint32_t at = i < TRIES_RANDOM ? random_u32() % ports : (start + i) % ports;
+		const uint32_t at =
+			i < TRIES_RANDOM ? relay_random_u32() % ports : (start + i) % ports;
 		const uint32_t socket = bind_port(io, ip, (uint16_t)(ips->port_min + at), relayed);
 		if (socket != SOCKET_NONE) {
 			return socket;

@@ -77,21 +77,6 @@ revocations_write_names(struct mp_writer *w, const struct revocations *revocatio
 	}
 }
 
-static struct name
-read_name(struct mp_reader *names)
-{
-	struct name name = { 0 };
-
-	if (names != NULL && !mp_take_nil(names)) {
-		const struct span bytes = mp_get_str(names, NAME_BYTES_MAX);
-
-		if (bytes.count > 0) {
-			name_set(&name, (const char *)bytes.at, bytes.count);
-		}
-	}
-	return name;
-}
-
 void
 revocations_read(struct revocations *revocations, struct mp_reader *handles,
 		 struct mp_reader *names)
@@ -105,7 +90,7 @@ revocations_read(struct revocations *revocations, struct mp_reader *handles,
 	}
 	for (size_t i = 0; i < count && !handles->bad; i++) {
 		const struct id agent = mp_get_id(handles);
-		const struct name name = read_name(names);
+		const struct name name = names == NULL ? (struct name){ 0 } : mp_get_name(names);
 
 		revocations_put(revocations, &agent, &name);
 		handles->bad |= revocations->count != i + 1;

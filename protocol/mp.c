@@ -147,6 +147,21 @@ mp_get_str(struct mp_reader *r, size_t most)
 	return take_bytes(r, take_length(r, *first - MP_STR8, 32), most);
 }
 
+struct name
+mp_get_name(struct mp_reader *r)
+{
+	struct name name = { 0 };
+
+	if (!mp_take_nil(r)) {
+		const struct span bytes = mp_get_str(r, NAME_BYTES_MAX);
+
+		if (bytes.count > 0) {
+			name_set(&name, (const char *)bytes.at, bytes.count);
+		}
+	}
+	return name;
+}
+
 void
 mp_get_fixed(struct mp_reader *r, uint8_t *out, size_t count)
 {

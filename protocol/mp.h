@@ -27,6 +27,8 @@ uint64_t mp_get_u64(struct mp_reader *r);
 /* The bytes of a bin or str of at most `most` bytes, borrowed from the input. */
 struct span mp_get_bin(struct mp_reader *r, size_t most);
 struct span mp_get_str(struct mp_reader *r, size_t most);
+/* A name, a str; nil or an empty one is no name. */
+struct name mp_get_name(struct mp_reader *r);
 /* A bin of exactly `count` bytes, copied. */
 void mp_get_fixed(struct mp_reader *r, uint8_t *out, size_t count);
 /* The number of elements of an array, at most `most`. */
