@@ -51,8 +51,8 @@ write_line(struct importing *i, const char *before, const char *key, const char 
 {
 	char line[2 * IMPORT_LINE_MAX];
 
-	snprintf(line, sizeof line, "%s%s%s%s\n", before, key, value[0] == '\0' ? "" : " = ",
-		 value);
+	snprintf(line, sizeof line, "%s%s%s%s\n", before, key,
+		 before[0] != '\0' && value[0] == '\0' ? "" : " = ", value);
 	i->import->write(i->import->context, line, is_secret);
 }
 

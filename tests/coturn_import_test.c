@@ -75,6 +75,7 @@ static const struct {
 	{ "a flag alone", "mobility\n", "1 differs mobility: as RFC 8016", "mobility = yes\n" },
 	{ "a list", "listening-ip=192.0.2.1\nlistening-ip=192.0.2.2\n", "2 taken listening-ip",
 	  "listening-ip = 192.0.2.1\nlistening-ip = 192.0.2.2\n" },
+	{ "nothing behind the equals sign", "user=\n", "1 differs user", "user = \n" },
 	{ "coturn's default nonce", "stale-nonce\n", "1 differs stale-nonce", "" },
 	{ "what is so anyway", "lt-cred-mech\nno-cli\n",
 	  "2 taken no-cli: it is so without being asked", "" },
