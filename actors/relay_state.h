@@ -159,7 +159,7 @@ struct relay_answer relay_reply_connection(struct relay *relay, const struct rep
 struct relay_answer relay_indicate_attempt(struct relay *relay, uint32_t row,
 					   const struct address *peer, uint32_t connection_id);
 
-/* --- relay_tcp.c --- */
+/* --- relay_tcp.c, relay_tcp_life.c --- */
 struct relay_answer relay_handle_connect(struct relay *relay, const struct relay_request *request,
 					 uint32_t row);
 struct relay_answer relay_handle_connection_bind(struct relay *relay,

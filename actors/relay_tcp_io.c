@@ -13,13 +13,13 @@
 
 #include "actors/connection_io.h"
 #include "actors/relay_process_io.h"
+#include "actors/relay_tcp_sockets_io.h"
 #include "protocol/address_io.h"
 #include "protocol/log_line_io.h"
 
 enum {
 	READY_MAX = 64,
 	ACCEPTS_MAX = 16, /* in a round, before others get their turn */
-	BACKLOG = 16,
 	TRIES_RANDOM = 64,
 	TRIES_IN_TURN = 4096, /* when the range is nearly full */
 	LISTENING = 1,        /* in an event's upper half */
@@ -128,44 +128,6 @@ watch(const struct relay_tcp_io *io, int operation, int fd, uint32_t events, uin
 
 /* --- sockets that listen --- */
 
-/* -1 without a descriptor. */
-static int
-open_socket(const struct address *local)
-{
-	const int family = local->family == ADDRESS_IPV4 ? AF_INET : AF_INET6;
-	const int one = 1;
-	const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0) {
-		return -1;
-	}
-	if (family == AF_INET6) {
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-	}
-	/* What is left of closed connections at that port is in nobody's way. */
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	return fd;
-}
-
-/* The port is shared with connections of ours alone, and only once it listens: until then, whoever
- * else wants it finds it taken. */
-static int
-listen_at(const struct address *local)
-{
-	struct sockaddr_storage where;
-	const socklen_t length = address_to_sockaddr(local, &where);
-	const int one = 1;
-	const int fd = open_socket(local);
-
-	if (fd >= 0 &&
-	    (bind(fd, (const struct sockaddr *)&where, length) != 0 || listen(fd, BACKLOG) != 0 ||
-	     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 static uint32_t
 bind_port(struct relay_tcp_io *io, size_t ip, uint16_t port, struct address *relayed)
 {
@@ -175,7 +137,7 @@ bind_port(struct relay_tcp_io *io, size_t ip, uint16_t port, struct address *rel
 	struct address local = item->ip;
 
 	local.port = port;
-	const int fd = listen_at(&local);
+	const int fd = relay_tcp_listen_at(&local);
 	if (fd < 0) {
 		return SOCKET_NONE;
 	}
@@ -272,35 +234,11 @@ close_place(struct relay_tcp_io *io, uint32_t number)
 	*place = (struct place){ .connection.fd = -1 };
 }
 
-/* From the relayed address, which listens: both share it. */
-static int
-connect_from(const struct address *local, const struct address *to)
-{
-	struct sockaddr_storage from;
-	struct sockaddr_storage there;
-	const socklen_t from_length = address_to_sockaddr(local, &from);
-	const socklen_t there_length = address_to_sockaddr(to, &there);
-	const int one = 1;
-	const int fd = open_socket(local);
-
-	if (fd < 0) {
-		return -1;
-	}
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0 ||
-	    bind(fd, (const struct sockaddr *)&from, from_length) != 0 ||
-	    (connect(fd, (const struct sockaddr *)&there, there_length) != 0 &&
-	     errno != EINPROGRESS)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 void
 relay_tcp_io_connect(struct relay_tcp_io *io, uint32_t number, uint32_t socket,
 		     const struct address *to)
 {
-	const int fd = connect_from(&door_of(io, socket)->local, to);
+	const int fd = relay_tcp_connect_from(&door_of(io, socket)->local, to);
 
 	if (fd < 0) {
 		relay_tcp_failed(io->process->relay, number);

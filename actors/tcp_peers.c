@@ -54,6 +54,14 @@ tcp_peers_used(const struct tcp_peers *peers)
 	return TCP_PEERS_MAX - peers->free_count;
 }
 
+struct tcp_peer *
+tcp_peer_at(struct tcp_peers *peers, uint32_t number)
+{
+	assert(number < TCP_PEERS_MAX);
+	assert(peers->items[number].used);
+	return &peers->items[number];
+}
+
 uint32_t
 tcp_peers_claim(struct tcp_peers *peers, const struct tcp_peer *made)
 {

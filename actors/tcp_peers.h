@@ -57,6 +57,8 @@ bool tcp_peers_init(struct tcp_peers *peers, uint64_t seed);
 void tcp_peers_free(struct tcp_peers *peers);
 uint32_t tcp_peers_used(const struct tcp_peers *peers);
 
+/* One that is there. */
+struct tcp_peer *tcp_peer_at(struct tcp_peers *peers, uint32_t number);
 /* A new one, of which allocation, peer, user and CONNECTION-ID are set in `made`. TCP_PEER_NONE if
  * there is no room. */
 uint32_t tcp_peers_claim(struct tcp_peers *peers, const struct tcp_peer *made);
