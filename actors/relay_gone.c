@@ -73,7 +73,7 @@ relay_client_gone(struct relay *relay, uint32_t listener, const struct address *
 
 	mark_pending(relay, listener, client);
 	relay_tcp_client_gone(relay, listener, client);
-	if (row != ROW_NONE && !relay->rows[row].gone) {
+	if (row != ROW_NONE && !relay->rows[row].gone && !relay->rows[row].mobile) {
 		relay_end_gone(relay, row);
 	}
 }

@@ -90,6 +90,7 @@ put_ticket(struct relay *relay, struct stun_writer *w, const struct allocation *
 	const struct ticket ticket = { allocation->id, allocation->moves, allocation->user_name };
 	char text[TICKET_BYTES];
 
+	relay->rows[allocation - relay->view->table.rows].mobile = true;
 	ticket_write(text, &relay->integrity, &relay->config.credentials.nonce_key, &ticket);
 	stun_put(w, STUN_MOBILITY_TICKET, text, sizeof text);
 }

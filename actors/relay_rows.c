@@ -147,6 +147,7 @@ relay_rows_move(struct relay *relay, const struct allocation_state *old,
 			row_begin(relay, now);
 			relay->rows[now].ending = former->ending;
 			relay->rows[now].gone = former->gone;
+			relay->rows[now].mobile = former->mobile;
 			relay->rows[now].kill = former->kill;
 			relay->rows[now].told = former->told;
 			relay->rows[now].releasing =

@@ -106,6 +106,30 @@ a_client_takes_its_allocation_along(void **unused)
 }
 
 static void
+given_a_connection_that_breaks_then_who_has_a_ticket_goes_on_from_another(void **unused)
+{
+	(void)unused;
+	struct world *world = mobile_world();
+	const struct address before = address_of(ANN);
+	char ticket[TICKET_BYTES + 1];
+
+	world->over_tcp = true;
+	allocate_mobile(world, ticket);
+	relay_client_gone(world->relay, LISTENER_TCP, &before);
+	pump(world);
+	assert_int_equal(world->sockets_open, 1);
+	assert_int_equal(request(world, AWAY, (struct ask){ REFRESH, .ticket = ticket }), 0);
+	assert_true(peer_reaches(world, AWAY));
+	/* Who asked for no ticket has nothing to come back with. */
+	allocate(world, "bob", BOB);
+	const struct address bob = address_of(BOB);
+	relay_client_gone(world->relay, LISTENER_TCP, &bob);
+	pump(world);
+	assert_int_equal(world->sockets_open, 1);
+	world_free(world);
+}
+
+static void
 threat_F15_made_before_broken(void **unused)
 {
 	(void)unused;
@@ -297,6 +321,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_client_takes_its_allocation_along),
+		cmocka_unit_test(
+			given_a_connection_that_breaks_then_who_has_a_ticket_goes_on_from_another),
 		cmocka_unit_test(threat_F15_made_before_broken),
 		cmocka_unit_test(threat_F15_what_a_ticket_is_not_good_for),
 		cmocka_unit_test(threat_F15_a_used_ticket_is_worthless),
