@@ -273,6 +273,7 @@ plan_relay(struct child_plan *plan, struct plan_texts *texts, const struct clust
 	const struct sockets *sockets = &cluster->sockets;
 
 	plan_sockets(plan, texts, "--udp-fd", sockets, sockets->udp, number);
+	plan_sockets(plan, texts, "--udp-fd", sockets, sockets->alternate, number);
 	plan_sockets(plan, texts, "--udp-fd", sockets, sockets->dtls, number);
 	plan_sockets(plan, texts, "--listen-fd", sockets, sockets->turn_tcp, number);
 	plan_sockets(plan, texts, "--listen-fd", sockets, sockets->turn_tls, number);

@@ -49,7 +49,9 @@ struct relay_config {
 	bool serves_tcp; /* RFC 6062, for who comes over TCP or TLS */
 	uint64_t usage_interval_s;
 	struct drain drain;
-	bool strict_expiry;              /* an allocation outlives no credential (THREATS C12) */
+	bool strict_expiry; /* an allocation outlives no credential (THREATS C12) */
+	bool discovery;     /* Bindings tell clients about their NATs (RFC 5780), at these ports */
+	uint16_t discovery_ports[2];
 	bool mobility;                   /* clients may move (RFC 8016) */
 	bool no_software;                /* replies do not name it, to nobody */
 	uint64_t bytes_per_s;            /* of one allocation, each way (max-bps); 0: no limit */

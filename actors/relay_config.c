@@ -194,6 +194,9 @@ relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct 
 	drain_of(&out->drain, settings);
 	out->strict_expiry = settings->strict_expiry;
 	out->mobility = settings->mobility;
+	out->discovery = settings->rfc5780;
+	out->discovery_ports[0] = (uint16_t)settings->listening_port;
+	out->discovery_ports[1] = (uint16_t)settings->alt_listening_port;
 	out->no_software = settings->no_software_attribute;
 	out->bytes_per_s = settings->max_bps;
 	out->unauthenticated_rate = settings->unauthenticated_rate;

@@ -226,7 +226,7 @@ handle_binding(struct relay *relay, const struct relay_request *request)
 	if (request->message->unknown_count > 0) {
 		return relay_reply_unknown(relay, request);
 	}
-	return relay_reply_binding(relay, request);
+	return relay_discovery_binding(relay, request);
 }
 
 static bool
@@ -256,6 +256,12 @@ relay_handle_request(struct relay *relay, uint32_t listener, const struct addres
 	}
 	if (!is_our_method(message->method)) {
 		return relay_drop(relay, RELAY_COUNT_NOT_STUN); /* A19 */
+	}
+	struct stun_message plain;
+	if (relay_discovery_is_asked(message)) {
+		plain = *message;
+		relay_discovery_disown(&plain);
+		request.message = message = &plain;
 	}
 	if (pending_find_request(&relay->pending, &request.reply) != PENDING_NONE) {
 		return (struct relay_answer){

@@ -21,12 +21,12 @@ struct relay_row {
 	bool gone;            /* its client's connection closed: it is no client's any more */
 	bool mobile;          /* its client has a ticket: it outlives its connection (RFC 8016) */
 	enum end_reason kill; /* an operator ended it: END_KILLED, END_REVOKED; 0 otherwise */
-	struct bucket up; /* what max-bps leaves, each way */
+	struct bucket up;     /* what max-bps leaves, each way */
 	struct bucket down;
-	struct usage told;    /* the sums that were reported */
-	bool dirty;           /* something is counted and not reported */
-	uint64_t report_us;   /* when it is due, if dirty */
-	uint64_t icmp_us;     /* before that no ICMP error is told */
+	struct usage told;  /* the sums that were reported */
+	bool dirty;         /* something is counted and not reported */
+	uint64_t report_us; /* when it is due, if dirty */
+	uint64_t icmp_us;   /* before that no ICMP error is told */
 };
 
 struct relay {
@@ -220,6 +220,19 @@ bool relay_is_forbidden(const struct relay *relay, const struct address *peer);
 /* A permission or channel for that peer has come into the view. */
 void relay_enforce_installed(struct relay *relay, const struct address *peer);
 void relay_enforce_tick(struct relay *relay, uint64_t now_us);
+
+/* --- relay_discovery.c --- */
+enum { DISCOVERY_PADDING_MAX = RELAY_REPLY_BYTES_MAX - 128 };
+/* The listener at the other address, the other port or both of the four of RFC 5780; LISTENER_NONE
+ * if that listener is none of them. */
+uint32_t relay_discovery_other(const struct relay_config *config, uint32_t listener, bool other_ip,
+			       bool other_port);
+/* The answer to a Binding; where it is not served, what asks for more is unknown (E4). */
+struct relay_answer relay_discovery_binding(struct relay *relay,
+					    const struct relay_request *request);
+/* What only a Binding may ask for is unknown in every other request. */
+bool relay_discovery_is_asked(const struct stun_message *message);
+void relay_discovery_disown(struct stun_message *message);
 
 /* --- relay_gone.c --- */
 /* Nothing flows over the row any more, and its END is asked for, once; false if it could not be

@@ -146,25 +146,27 @@ open_udp(int **out, const char *key, uint64_t port, const struct settings *setti
 	return true;
 }
 
-/* listening-port was probed together with the addresses. */
+/* Likewise at another port than listening-port, which was probed together with the addresses; NULL
+ * if it is not served. */
 static bool
-open_dtls(int **out, const struct settings *settings)
+open_more_udp(int **out, const char *key, uint64_t port, bool served,
+	      const struct settings *settings)
 {
 	*out = NULL;
-	if (!settings_serve_dtls(settings)) {
+	if (!served) {
 		return true;
 	}
 	for (size_t i = 0; i < settings->listening_ip.count; i++) {
-		const struct address address = address_at(settings->listening_ip.items[i].bytes,
-							  settings->tls_listening_port);
+		const struct address address =
+			address_at(settings->listening_ip.items[i].bytes, port);
 		const int fault = probe_udp(&address);
 
 		if (fault != 0) {
-			log_busy("tls-listening-port", &address, "udp", fault);
+			log_busy(key, &address, "udp", fault);
 			return false;
 		}
 	}
-	return open_udp(out, "tls-listening-port", settings->tls_listening_port, settings);
+	return open_udp(out, key, port, settings);
 }
 
 /* With SO_REUSEADDR alone another program's listener is in the way, with SO_REUSEPORT it is not. */
@@ -229,7 +231,10 @@ open_turn(struct sockets *out, const struct settings *settings)
 {
 	out->udp_each = settings->listening_ip.count;
 	return open_udp(&out->udp, "listening-port", settings->listening_port, settings) &&
-	       open_dtls(&out->dtls, settings) &&
+	       open_more_udp(&out->alternate, "alt-listening-port", settings->alt_listening_port,
+			     settings->rfc5780, settings) &&
+	       open_more_udp(&out->dtls, "tls-listening-port", settings->tls_listening_port,
+			     settings_serve_dtls(settings), settings) &&
 	       open_turn_streams(&out->turn_tcp, "listening-port", settings->listening_port,
 				 settings->turn_tcp, settings) &&
 	       open_turn_streams(&out->turn_tls, "tls-listening-port", settings->tls_listening_port,

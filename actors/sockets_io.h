@@ -8,13 +8,14 @@
 struct sockets {
 	int *udp; /* relay r (from 0) has udp[r * udp_each] to udp[r * udp_each + udp_each - 1] */
 	size_t udp_each;
-	int *dtls;     /* as udp, if DTLS is served; else NULL */
-	int *turn_tcp; /* as udp, if TCP is served; else NULL */
-	int *turn_tls; /* likewise */
-	int *proxied;  /* likewise, for clients behind a TCP proxy */
-	int tcp;       /* all gateways accept from this one */
-	int claims;    /* the intake's; -1 if no claims are taken */
-	int cosigner;  /* the witness endpoint's; -1 if no log is witnessed */
+	int *alternate; /* as udp, the second port of RFC 5780, if it is served; else NULL */
+	int *dtls;      /* likewise, if DTLS is served */
+	int *turn_tcp;  /* likewise, if TCP is served */
+	int *turn_tls;  /* likewise */
+	int *proxied;   /* likewise, for clients behind a TCP proxy */
+	int tcp;        /* all gateways accept from this one */
+	int claims;     /* the intake's; -1 if no claims are taken */
+	int cosigner;   /* the witness endpoint's; -1 if no log is witnessed */
 };
 
 /* Opens a UDP socket, and those of DTLS, TCP and TLS where they are served, for each relay and

@@ -138,6 +138,47 @@ check_proxy(const struct settings *s, struct setting_faults *faults)
 	}
 }
 
+static size_t
+count_family(const struct setting_list *ips, uint8_t family)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ips->count; i++) {
+		struct address address;
+
+		count += address_parse(&address, ips->items[i].bytes) == NULL &&
+			 address.family == family;
+	}
+	return count;
+}
+
+/* RFC 5780 section 6: without a second address there is nothing to compare. */
+static void
+check_discovery(const struct settings *s, struct setting_faults *faults)
+{
+	const unsigned long long port = s->alt_listening_port;
+
+	if (!s->rfc5780) {
+		return;
+	}
+	if (count_family(&s->listening_ip, ADDRESS_IPV4) < 2 &&
+	    count_family(&s->listening_ip, ADDRESS_IPV6) < 2) {
+		setting_fault_add(
+			faults,
+			"%s: rfc5780 needs two addresses of one family: name them as listening-ip",
+			setting_source(faults, "rfc5780"));
+	}
+	if (port == 0 || port > UINT16_MAX || port == s->listening_port ||
+	    (settings_use_certificate(s) && port == s->tls_listening_port) ||
+	    (port >= s->min_port && port <= s->max_port)) {
+		setting_fault_add(faults,
+				  "%s: alt-listening-port %llu is none, or listening-port, "
+				  "tls-listening-port or a relayed port, "
+				  "too: choose another",
+				  setting_source(faults, "alt-listening-port"), port);
+	}
+}
+
 static void
 check_ports(const struct settings *s, struct setting_faults *faults)
 {
@@ -155,12 +196,12 @@ check_ports(const struct settings *s, struct setting_faults *faults)
 			(unsigned long long)s->max_port);
 	}
 	if (s->bps_capacity != 0 && (s->max_bps == 0 || s->max_bps > s->bps_capacity)) {
-		setting_fault_add(faults,
-				  "%s: bps-capacity %llu is shared out in parts of max-bps, and that "
-				  "is %llu: set it, from 1 up to bps-capacity",
-				  setting_source(faults, "bps-capacity"),
-				  (unsigned long long)s->bps_capacity,
-				  (unsigned long long)s->max_bps);
+		setting_fault_add(
+			faults,
+			"%s: bps-capacity %llu is shared out in parts of max-bps, and that "
+			"is %llu: set it, from 1 up to bps-capacity",
+			setting_source(faults, "bps-capacity"), (unsigned long long)s->bps_capacity,
+			(unsigned long long)s->max_bps);
 	}
 	if (s->total_quota != 0 && s->user_quota > s->total_quota) {
 		setting_fault_add(faults, "%s: user-quota %llu is above total-quota %llu: lower it",
@@ -273,6 +314,7 @@ settings_check(const struct settings *settings, struct setting_faults *faults)
 	check_signaling(settings, faults);
 	check_tls(settings, faults);
 	check_proxy(settings, faults);
+	check_discovery(settings, faults);
 	check_ports(settings, faults);
 	check_addresses(settings, faults);
 	check_authentication(settings, faults);

@@ -127,6 +127,16 @@ note_unknown(struct stun_message *message, uint16_t number)
 	}
 }
 
+void
+stun_disown(struct stun_message *message, enum stun_attribute attribute)
+{
+	if (stun_has(message, attribute)) {
+		message->present &= ~stun_set(attribute);
+		message->malformed &= ~stun_set(attribute);
+		note_unknown(message, catalog[attribute].number);
+	}
+}
+
 static bool
 has_right_size(enum stun_attribute attribute, size_t count)
 {

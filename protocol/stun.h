@@ -70,6 +70,8 @@ struct stun_message {
 bool stun_read(struct span datagram, struct stun_message *out);
 
 bool stun_has(const struct stun_message *message, enum stun_attribute attribute);
+/* From here on that attribute, if it is there, counts as one we do not know. */
+void stun_disown(struct stun_message *message, enum stun_attribute attribute);
 
 /* The address in MAPPED-ADDRESS, XOR-MAPPED-ADDRESS or XOR-RELAYED-ADDRESS; for clients (health
  * checks, tests). False if absent or unreadable. */

@@ -1,9 +1,11 @@
 // coturn's own tools against us: each case here they also pass against coturn 4.6.1, and lose nothing.
+import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { authority } from './lib/certificates.mjs';
-import { start, temporary } from './lib/cluster.mjs';
+import { Cluster, freePorts, run, start, temporary } from './lib/cluster.mjs';
 import { assertNothingLost, echoTool, uclient } from './lib/coturn.mjs';
 
 const hasIpv6 = Object.values(os.networkInterfaces()).flat().some((each) => each.address === '::1');
@@ -45,6 +47,33 @@ async function tool(cluster, options) {
 	}
 	return result;
 }
+
+describe('turnutils_natdiscovery sees no NAT where there is none', () => {
+	let cluster;
+	before(async () => {
+		const ports = await freePorts();
+		cluster = new Cluster({
+			data: path.join(temporary('nat'), 'var'), env: {}, ports,
+			options: { 'listening-ip': ['127.0.0.1', '127.0.0.2'], rfc5780: 'yes', 'alt-listening-port': ports.turns },
+		});
+		await cluster.up();
+	});
+	after(() => cluster?.close());
+	const discover = async (...flags) => {
+		const { code, text } = await run('turnutils_natdiscovery',
+			[...flags, '-p', String(cluster.ports.turn), '-L', '127.0.0.1', '127.0.0.1']);
+		assert.equal(code, 0, text);
+		assert.doesNotMatch(text, /Not received|error/i, text);
+		return text;
+	};
+
+	it('mapping', async () => assert.match(await discover('-m'), /NAT with Endpoint Independent Mapping|No NAT/i));
+	it('filtering', async () => assert.match(await discover('-f'), /Endpoint Independent Filtering/i));
+	it('mapping, with padding', async () => assert.match(await discover('-m', '-P'), /NAT with Endpoint Independent Mapping|No NAT/i));
+	it('the lifetime of a mapping, through RESPONSE-PORT', async () => { await discover('-t', '-T', '1'); });
+	it('hairpinning', async () => { await discover('-H'); });
+	it('collisions', async () => { await discover('-c', '-A', '127.0.0.3'); });
+});
 
 describe('turnutils_uclient loses nothing', { concurrency: 16 }, () => {
 	let cluster;
