@@ -253,7 +253,11 @@ mp_get_id(struct mp_reader *r)
 struct mp_writer
 mp_writer_of(void *memory, size_t size)
 {
-	return (struct mp_writer){ .at = memory, .end = (uint8_t *)memory + size, .start = memory };
+	uint8_t *start = memory;
+
+	return (struct mp_writer){ .at = start,
+				   .end = size == 0 ? start : start + size,
+				   .start = start };
 }
 
 struct span

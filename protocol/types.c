@@ -42,7 +42,9 @@ name_set(struct name *out, const char *bytes, size_t count)
 	if (count > NAME_BYTES_MAX) {
 		return false;
 	}
-	memcpy(out->bytes, bytes, count);
+	if (count > 0) { /* the bytes of nothing may be nowhere */
+		memcpy(out->bytes, bytes, count);
+	}
 	out->length = (uint16_t)count;
 	return true;
 }
@@ -54,7 +56,9 @@ json_text_set(struct json_text *out, const char *bytes, size_t count)
 	if (count > JSON_BYTES_MAX) {
 		return false;
 	}
-	memcpy(out->bytes, bytes, count);
+	if (count > 0) {
+		memcpy(out->bytes, bytes, count);
+	}
 	out->length = (uint16_t)count;
 	return true;
 }
