@@ -34,6 +34,47 @@ relay_ips_choose(const struct relay_ips *ips, const struct address *local, uint8
 	return first;
 }
 
+static bool
+is_relayed_port(const struct relay_ips *ips, const struct address *address)
+{
+	return address->port >= ips->port_min && address->port <= ips->port_max;
+}
+
+static void
+take_ip(struct address *address, const struct address *from)
+{
+	const uint16_t port = address->port;
+
+	*address = *from;
+	address->port = port;
+}
+
+void
+relay_ips_inward(const struct relay_ips *ips, struct address *peer)
+{
+	if (!ips->is_mapped || !is_relayed_port(ips, peer)) {
+		return;
+	}
+	const size_t at = relay_ips_find(ips, peer);
+	if (at < ips->count) {
+		take_ip(peer, &ips->items[at].ip);
+	}
+}
+
+void
+relay_ips_outward(const struct relay_ips *ips, struct address *peer)
+{
+	if (!ips->is_mapped || !is_relayed_port(ips, peer)) {
+		return;
+	}
+	for (size_t i = 0; i < ips->count; i++) {
+		if (address_equal_ip(&ips->items[i].ip, peer)) {
+			take_ip(peer, &ips->items[i].external);
+			return;
+		}
+	}
+}
+
 /* PUBLIC is for every IP of its family, PUBLIC/PRIVATE for that one. */
 static const char *
 apply_external(struct relay_ips *ips, const char *text)
@@ -79,6 +120,9 @@ read_ips(struct relay_ips *ips, const struct settings *settings)
 	}
 	for (size_t i = 0; fault == NULL && i < settings->external_ip.count; i++) {
 		fault = apply_external(ips, settings->external_ip.items[i].bytes);
+	}
+	for (size_t i = 0; i < ips->count; i++) {
+		ips->is_mapped |= !address_equal_ip(&ips->items[i].ip, &ips->items[i].external);
 	}
 	return fault;
 }

@@ -20,6 +20,7 @@ struct relay_ips {
 	struct relay_ip items[RELAY_IPS_MAX];
 	uint16_t port_min;
 	uint16_t port_max;
+	bool is_mapped; /* some are seen otherwise from outside */
 };
 
 /* Fills both from settings that settings_check has passed. `listeners` are the local addresses of
@@ -46,5 +47,11 @@ size_t relay_ips_find(const struct relay_ips *ips, const struct address *relayed
 /* Where to bind for a client of the listener `local`: its own IP if it is one of ours, else the
  * first of the family; ips->count if there is none. */
 size_t relay_ips_choose(const struct relay_ips *ips, const struct address *local, uint8_t family);
+
+/* What is sent to an address of ours as it is seen from outside need not come back through the NAT
+ * that gave it to us. Inward: where that is here, for relayed ports. Outward: how clients know who
+ * sent from there. All other addresses stay as they are. */
+void relay_ips_inward(const struct relay_ips *ips, struct address *peer);
+void relay_ips_outward(const struct relay_ips *ips, struct address *peer);
 
 #endif

@@ -150,15 +150,37 @@ bind_sockets(struct relay_process *process, const struct relay_answer *asked)
 
 /* In one piece or not at all (RFC 8656 section 15). */
 static void
-send_whole(struct relay_process *process, const struct relay_answer *answer)
+send_whole(struct relay_process *process, int fd, const struct address *to, struct span bytes)
+{
+	batch_send(process->out); /* what came before may be fragmented */
+	relay_icmp_let_fragment(fd, to->family, false);
+	batch_add(process->out, fd, to, bytes);
+	batch_send(process->out);
+	relay_icmp_let_fragment(fd, to->family, true);
+}
+
+static void
+send_to_peer(struct relay_process *process, const struct relay_answer *answer)
 {
 	const int fd = process->sockets.fds[answer->from];
+	struct address to = answer->to;
 
-	batch_send(process->out); /* what came before may be fragmented */
-	relay_icmp_let_fragment(fd, answer->to.family, false);
-	batch_add(process->out, fd, &answer->to, answer->bytes);
-	batch_send(process->out);
-	relay_icmp_let_fragment(fd, answer->to.family, true);
+	relay_ips_inward(&process->ips, &to);
+	if (answer->dont_fragment) {
+		send_whole(process, fd, &to, answer->bytes);
+		return;
+	}
+	relay_process_make_room(process);
+	batch_add(process->out, fd, &to, answer->bytes);
+}
+
+static void
+connect_to_peer(struct relay_process *process, const struct relay_answer *answer)
+{
+	struct address to = answer->to;
+
+	relay_ips_inward(&process->ips, &to);
+	relay_tcp_io_connect(process->tcp, answer->pending, answer->from, &to);
 }
 
 void
@@ -171,13 +193,7 @@ relay_process_act(struct relay_process *process, const struct relay_answer *answ
 		sink_reply(process, answer->from, &answer->to, answer->bytes);
 		break;
 	case RELAY_TO_PEER:
-		if (answer->dont_fragment) {
-			send_whole(process, answer);
-			break;
-		}
-		relay_process_make_room(process);
-		batch_add(process->out, process->sockets.fds[answer->from], &answer->to,
-			  answer->bytes);
+		send_to_peer(process, answer);
 		break;
 	case RELAY_TO_CLIENT:
 		if (!send_over_session(process, answer->from, &answer->to, answer->bytes, true)) {
@@ -190,7 +206,7 @@ relay_process_act(struct relay_process *process, const struct relay_answer *answ
 		bind_sockets(process, answer);
 		break;
 	case RELAY_CONNECT:
-		relay_tcp_io_connect(process->tcp, answer->pending, answer->from, &answer->to);
+		connect_to_peer(process, answer);
 		break;
 	case RELAY_HOLD:
 		streams_hold(process->streams, answer->from, &answer->to);

@@ -81,9 +81,10 @@ forward_between(struct relay_process *process, uint32_t socket, const struct bat
 static uint32_t
 take_from_peer(struct relay_process *process, uint32_t socket, uint32_t place)
 {
-	const struct batch_piece piece = batch_piece_at(process->in, place);
+	struct batch_piece piece = batch_piece_at(process->in, place);
 	uint32_t taken = 0;
 
+	relay_ips_outward(&process->ips, &piece.source);
 	if (piece.segment == piece.bytes) {
 		const struct relay_answer answer =
 			relay_handle_peer(process->relay, socket, &piece.source, piece.data,

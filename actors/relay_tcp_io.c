@@ -291,7 +291,8 @@ accept_some(struct relay_tcp_io *io, uint32_t number)
 			}
 			return;
 		}
-		const struct address peer = address_from_sockaddr(&from);
+		struct address peer = address_from_sockaddr(&from);
+		relay_ips_outward(&io->process->ips, &peer);
 		const uint32_t taken = relay_tcp_attempted(
 			process->relay, RELAY_SOCKETS_MAX + number, &peer, process->now_us);
 		if (taken == SOCKET_NONE) {

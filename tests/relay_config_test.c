@@ -21,11 +21,12 @@ at(const char *text)
 	return address;
 }
 
-static enum peer_decision
-decide(const char *given, const char *peer)
+static struct relay_ips ips;
+
+static void
+read_config(const char *given)
 {
 	static struct setting_faults faults;
-	static struct relay_ips ips;
 	const struct address listener = at("127.0.0.2:3478");
 	const enum client_transport transport = CLIENT_UDP;
 	const struct nonce_key key = { { 0 } };
@@ -43,7 +44,14 @@ decide(const char *given, const char *peer)
 	assert_int_equal(faults.count, 0);
 	assert_null(relay_config_read(&config, &ips, &settings, 1, &listener, &transport, 1, &key,
 				      seed));
+}
+
+static enum peer_decision
+decide(const char *given, const char *peer)
+{
 	const struct address address = at(peer);
+
+	read_config(given);
 	return peer_policy_decide(&config.policy, &address).decision;
 }
 
@@ -77,11 +85,43 @@ own_ports_are_those_that_are_configured(void **state)
 	}
 }
 
+static void
+relayed_addresses_are_found_behind_a_nat_that_leads_nothing_back(void **state)
+{
+	static const char given[] =
+		"relay-ip = 10.0.0.1\nrelay-ip = 10.0.0.2\nexternal-ip = 203.0.113.1/10.0.0.1\n"
+		"external-ip = 203.0.113.2/10.0.0.2\n";
+	static const struct {
+		const char *outside, *inside;
+	} rows[] = {
+		{ "203.0.113.1:50000", "10.0.0.1:50000" },
+		{ "203.0.113.2:65535", "10.0.0.2:65535" },
+		{ "203.0.113.1:80", NULL }, /* no relayed port */
+		{ "203.0.113.3:50000", NULL },
+	};
+
+	(void)state;
+	read_config(given);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct address outside = at(rows[i].outside);
+		const struct address inside = rows[i].inside == NULL ? outside : at(rows[i].inside);
+		struct address moved = outside;
+
+		relay_ips_inward(&ips, &moved);
+		assert_true(address_equal(&moved, &inside));
+		relay_ips_outward(&ips, &moved);
+		assert_true(address_equal(&moved, &outside));
+	}
+	read_config("relay-ip = 10.0.0.1\n");
+	assert_false(ips.is_mapped);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_ports_are_those_that_are_configured),
+		cmocka_unit_test(relayed_addresses_are_found_behind_a_nat_that_leads_nothing_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,7 @@ const RELAYED = [
 const WAYS = [
 	{ name: 'channels', flags: [] },
 	{ name: 'channels in pairs of ports (EVEN-PORT and its token)', flags: [], pairs: true },
-	{ name: 'channels with padding and extra requests', flags: ['-D', '-G'] },
+	{ name: 'channels with padding, extra requests and DONT-FRAGMENT', flags: ['-D', '-G', '-g'] },
 	{ name: 'Send and Data', flags: ['-s', '-G'] },
 	{ name: 'channels from client to client', flags: ['-y'], direct: true },
 	{ name: 'Send and Data from client to client', flags: ['-y', '-s'], direct: true },

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { after, before, describe, it } from 'node:test';
-import { prepare } from './lib/cluster.mjs';
+import { prepare, start, until } from './lib/cluster.mjs';
 import { TurnClient } from './lib/turn.mjs';
 
 const COOKIE = 0x2112a442;
@@ -75,5 +75,32 @@ describe('external-ip = auto-detect', () => {
 		assert.equal(made.relayed.address, '203.0.113.9');
 		assert.equal(made.mapped.address, '127.0.0.1');
 		await made.close();
+	});
+});
+
+describe('external-ip without a way back through the NAT', () => {
+	let cluster;
+	before(async () => {
+		cluster = await start('mapped', { 'external-ip': '203.0.113.9', 'listening-ip': '127.0.0.1', 'relay-ip': '127.0.0.1' });
+	});
+	after(() => cluster?.close());
+
+	it('lets two of its clients reach one another', async () => {
+		const [a, b] = await Promise.all(['a', 'b'].map(async (name) => {
+			const { username, credential: password } = await cluster.credential(name);
+			const made = new TurnClient({ port: cluster.ports.turn, username, password });
+			await made.ready;
+			await made.allocate();
+			return made;
+		}));
+		const got = [];
+		b.on('data', (payload) => got.push(payload.toString()));
+		assert.equal(b.relayed.address, '203.0.113.9');
+		await a.bindChannel(0x4000, b.relayed);
+		await b.permit(a.relayed);
+		await a.sendChannel(0x4000, Buffer.from('across'));
+		await until('it to arrive', () => got.length === 1);
+		assert.equal(got[0], 'across');
+		await Promise.all([a.close(), b.close()]);
 	});
 });

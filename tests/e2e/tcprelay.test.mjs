@@ -6,7 +6,6 @@ import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { start, temporary, until } from './lib/cluster.mjs';
 import { authority } from './lib/certificates.mjs';
-import { assertNothingLost, uclient } from './lib/coturn.mjs';
 import { TcpTurnClient, TurnClient } from './lib/turn.mjs';
 
 const LARGE = 8 << 20; // more than all buffers on the way
@@ -70,9 +69,6 @@ describe('TCP allocations', () => {
 		await data.connectionBind(id);
 		return [control, data];
 	}
-
-	it('loses nothing of turnutils_uclient, as against coturn', async () =>
-		assertNothingLost(await uclient(cluster, { flags: ['-T', '-y'] })));
 
 	it('is for who comes over TCP or TLS (threat_F3)', async () => {
 		const { username, credential: password } = await cluster.credential('datagrams');

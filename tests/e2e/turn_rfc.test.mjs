@@ -98,20 +98,6 @@ describe('an allocation of both families', { skip: noIpv6 }, () => {
 		await Promise.all([made.close(), four.close(), six.close()]);
 	});
 
-	it('loses nothing of turnutils_uclient -Z', async () => {
-		const peer = await echoTool('127.0.0.1', cluster.ports.turn + 2);
-		const peer6 = await echoTool('::1', cluster.ports.turn + 4);
-		try {
-			assertNothingLost(await uclient(cluster, { peer, flags: ['-Z'] }));
-			assertNothingLost(await uclient(cluster, { peer, flags: ['-Z', '-s'] }));
-			assertNothingLost(await uclient(cluster, { host: '::1', peer: peer6, flags: ['-Z'] }));
-			assertNothingLost(await uclient(cluster, { flags: ['-Z', '-y'] }));
-		} finally {
-			peer.stop();
-			peer6.stop();
-		}
-	});
-
 	it('is rebuilt from the log as it lives', async () => {
 		await cluster.stop();
 		assert.equal((await cluster.ifreplay('verify')).code, 0);
