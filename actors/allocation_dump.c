@@ -209,20 +209,6 @@ allocation_roster(const void *opaque, struct mp_writer *w)
 	free(rows);
 }
 
-static struct name
-read_name(struct mp_reader *r)
-{
-	struct name name = { 0 };
-
-	if (!mp_take_nil(r)) {
-		const struct span bytes = mp_get_str(r, NAME_BYTES_MAX);
-		if (bytes.count > 0) {
-			name_set(&name, (const char *)bytes.at, bytes.count);
-		}
-	}
-	return name;
-}
-
 static void
 read_optional(struct mp_reader *r, size_t elements, struct allocation *allocation)
 {
@@ -311,7 +297,7 @@ restore_row(struct allocation_state *state, struct mp_reader *dump, struct mp_re
 
 	if (personal != NULL) {
 		dump->bad |= mp_get_array(personal, ROW_PERSONAL_ELEMENTS) != ROW_PERSONAL_ELEMENTS;
-		allocation.user_name = read_name(personal);
+		allocation.user_name = mp_get_name(personal);
 		address_read(personal, &allocation.client);
 	}
 	if (allocation.user_name.length == 0) {

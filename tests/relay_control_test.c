@@ -15,15 +15,7 @@ sends_on_channel(struct world *world)
 static enum relay_action
 sends_to(struct world *world, const char *peer)
 {
-	uint8_t memory[DATAGRAM_MAX];
-	const struct transaction transaction = { { 1 } };
-	struct stun_writer w =
-		stun_writer_of(memory, sizeof memory, TURN_SEND, STUN_INDICATION, &transaction);
-	const struct address to = address_of(peer);
-
-	stun_put_address(&w, STUN_XOR_PEER_ADDRESS, &to);
-	stun_put(&w, STUN_DATA, "data", 4);
-	return client_sends(world, ANN, stun_written(&w)).action;
+	return client_sends_data(world, ANN, peer, "data", false).action;
 }
 
 static enum relay_action

@@ -24,24 +24,7 @@ channel_data(struct world *world, const char *client, unsigned channel, const ch
 static enum relay_action
 send_indication(struct world *world, const char *peer, const char *text, bool dont_fragment)
 {
-	uint8_t memory[DATAGRAM_MAX];
-	const struct transaction transaction = { { 1 } };
-	struct stun_writer w =
-		stun_writer_of(memory, sizeof memory, TURN_SEND, STUN_INDICATION, &transaction);
-	const struct address to = address_of(peer);
-
-	stun_put_address(&w, STUN_XOR_PEER_ADDRESS, &to);
-	if (dont_fragment) {
-		stun_put(&w, STUN_DONT_FRAGMENT, "", 0);
-	}
-	stun_put(&w, STUN_DATA, text, strlen(text));
-	const struct relay_answer answer = client_sends(world, ANN, stun_written(&w));
-	if (answer.action == RELAY_TO_PEER) {
-		assert_int_equal(answer.bytes.count, strlen(text));
-		assert_true(address_equal(&answer.to, &to));
-		assert_int_equal(answer.dont_fragment, dont_fragment);
-	}
-	return answer.action;
+	return client_sends_data(world, ANN, peer, text, dont_fragment).action;
 }
 
 /* What the client gets, in `out`; its length, 0 if nothing. */

@@ -59,15 +59,8 @@ address_error(struct world *world)
 static uint32_t
 send_leaves_by(struct world *world, const char *peer)
 {
-	uint8_t memory[DATAGRAM_MAX];
-	const struct transaction transaction = { { 1 } };
-	struct stun_writer w =
-		stun_writer_of(memory, sizeof memory, TURN_SEND, STUN_INDICATION, &transaction);
-	const struct address to = address_of(peer);
+	const struct relay_answer answer = client_sends_data(world, ANN, peer, "x", false);
 
-	stun_put_address(&w, STUN_XOR_PEER_ADDRESS, &to);
-	stun_put(&w, STUN_DATA, "x", 1);
-	const struct relay_answer answer = client_sends(world, ANN, stun_written(&w));
 	return answer.action == RELAY_TO_PEER ? answer.from : SOCKET_NONE;
 }
 

@@ -52,15 +52,8 @@ allocate_mobile(struct world *world, char ticket[TICKET_BYTES + 1])
 static bool
 sends(struct world *world, const char *client)
 {
-	uint8_t memory[DATAGRAM_MAX];
-	const struct transaction transaction = { { 1 } };
-	struct stun_writer w =
-		stun_writer_of(memory, sizeof memory, TURN_SEND, STUN_INDICATION, &transaction);
-	const struct address to = address_of("198.51.100.1:9");
-
-	stun_put_address(&w, STUN_XOR_PEER_ADDRESS, &to);
-	stun_put(&w, STUN_DATA, "x", 1);
-	return client_sends(world, client, stun_written(&w)).action == RELAY_TO_PEER;
+	return client_sends_data(world, client, "198.51.100.1:9", "x", false).action ==
+	       RELAY_TO_PEER;
 }
 
 static bool

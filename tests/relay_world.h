@@ -387,6 +387,32 @@ client_sends(struct world *world, const char *client, struct span datagram)
 	return answer;
 }
 
+/* A Send indication of that client. */
+static inline struct relay_answer
+client_sends_data(struct world *world, const char *client, const char *peer, const char *text,
+		  bool dont_fragment)
+{
+	uint8_t memory[DATAGRAM_MAX];
+	const struct transaction transaction = { { 1 } };
+	struct stun_writer w =
+		stun_writer_of(memory, sizeof memory, TURN_SEND, STUN_INDICATION, &transaction);
+	const struct address to = address_of(peer);
+
+	stun_put_address(&w, STUN_XOR_PEER_ADDRESS, &to);
+	if (dont_fragment) {
+		stun_put(&w, STUN_DONT_FRAGMENT, "", 0);
+	}
+	stun_put(&w, STUN_DATA, text, strlen(text));
+	struct relay_answer answer = client_sends(world, client, stun_written(&w));
+	if (answer.action == RELAY_TO_PEER) {
+		assert_int_equal(answer.bytes.count, strlen(text));
+		assert_true(address_equal(&answer.to, &to));
+		assert_int_equal(answer.dont_fragment, dont_fragment);
+	}
+	answer.bytes.at = NULL; /* it was in `memory` */
+	return answer;
+}
+
 /* What is put into a request; zero: not there. */
 struct ask {
 	uint16_t method;

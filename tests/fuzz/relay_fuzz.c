@@ -8,7 +8,7 @@
 #include "protocol/stun.h"
 #include "tests/relay_world.h"
 
-enum { STORY_MAX = 4096, NEAR_SOCKETS = 16, CONNECTIONS = 8, HOURS_US_END = 2 };
+enum { STORY_MAX = 4096, NEAR_SOCKETS = 16, CONNECTIONS = 8, HOURS_AT_END = 2 };
 static const uint64_t SECOND_US = 1000 * 1000;
 static const uint64_t HOUR_US = 3600 * SECOND_US;
 
@@ -399,7 +399,7 @@ end(struct story *story)
 	struct world *world = story->world;
 
 	world->line_is_full = false;
-	for (int hours = 0; hours < HOURS_US_END; hours++) {
+	for (int hours = 0; hours < HOURS_AT_END; hours++) {
 		time_passes(story, HOUR_US);
 		time_passes(story, 30 * SECOND_US);
 	}
