@@ -95,7 +95,11 @@ ask(struct load *load, struct load_client *client)
 	assert(!w.bad);
 	client->asked_us = time_monotonic_us();
 	const struct span request = stun_written(&w);
-	send(client->fd, request.at, request.count, MSG_DONTWAIT);
+	if (client->wire == NULL) {
+		send(client->fd, request.at, request.count, MSG_DONTWAIT);
+	} else {
+		load_wire_send(load, client, request, request.count);
+	}
 }
 
 /* The next step, which may be to rest. */
@@ -134,12 +138,12 @@ learn_realm(struct load *load, struct span realm)
 }
 
 void
-load_client_take(struct load *load, struct load_client *client, struct span datagram)
+load_client_take(struct load *load, struct load_client *client, struct span answer)
 {
 	const struct transaction asked = transaction_of(client->number);
 	struct stun_message message;
 
-	if (!is_asking(client->step) || !stun_read(datagram, &message) ||
+	if (!is_asking(client->step) || !stun_read(answer, &message) ||
 	    memcmp(&message.transaction, &asked, sizeof asked) != 0) {
 		return; /* the answer to a request that was repeated meanwhile */
 	}
@@ -163,32 +167,64 @@ load_client_take(struct load *load, struct load_client *client, struct span data
 	go(load, client, steps[client->step].next);
 }
 
-static void
-open_client(struct load *load, uint32_t index)
+/* Sources differ, so ports never run short and no limit for one source is met. */
+static int
+socket_of(uint32_t index, int kind)
 {
-	/* Sources differ, so ports never run short and no limit for one source is met. */
 	const struct address own = {
 		.family = ADDRESS_IPV4,
 		.bytes = { 127, 1, (uint8_t)(index / 250), (uint8_t)(index % 250 + 1) },
 	};
+	struct sockaddr_storage where;
+	const socklen_t length = address_to_sockaddr(&own, &where);
+	const int fd = socket(AF_INET, kind | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&where, length) != 0) {
+		load_fail("cannot open client %u: raise the limit of open files", index);
+	}
+	return fd;
+}
+
+static void
+connect_datagrams(const struct load *load, int fd)
+{
 	const int buffer = CLIENT_BUFFER_BYTES;
 	const int one = 1;
 	struct sockaddr_storage where;
-	struct epoll_event event = { .events = EPOLLIN, .data.u32 = index };
-	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	socklen_t length = address_to_sockaddr(&own, &where);
-	const bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&where, length) == 0;
+	const socklen_t length = address_to_sockaddr(&load->server, &where);
 
-	length = address_to_sockaddr(&load->server, &where);
-	if (!bound || connect(fd, (struct sockaddr *)&where, length) != 0 ||
-	    epoll_ctl(load->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
-		load_fail("cannot open client %u: raise the limit of open files", index);
+	if (connect(fd, (struct sockaddr *)&where, length) != 0) {
+		load_fail("cannot connect a client's socket");
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
 	if (load->gso) {
 		setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof one);
 	}
-	load->clients[index].fd = fd;
+}
+
+static void
+open_client(struct load *load, uint32_t index)
+{
+	struct load_client *client = &load->clients[index];
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = index };
+
+	switch (load->transport) {
+	case LOAD_UDP:
+	case LOAD_DTLS:
+		client->fd = socket_of(index, SOCK_DGRAM | SOCK_NONBLOCK);
+		connect_datagrams(load, client->fd);
+		break;
+	case LOAD_TCP:
+	case LOAD_TLS:
+		client->fd = socket_of(index, SOCK_STREAM);
+		break;
+	}
+	if (load->transport != LOAD_UDP) {
+		load_wire_open(load, client);
+	}
+	if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, client->fd, &event) != 0) {
+		load_fail("cannot watch client %u", index);
+	}
 }
 
 void
@@ -202,6 +238,13 @@ load_clients_open(struct load *load)
 }
 
 static void
+take_answer(struct load *load, struct load_client *client, struct span message, uint64_t at_ns)
+{
+	(void)at_ns;
+	load_client_take(load, client, message);
+}
+
+static void
 read_answers(struct load *load, int wait_ms)
 {
 	struct epoll_event events[READY_MAX];
@@ -210,6 +253,10 @@ read_answers(struct load *load, int wait_ms)
 	for (int i = 0; i < ready; i++) {
 		struct load_client *client = &load->clients[events[i].data.u32];
 		uint8_t memory[LOAD_DATAGRAM_MAX];
+		if (client->wire != NULL) {
+			load_wire_read(load, client, take_answer);
+			continue;
+		}
 		const ssize_t count = recv(client->fd, memory, sizeof memory, MSG_DONTWAIT);
 		if (count > 0) {
 			load_client_take(load, client, (struct span){ memory, (size_t)count });

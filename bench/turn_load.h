@@ -1,9 +1,9 @@
-/* What the parts of turn_load_bench share: a load for any TURN server over UDP, and for a forwarder
- * that knows no TURN.
+/* What the parts of turn_load_bench share: a load for any TURN server over UDP, TCP, TLS or DTLS,
+ * and for a forwarder that knows no TURN.
  *
  * Each client is a connected socket with an address of its own on loopback, one allocation and one
- * channel to our one peer. One thread does everything: it must cost less for each packet than the
- * server, which has the other core. */
+ * channel to our one peer, which is always UDP. One thread does everything: it must cost less for
+ * each packet than the server, which has the other core. */
 #ifndef IFSWARM_BENCH_TURN_LOAD_H
 #define IFSWARM_BENCH_TURN_LOAD_H
 
@@ -15,6 +15,7 @@ enum {
 	LOAD_DATAGRAM_MAX = 2048,
 	LOAD_CHANNEL = 0x4000,
 	LOAD_PROCESSES_MAX = 64,
+	LOAD_STOPPED_MAX = 8,
 	LOAD_DELAYS = 1024, /* classes of a histogram */
 	LOAD_WORD_MAX = 128,
 };
@@ -32,8 +33,14 @@ enum load_step {
 	LOAD_GONE,
 };
 
+enum load_transport { LOAD_UDP, LOAD_TCP, LOAD_TLS, LOAD_DTLS };
+
+/* What a client over a stream or DTLS has beside its socket (turn_wires_io.c). */
+struct load_wire;
+
 struct load_client {
 	int fd;
+	struct load_wire *wire; /* NULL over UDP */
 	enum load_step step;
 	uint32_t tries;
 	uint64_t asked_us;
@@ -53,6 +60,11 @@ struct load {
 	const char *user;
 	const char *password;
 	int pid;
+	const char *transport_word;
+	const char *stop_word;
+	enum load_transport transport;
+	int stopped[LOAD_STOPPED_MAX]; /* processes that stand still while packets are measured */
+	uint32_t stopped_count;
 	uint32_t allocations;
 	uint32_t bytes;
 	uint32_t burst;
@@ -93,10 +105,23 @@ _Noreturn void load_fail(const char *format, ...) __attribute__((format(printf, 
 void load_clients_open(struct load *load);
 /* Leads every client to `rests`, which is LOAD_READY or LOAD_GONE, `at_once` at a time. */
 void load_clients_lead(struct load *load, enum load_step rests);
-/* A datagram that is no ChannelData has come to a client. */
-void load_client_take(struct load *load, struct load_client *client, struct span datagram);
+/* A message that is no ChannelData has come to a client. */
+void load_client_take(struct load *load, struct load_client *client, struct span answer);
 /* Keeps allocations and channels alive; call it often. */
 void load_clients_keep(struct load *load, uint64_t now_us);
+
+/* --- turn_wires_io.c --- */
+
+/* Connects a bound socket, over which the client speaks from now on; waits for the handshake. */
+void load_wire_open(struct load *load, struct load_client *client);
+/* Messages of `each` bytes, one behind the other: one write over a stream, a record each over DTLS,
+ * which leave together. */
+void load_wire_send(struct load *load, struct load_client *client, struct span messages,
+		    size_t each);
+/* Takes what is there, message by message. */
+typedef void load_take(struct load *load, struct load_client *client, struct span message,
+		       uint64_t at_ns);
+void load_wire_read(struct load *load, struct load_client *client, load_take *take);
 
 /* --- turn_traffic_io.c --- */
 
@@ -106,6 +131,7 @@ void load_run(struct load *load);
 
 /* --- turn_measure_io.c --- */
 
+uint64_t load_now_ns(void);
 /* CPU seconds and proportional set size of a process and all that descend from it. */
 double load_cpu_s(int pid);
 uint64_t load_pss_bytes(int pid);

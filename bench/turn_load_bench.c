@@ -1,6 +1,7 @@
-/* A load for any TURN server over UDP, and what it costs that server: CPU time for each relayed
+/* A load for any TURN server, and what it costs that server: CPU time for each relayed
  * packet, how long packets take, memory for each allocation. bench/turn runs it against ours,
  * coturn and a bare forwarder; the options of a run by hand are in `options`. */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,8 @@ load_fail(const char *format, ...)
 }
 
 static struct load load = {
+	.transport_word = "udp",
+	.stop_word = "",
 	.user = "bench",
 	.password = "bench",
 	.allocations = 100,
@@ -51,6 +54,9 @@ static const struct {
 	{ "--password", "its password (default bench)", TAKES_WORD, &load.password },
 	{ "--pid", "server's process: its CPU and memory, and its descendants', are measured",
 	  TAKES_COUNT, &load.pid },
+	{ "--transport", "udp, tcp, tls or dtls (default udp)", TAKES_WORD, &load.transport_word },
+	{ "--stop", "PID,PID… of the server: stopped (SIGSTOP) while packets are measured",
+	  TAKES_WORD, &load.stop_word },
 	{ "--allocations", "clients, each with one (default 100)", TAKES_COUNT, &load.allocations },
 	{ "--at-once", "requests on their way at a time (default 64)", TAKES_COUNT, &load.at_once },
 	{ "--bytes", "payload of a packet (default 172)", TAKES_COUNT, &load.bytes },
@@ -105,6 +111,37 @@ take_option(size_t at, const char *value)
 }
 
 static void
+read_transport(void)
+{
+	static const char *const words[] = {
+		[LOAD_UDP] = "udp", [LOAD_TCP] = "tcp", [LOAD_TLS] = "tls", [LOAD_DTLS] = "dtls"
+	};
+
+	for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (strcmp(words[i], load.transport_word) == 0) {
+			load.transport = (enum load_transport)i;
+			return;
+		}
+	}
+	load_fail("--transport %s: udp, tcp, tls or dtls", load.transport_word);
+}
+
+static void
+read_stopped(void)
+{
+	char *end = NULL;
+
+	for (const char *at = load.stop_word; *at != '\0'; at = *end == ',' ? end + 1 : end) {
+		const long pid = strtol(at, &end, 10);
+		if (pid <= 1 || end == at || load.stopped_count == LOAD_STOPPED_MAX) {
+			load_fail("--stop %s: up to %d process numbers", load.stop_word,
+				  LOAD_STOPPED_MAX);
+		}
+		load.stopped[load.stopped_count++] = (int)pid;
+	}
+}
+
+static void
 read_options(int argc, char **argv)
 {
 	const size_t count = sizeof options / sizeof options[0];
@@ -122,14 +159,20 @@ read_options(int argc, char **argv)
 		i += valued;
 		take_option(at, argv[i]);
 	}
+	read_transport();
+	read_stopped();
+	if (load.gso && load.transport != LOAD_UDP) {
+		load_fail("--gso is for --transport udp");
+	}
 	if (load.server.port == 0 || load.pid == 0) {
 		load_fail("--server and --pid are needed: see --help");
 	}
 	if (load.allocations == 0 || load.allocations > LOAD_CLIENTS_MAX || load.burst == 0 ||
 	    load.burst > LOAD_BURST_MAX || load.bytes < 2 * sizeof(uint64_t) ||
 	    load.bytes + CHANNEL_HEADER_BYTES > LOAD_DATAGRAM_MAX) {
-		load_fail("1 to %d allocations, bursts of 1 to %d, 16 to %d bytes", LOAD_CLIENTS_MAX,
-			  LOAD_BURST_MAX, LOAD_DATAGRAM_MAX - CHANNEL_HEADER_BYTES);
+		load_fail("1 to %d allocations, bursts of 1 to %d, 16 to %d bytes",
+			  LOAD_CLIENTS_MAX, LOAD_BURST_MAX,
+			  LOAD_DATAGRAM_MAX - CHANNEL_HEADER_BYTES);
 	}
 }
 
@@ -164,7 +207,11 @@ set_up(void)
 	const double taken_s = (double)(time_monotonic_us() - start_us) / 1e6;
 	printf("setup_s=%.3f per_s=%.0f setup_cpu_us=%.1f ", taken_s, load.allocations / taken_s,
 	       (load_cpu_s(load.pid) - cpu_before_s) * 1e6 / load.allocations);
+	const double idle_before_s = load_cpu_s(load.pid);
 	rest(load.hold_s);
+	if (load.hold_s > 0) {
+		printf("idle_ms=%.2f ", (load_cpu_s(load.pid) - idle_before_s) * 1e3 / load.hold_s);
+	}
 	const uint64_t held_bytes = load_pss_bytes(load.pid);
 	printf("pss_kib=%llu pss_each=%.0f ", (unsigned long long)held_bytes / 1024,
 	       ((double)held_bytes - (double)before_bytes) / load.allocations);
@@ -187,6 +234,36 @@ report(double cpu_s)
 	printf("peer_packets=%llu peer_bytes=%llu echo_packets=%llu echo_bytes=%llu",
 	       (unsigned long long)load.at_peer, (unsigned long long)load.at_peer_bytes,
 	       (unsigned long long)load.echoed, (unsigned long long)load.echoed_bytes);
+}
+
+/* Whatever ends us. */
+static void
+let_go_on(void)
+{
+	for (uint32_t i = 0; i < load.stopped_count; i++) {
+		kill(load.stopped[i], SIGCONT);
+	}
+}
+
+static void
+stand_still(void)
+{
+	atexit(let_go_on);
+	for (uint32_t i = 0; i < load.stopped_count; i++) {
+		if (kill(load.stopped[i], SIGSTOP) != 0) {
+			load_fail("cannot stop process %d", load.stopped[i]);
+		}
+	}
+}
+
+static void
+measure_packets(void)
+{
+	stand_still();
+	const double before_s = load_cpu_s(load.pid);
+	load_run(&load);
+	report(load_cpu_s(load.pid) - before_s);
+	let_go_on();
 }
 
 /* As many fit each time, if nothing is lost. */
@@ -224,9 +301,7 @@ main(int argc, char **argv)
 		set_up();
 	}
 	if (load.seconds > 0) {
-		const double before_s = load_cpu_s(load.pid);
-		load_run(&load);
-		report(load_cpu_s(load.pid) - before_s);
+		measure_packets();
 	}
 	printf("\n");
 	if (!load.plain) {

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "bench/turn_load.h"
 #include "protocol/address_io.h"
@@ -34,15 +33,6 @@ struct intake {
 };
 
 static struct intake intake;
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 void
 load_peer_open(struct load *load)
@@ -148,7 +138,7 @@ static bool
 read_peer(struct load *load)
 {
 	const int count = take_batch(load, load->peer, load->echo);
-	const uint64_t at_ns = now_ns();
+	const uint64_t at_ns = load_now_ns();
 
 	for (int i = 0; i < count; i++) {
 		const size_t length = intake.headers[i].msg_len;
@@ -168,16 +158,17 @@ read_peer(struct load *load)
 	return count > 0;
 }
 
+/* Over a stream there may be padding behind it. */
 static void
-take_datagram(struct load *load, struct load_client *client, const uint8_t *at, size_t count,
-	      uint64_t at_ns)
+take_message(struct load *load, struct load_client *client, struct span message, uint64_t at_ns)
 {
-	if (count > CHANNEL_HEADER_BYTES && at[0] >= 0x40) {
+	if (message.count > CHANNEL_HEADER_BYTES && message.at[0] >= 0x40) {
+		const size_t count = (size_t)message.at[2] << 8 | message.at[3];
 		load->at_client++;
-		load->at_client_bytes += count - CHANNEL_HEADER_BYTES;
-		note_packet(load, at + CHANNEL_HEADER_BYTES, count - CHANNEL_HEADER_BYTES, at_ns);
+		load->at_client_bytes += count;
+		note_packet(load, message.at + CHANNEL_HEADER_BYTES, count, at_ns);
 	} else {
-		load_client_take(load, client, (struct span){ at, count });
+		load_client_take(load, client, message);
 	}
 }
 
@@ -185,15 +176,16 @@ static void
 read_client(struct load *load, struct load_client *client)
 {
 	const int count = take_batch(load, client->fd, false);
-	const uint64_t at_ns = now_ns();
+	const uint64_t at_ns = load_now_ns();
 
 	for (int i = 0; i < count; i++) {
 		const size_t length = intake.headers[i].msg_len;
 		const size_t segment = segment_of(i);
 		for (size_t at = 0; at < length; at += segment) {
 			const size_t left = length - at;
-			take_datagram(load, client, intake.memory[i] + at,
-				      left < segment ? left : segment, at_ns);
+			const struct span datagram = { intake.memory[i] + at,
+						       left < segment ? left : segment };
+			take_message(load, client, datagram, at_ns);
 		}
 	}
 }
@@ -205,7 +197,12 @@ read_clients(struct load *load)
 	const int ready = epoll_wait(load->epoll, events, BATCH, 0);
 
 	for (int i = 0; i < ready; i++) {
-		read_client(load, &load->clients[events[i].data.u32]);
+		struct load_client *client = &load->clients[events[i].data.u32];
+		if (client->wire == NULL) {
+			read_client(load, client);
+		} else {
+			load_wire_read(load, client, take_message);
+		}
 	}
 	return ready > 0;
 }
@@ -241,22 +238,27 @@ send_coalesced(int fd, uint8_t *memory, size_t count, uint16_t segment)
 
 /* What one client sends at once: one datagram after the other in one piece of memory. */
 static void
-send_burst(struct load *load, const struct load_client *client)
+send_burst(struct load *load, struct load_client *client)
 {
 	static uint8_t memory[COALESCED_MAX];
 	static struct mmsghdr headers[LOAD_BURST_MAX];
 	static struct iovec vectors[LOAD_BURST_MAX];
-	const size_t size = load->bytes + CHANNEL_HEADER_BYTES;
-	const uint64_t at_ns = now_ns();
+	const size_t size = load->transport == LOAD_TCP || load->transport == LOAD_TLS
+				    ? (load->bytes + CHANNEL_HEADER_BYTES + 3u) & ~3u /* padded */
+				    : load->bytes + CHANNEL_HEADER_BYTES;
+	const uint64_t at_ns = load_now_ns();
 
 	for (uint32_t i = 0; i < load->burst; i++) {
 		turn_channel_write(memory + i * size, LOAD_CHANNEL, load->bytes);
 		memcpy(memory + i * size + CHANNEL_HEADER_BYTES, &at_ns, sizeof at_ns);
-		memcpy(memory + (i + 1) * size - sizeof at_ns, &at_ns, sizeof at_ns);
+		memcpy(memory + i * size + CHANNEL_HEADER_BYTES + load->bytes - sizeof at_ns,
+		       &at_ns, sizeof at_ns);
 		vectors[i] = (struct iovec){ memory + i * size, size };
 		headers[i].msg_hdr = (struct msghdr){ .msg_iov = &vectors[i], .msg_iovlen = 1 };
 	}
-	if (load->gso) {
+	if (client->wire != NULL) {
+		load_wire_send(load, client, (struct span){ memory, size * load->burst }, size);
+	} else if (load->gso) {
 		send_coalesced(client->fd, memory, size * load->burst, (uint16_t)size);
 	} else if (load->burst == 1) {
 		send(client->fd, memory, size, 0);
@@ -317,7 +319,7 @@ watch(const struct load *load, uint64_t since_ns)
 void
 load_run(struct load *load)
 {
-	struct pace pace = { .start_ns = now_ns() };
+	struct pace pace = { .start_ns = load_now_ns() };
 	const uint64_t end_ns = pace.start_ns + (uint64_t)(load->seconds * 1e9);
 	uint64_t at_ns = pace.start_ns;
 	uint32_t next = 0;
@@ -325,7 +327,7 @@ load_run(struct load *load)
 	assert(load->bytes >= 2 * sizeof at_ns);
 	assert((load->bytes + CHANNEL_HEADER_BYTES) * load->burst <= COALESCED_MAX);
 	pace.moved_ns = at_ns;
-	for (uint64_t round = 0; at_ns < end_ns; round++, at_ns = now_ns()) {
+	for (uint64_t round = 0; at_ns < end_ns; round++, at_ns = load_now_ns()) {
 		const bool keeps = round % KEEP_EVERY == 0 && !load->plain;
 		send_due(load, &pace, &next, at_ns);
 		if (keeps) {
@@ -335,7 +337,7 @@ load_run(struct load *load)
 		read_all(load, load->echo || keeps);
 	}
 	for (pace.moved_ns = at_ns; at_ns - pace.moved_ns < 4 * (uint64_t)STUCK_NS;
-	     at_ns = now_ns()) {
+	     at_ns = load_now_ns()) {
 		if (read_all(load, true)) {
 			pace.moved_ns = at_ns;
 		}
