@@ -49,7 +49,6 @@ static enum verdict
 check_transport(const struct relay *relay, const struct relay_request *request)
 {
 	const struct stun_message *message = request->message;
-	const enum client_transport from = relay->config.transports[request->reply.listener];
 
 	if (!stun_has(message, STUN_REQUESTED_TRANSPORT)) {
 		return REFUSED_BAD_REQUEST;
@@ -57,8 +56,8 @@ check_transport(const struct relay *relay, const struct relay_request *request)
 	if (message->transport == TURN_TRANSPORT_UDP) {
 		return ACCEPTED;
 	}
-	if (message->transport != TURN_TRANSPORT_TCP || !relay->config.serves_tcp ||
-	    (from != CLIENT_TCP && from != CLIENT_TLS)) {
+	if (message->transport != TURN_TRANSPORT_TCP ||
+	    !relay_serves_tcp_at(relay, request->reply.listener)) {
 		return REFUSED_TRANSPORT;
 	}
 	return stun_has(message, STUN_EVEN_PORT) || stun_has(message, STUN_RESERVATION_TOKEN) ||

@@ -227,9 +227,10 @@ relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct 
 		out->serves_ipv4 |= ips->items[i].ip.family == ADDRESS_IPV4;
 		out->serves_ipv6 |= ips->items[i].ip.family == ADDRESS_IPV6;
 	}
-	/* A client's second connection must reach the relay of its first: with several, the kernel
-	 * chooses. */
-	out->serves_tcp = !settings->no_tcp_relay && settings->relays == 1;
+	/* A client's second connection must reach the relay of its first. With several relays its
+	 * source decides (sockets_steer_io.h), which behind a proxy is everybody's. */
+	out->serves_tcp = !settings->no_tcp_relay;
+	out->scattered_port = settings->relays > 1 ? (uint16_t)settings->tcp_proxy_port : 0;
 	out->number = number;
 	out->listener_count = (uint32_t)listener_count;
 	memcpy(out->listeners, listeners, listener_count * sizeof *listeners);

@@ -161,6 +161,8 @@ struct relay_answer relay_indicate_attempt(struct relay *relay, uint32_t row,
 					   const struct address *peer, uint32_t connection_id);
 
 /* --- relay_tcp.c, relay_tcp_life.c --- */
+/* Whether TCP is relayed for clients of that listener. */
+bool relay_serves_tcp_at(const struct relay *relay, uint32_t listener);
 struct relay_answer relay_handle_connect(struct relay *relay, const struct relay_request *request,
 					 uint32_t row);
 struct relay_answer relay_handle_connection_bind(struct relay *relay,

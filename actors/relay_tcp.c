@@ -14,6 +14,16 @@
 
 static const uint64_t SECOND_US = 1000000;
 
+bool
+relay_serves_tcp_at(const struct relay *relay, uint32_t listener)
+{
+	const struct relay_config *config = &relay->config;
+	const enum client_transport transport = config->transports[listener];
+
+	return config->serves_tcp && (transport == CLIENT_TCP || transport == CLIENT_TLS) &&
+	       config->listeners[listener].port != config->scattered_port;
+}
+
 /* Random, and nobody's yet. */
 static uint32_t
 fresh_connection_id(struct relay *relay)
@@ -205,14 +215,6 @@ relay_tcp_attempted(struct relay *relay, uint32_t socket, const struct address *
 
 /* --- ConnectionBind, RFC 6062 section 5.4 --- */
 
-static bool
-is_over_stream(const struct relay *relay, uint32_t listener)
-{
-	const enum client_transport transport = relay->config.transports[listener];
-
-	return transport == CLIENT_TCP || transport == CLIENT_TLS;
-}
-
 /* The connection that waits for this client; TCP_PEER_NONE. Whose it is is not told to others
  * (F16). */
 static uint32_t
@@ -241,9 +243,8 @@ struct relay_answer
 relay_handle_connection_bind(struct relay *relay, const struct relay_request *request)
 {
 	const uint32_t listener = request->reply.listener;
-	const uint32_t number = is_over_stream(relay, listener) && relay->config.serves_tcp
-					? find_waiting(relay, request)
-					: TCP_PEER_NONE;
+	const uint32_t number = relay_serves_tcp_at(relay, listener) ? find_waiting(relay, request)
+								     : TCP_PEER_NONE;
 
 	/* A connection over which an allocation is held stays that. */
 	if (number == TCP_PEER_NONE ||

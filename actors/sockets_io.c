@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "actors/sockets_steer_io.h"
 #include "protocol/address.h"
 #include "protocol/address_io.h"
 #include "protocol/log_line_io.h"
@@ -244,6 +245,35 @@ open_turn(struct sockets *out, const struct settings *settings)
 }
 
 static bool
+steer_group(const int *all, const struct settings *settings)
+{
+	for (size_t i = 0; all != NULL && i < settings->listening_ip.count; i++) {
+		const struct address address = address_at(settings->listening_ip.items[i].bytes, 0);
+		if (!sockets_steer_by_source(all[i], address.family, settings->relays)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* So that TCP can be relayed by several relays. Not behind a proxy: there every client has the
+ * proxy's address, and one relay would have them all. */
+static void
+steer_streams(const struct sockets *out, struct settings *settings)
+{
+	const bool is_wanted = settings->relays > 1 && !settings->no_tcp_relay;
+
+	if (is_wanted &&
+	    (!steer_group(out->turn_tcp, settings) || !steer_group(out->turn_tls, settings))) {
+		log_warning("no-tcp-relay: this kernel does not deal TCP connections out by their "
+			    "source (SO_ATTACH_REUSEPORT_CBPF: %s), so %llu relays relay no TCP "
+			    "(442): run one relay for it",
+			    strerror(errno), (unsigned long long)settings->relays);
+		settings->no_tcp_relay = true;
+	}
+}
+
+static bool
 open_tcp(int *out, const char *key, const struct address *address)
 {
 	*out = open_bound(address, SOCK_STREAM, SO_REUSEADDR);
@@ -273,6 +303,9 @@ open_listeners(struct sockets *out, const struct settings *settings)
 bool
 sockets_open(struct sockets *out, struct settings *settings, bool listening_is_preset)
 {
-	return probe_all(settings, listening_is_preset) && open_turn(out, settings) &&
-	       open_listeners(out, settings);
+	if (!probe_all(settings, listening_is_preset) || !open_turn(out, settings)) {
+		return false;
+	}
+	steer_streams(out, settings);
+	return open_listeners(out, settings);
 }

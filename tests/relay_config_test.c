@@ -1,4 +1,5 @@
-/* What of this server a relay must not reach, whatever is opened: the ports that are configured. */
+/* What a relay takes from the settings: ports of this server that no peer may be, addresses behind a
+ * NAT, for whom TCP is relayed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -116,12 +117,37 @@ relayed_addresses_are_found_behind_a_nat_that_leads_nothing_back(void **state)
 	assert_false(ips.is_mapped);
 }
 
+static void
+tcp_is_relayed_by_several_relays_but_not_behind_a_proxy(void **state)
+{
+	static const struct {
+		const char *given;
+		bool serves_tcp;
+		uint16_t scattered_port;
+	} rows[] = {
+		{ "", true, 0 },
+		{ "relays = 3\n", true, 0 },
+		{ "relays = 3\ntcp-proxy-port = 3480\ntcp-proxy-from = 192.0.2.10\n", true, 3480 },
+		{ "tcp-proxy-port = 3480\ntcp-proxy-from = 192.0.2.10\n", true, 0 },
+		{ "relays = 3\nno-tcp-relay = yes\n", false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		print_message("%s\n", rows[i].given);
+		read_config(rows[i].given);
+		assert_int_equal(config.serves_tcp, rows[i].serves_tcp);
+		assert_int_equal(config.scattered_port, rows[i].scattered_port);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_ports_are_those_that_are_configured),
 		cmocka_unit_test(relayed_addresses_are_found_behind_a_nat_that_leads_nothing_back),
+		cmocka_unit_test(tcp_is_relayed_by_several_relays_but_not_behind_a_proxy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,23 @@ threat_F3_tcp_is_relayed_over_tcp_alone(void **unused)
 }
 
 static void
+threat_F3_nor_where_several_relays_share_a_clients_connections(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+
+	relay_free(world->relay);
+	world->config.serves_tcp = true;
+	world->config.scattered_port = world->config.listeners[LISTENER_TCP].port;
+	new_relay(world);
+	greet(world);
+	world->over_tcp = true;
+	assert_int_equal(allocate_tcp(world, "ann", ANN), 442);
+	assert_int_equal(bind_as(world, "ann", DATA, 1), 400);
+	world_free(world);
+}
+
+static void
 no_datagram_leaves_a_tcp_allocation(void **unused)
 {
 	(void)unused;
@@ -431,6 +448,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threat_F3_tcp_is_relayed_over_tcp_alone),
+		cmocka_unit_test(threat_F3_nor_where_several_relays_share_a_clients_connections),
 		cmocka_unit_test(no_datagram_leaves_a_tcp_allocation),
 		cmocka_unit_test(threat_B15_whom_a_connect_may_reach),
 		cmocka_unit_test(threat_B15_every_failure_looks_the_same),

@@ -205,6 +205,63 @@ describe('TCP allocations', () => {
 	});
 });
 
+// Three relays: the kernel brings all connections of one address to one of them, over TCP and TLS.
+describe('TCP allocations of several relays', () => {
+	const RELAYS = 3;
+	const CLIENTS = 12;
+	let cluster;
+	const directory = temporary('certificates');
+	before(async () => {
+		const served = await (await authority(directory)).issue('relay');
+		cluster = await start('tcprelays', {
+			relays: RELAYS, 'turn-tcp': 'yes', 'allowed-peer-ip': ['127.0.0.1'], cert: served.cert, pkey: served.key,
+			'tcp-proxy-from': '127.0.0.1',
+		}, { relayed: 3000 });
+	});
+	after(async () => {
+		await cluster?.close();
+		fs.rmSync(directory, { recursive: true, force: true });
+	});
+
+	const over = { TCP: {}, TLS: { secure: { rejectUnauthorized: false } } };
+	async function client(name, more) {
+		const { username, credential: password } = await cluster.credential(name);
+		const made = new TcpTurnClient({ port: more.secure ? cluster.ports.turns : cluster.ports.turn, username, password, ...more });
+		await made.ready;
+		return made;
+	}
+
+	it('reach the relay of their allocation, wherever they come from', async () => {
+		const peer = await listener({ echo: true });
+		for (let i = 0; i < CLIENTS; i++) {
+			const from = { localAddress: `127.0.0.${10 + i}` };
+			const [control, data] = i % 2 === 0 ? [over.TCP, over.TLS] : [over.TLS, over.TCP];
+			const name = `several-${i}`;
+			const first = await client(name, { ...control, ...from });
+			await first.allocate({ transport: 6 });
+			const second = await client(name, { ...data, ...from });
+			await second.connectionBind(await first.connect(peer));
+			const back = drained(second, 'bytes', 5);
+			second.socket.write('hello');
+			assert.equal((await back).digest, digestOf(Buffer.from('hello')));
+			await Promise.all([first.close(), second.close()]);
+		}
+		await peer.close();
+		const relays = new Set((await cluster.log('turn_allocation_created')).map(({ fields }) => fields.relay));
+		assert.ok(relays.size > 1, 'one relay had them all: nothing was shown');
+	});
+
+	it('are refused behind a proxy, whose address all of them have (threat_F3)', async () => {
+		const { username, credential: password } = await cluster.credential('proxied');
+		const made = new TcpTurnClient({ port: cluster.ports.proxied, username, password });
+		await made.ready;
+		made.socket.write(Buffer.from('0d0a0d0a000d0a515549540a2111000ccb00714dc0000201c3500d96', 'hex'));
+		await assert.rejects(made.allocate({ transport: 6 }), (error) => error.code === 442);
+		assert.ok((await made.allocate()).port > 0);
+		await made.close();
+	});
+});
+
 describe('TCP allocations that are not wanted', () => {
 	let cluster;
 	before(async () => { cluster = await start('notcp', { 'turn-tcp': 'yes', 'no-tcp-relay': 'yes' }); });

@@ -277,13 +277,13 @@ export class TurnClient extends EventEmitter {
 
 // The same over TCP: `cut` bytes at a time, all at once if it is 0. secure: over TLS, with these options of tls.connect.
 export class TcpTurnClient extends TurnClient {
-	constructor({ host = '127.0.0.1', port, cut = 0, secure, ...rest }) {
+	constructor({ host = '127.0.0.1', port, localAddress, cut = 0, secure, ...rest }) {
 		super({ host, port, ...rest });
 		const unused = this.socket;
 		this.ready.then(() => unused.close());
 		this.cut = cut;
 		this.got = Buffer.alloc(0);
-		this.socket = secure ? tls.connect({ host, port, ...secure }) : net.connect({ host, port, noDelay: true });
+		this.socket = secure ? tls.connect({ host, port, localAddress, ...secure }) : net.connect({ host, port, localAddress, noDelay: true });
 		this.socket.on('data', (bytes) => this.gather(bytes));
 		this.socket.on('error', () => {});
 		this.socket.unref();
