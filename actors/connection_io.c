@@ -29,6 +29,7 @@ append_sealed(void *context, struct span sealed)
 {
 	struct connection *connection = context;
 
+	assert(connection->fresh_count == 0);
 	if (connection->out_count + sealed.count > CONNECTION_OUT_BYTES) {
 		return false;
 	}
@@ -47,6 +48,7 @@ connection_secure(struct connection *connection, const struct tls_server *server
 void
 connection_close(struct connection *connection)
 {
+	connection_flush(connection);
 	if (connection->tls != NULL) {
 		tls_session_close(connection->tls);
 		connection_push(connection);
@@ -78,12 +80,15 @@ read_sealed(struct connection *connection, uint8_t *out, size_t *count)
 {
 	static uint8_t sealed[SEALED_BYTES];
 	const ssize_t got = recv(connection->fd, sealed, sizeof sealed, MSG_DONTWAIT);
-	const uint32_t queued = connection->out_count;
 
 	*count = 0;
 	if (got <= 0) {
 		return got < 0 && (errno == EAGAIN || errno == EINTR);
 	}
+	if (!connection_flush(connection)) { /* before what the session answers */
+		return false;
+	}
+	const uint32_t queued = connection->out_count;
 	const bool goes_on =
 		tls_session_take(connection->tls, (struct span){ sealed, (size_t)got }, out, count);
 	if (connection->out_count > queued) {
@@ -115,96 +120,105 @@ connection_keep(struct connection *connection, struct span start)
 
 /* --- out --- */
 
-static const uint8_t zeros[4];
-
-/* How much the kernel took; 0 also if the connection is broken, which reading will tell. */
-static size_t
-give(const struct connection *connection, struct span message, size_t padding)
-{
-	struct iovec parts[] = { { (void *)(uintptr_t)message.at, message.count },
-				 { (void *)(uintptr_t)zeros, padding } };
-	const struct msghdr header = { .msg_iov = parts, .msg_iovlen = padding > 0 ? 2 : 1 };
-	const ssize_t sent = sendmsg(connection->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	return sent < 0 ? 0 : (size_t)sent;
-}
-
+/* The first of what is queued, which may be nothing if the connection is broken: reading tells. */
 static void
-queue(struct connection *connection, struct span message, size_t padding, size_t sent)
+give(struct connection *connection)
 {
-	uint8_t *to = queue_of(connection) + connection->out_count;
-	const size_t taken = sent < message.count ? sent : message.count;
+	uint8_t *out = queue_of(connection);
+	const ssize_t sent =
+		send(connection->fd, out, connection->out_count, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	memcpy(to, message.at + taken, message.count - taken);
-	memset(to + message.count - taken, 0, padding - (sent - taken));
-	connection->out_count += (uint32_t)(message.count + padding - sent);
+	if (sent > 0) {
+		memmove(out, out + sent, connection->out_count - (size_t)sent);
+		connection->out_count -= (uint32_t)sent;
+	}
 }
 
-/* The message and its padding as one record, if they fit one. */
+/* As few records as hold it. */
 static bool
-seal(struct connection *connection, struct span message, size_t padding)
+seal_fresh(struct connection *connection)
 {
-	static uint8_t whole[STREAM_MESSAGE_BYTES_MAX + sizeof zeros];
+	static uint8_t plain[CONNECTION_OUT_BYTES];
+	const uint32_t count = connection->fresh_count;
 
-	assert(message.count + padding <= sizeof whole);
-	memcpy(whole, message.at, message.count);
-	memset(whole + message.count, 0, padding);
-	return tls_session_send(connection->tls, (struct span){ whole, message.count + padding });
+	connection->fresh_count = 0;
+	if (connection->tls == NULL || count == 0) {
+		return true;
+	}
+	connection->out_count -= count;
+	memcpy(plain, queue_of(connection) + connection->out_count, count);
+	return tls_session_send(connection->tls, (struct span){ plain, count });
 }
 
 /* An empty queue takes any message: none is longer. */
 static bool
 has_room(const struct connection *connection, size_t count, bool is_data)
 {
+	const size_t fresh = connection->fresh_count + count;
+	const size_t used = connection->out_count - connection->fresh_count +
+			    (connection->tls == NULL ? fresh : tls_sealed_bytes(fresh));
+
 	return connection->out_count == 0 ||
-	       connection->out_count + count <=
-		       (is_data ? CONNECTION_DATA_BYTES : CONNECTION_OUT_BYTES);
+	       used <= (is_data ? CONNECTION_DATA_BYTES : CONNECTION_OUT_BYTES);
 }
 
 bool
 connection_send(struct connection *connection, struct span message, bool is_data)
 {
 	const size_t padding = stream_padding(message);
-	const size_t count = message.count + padding;
-	const bool was_empty = connection->out_count == 0;
 
 	if (connection_is_shaking_hands(connection)) {
 		return true; /* a late answer to who had that address before */
 	}
-	if (!has_room(connection, connection->tls == NULL ? count : tls_sealed_bytes(count),
-		      is_data)) {
-		return is_data;
-	}
-	if (connection->tls == NULL) {
-		const size_t sent = was_empty ? give(connection, message, padding) : 0;
-		/* Data of which nothing went out is still whole: it waits like any other. */
-		if (sent < count) {
-			queue(connection, message, padding, sent);
+	if (!has_room(connection, message.count + padding, is_data)) {
+		if (!connection_flush(connection)) {
+			return false;
 		}
-		return true;
+		if (!has_room(connection, message.count + padding, is_data)) {
+			return is_data;
+		}
 	}
-	const bool sealed = seal(connection, message, padding);
-	if (was_empty) {
-		connection_push(connection);
+	uint8_t *to = queue_of(connection) + connection->out_count;
+
+	memcpy(to, message.at, message.count);
+	memset(to + message.count, 0, padding);
+	connection->out_count += (uint32_t)(message.count + padding);
+	connection->fresh_count += (uint32_t)(message.count + padding);
+	return true;
+}
+
+bool
+connection_waits(const struct connection *connection)
+{
+	return connection->out_count > connection->fresh_count;
+}
+
+bool
+connection_flush(struct connection *connection)
+{
+	const bool waits = connection_waits(connection);
+	const bool is_fresh = connection->fresh_count > 0;
+	const bool sealed = seal_fresh(connection);
+
+	if (is_fresh && !waits) {
+		give(connection);
 	}
 	return sealed;
 }
 
-void
+bool
 connection_push(struct connection *connection)
 {
-	uint8_t *out = queue_of(connection);
-	const size_t sent = give(connection, (struct span){ out, connection->out_count }, 0);
+	const bool sealed = seal_fresh(connection);
 
-	memmove(out, out + sent, connection->out_count - sent);
-	connection->out_count -= (uint32_t)sent;
+	give(connection);
+	return sealed;
 }
 
 /* --- bytes that are no messages --- */
 
-_Static_assert((int)CONNECTION_FRESH_BYTES <= (int)TLS_SESSION_PLAIN_MAX,
-	       "a read is sealed at once");
-_Static_assert((int)CONNECTION_IN_BYTES <= (int)TLS_SESSION_PLAIN_MAX, "so is what was kept");
+_Static_assert((int)CONNECTION_OUT_BYTES <= (int)TLS_SESSION_PLAIN_MAX,
+	       "what is queued is sealed at once, and so is a read");
 _Static_assert((int)CONNECTION_FRESH_BYTES + 8 * (int)TLS_RECORD_OVERHEAD_BYTES <=
 		       (int)CONNECTION_OUT_BYTES,
 	       "an empty queue takes all of a read");
@@ -235,13 +249,15 @@ connection_write(struct connection *connection, struct span bytes)
 	assert(bytes.count > 0);
 	if (connection->tls != NULL) {
 		const bool sealed = tls_session_send(connection->tls, bytes);
-		connection_push(connection);
+		give(connection);
 		return sealed;
 	}
-	const size_t sent = give(connection, bytes, 0);
-	if (sent < bytes.count) {
-		queue(connection, bytes, 0, sent);
-	}
+	const ssize_t sent =
+		send(connection->fd, bytes.at, bytes.count, MSG_DONTWAIT | MSG_NOSIGNAL);
+	const size_t taken = sent > 0 ? (size_t)sent : 0;
+
+	memcpy(queue_of(connection), bytes.at + taken, bytes.count - taken);
+	connection->out_count = (uint32_t)(bytes.count - taken);
 	return true;
 }
 

@@ -68,6 +68,15 @@ send_over_session(struct relay_process *process, uint32_t listener, const struct
 	return false;
 }
 
+/* Who waits, or pauses, does so after it. */
+static void
+flush_streams(struct relay_process *process)
+{
+	if (process->streams != NULL) {
+		streams_flush(process->streams);
+	}
+}
+
 static void
 sink_reply(void *context, uint32_t listener, const struct address *to, struct span bytes)
 {
@@ -389,6 +398,7 @@ handle_ready(struct relay_process *process, const struct epoll_event *events, in
 		}
 	}
 	batch_send(process->out);
+	flush_streams(process);
 	return linked;
 }
 
@@ -426,6 +436,7 @@ turn(struct relay_process *process)
 	relay_process_judge_traffic(process);
 	pass_time(process);
 	serve_when_ready(process);
+	flush_streams(process);
 }
 
 /* What was relayed is told before the process ends. */
@@ -437,6 +448,7 @@ end_in_order(struct relay_process *process)
 	relay_report_all(process->relay);
 	do {
 		run_link(process);
+		flush_streams(process);
 		usleep(2000);
 	} while (!link_is_quiet(process->link) && time_monotonic_us() < deadline_us);
 	if (!link_is_quiet(process->link)) {

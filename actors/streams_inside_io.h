@@ -41,6 +41,10 @@ struct streams_io {
 	uint64_t no_proxy;        /* came where only those may */
 	unsigned handshakes_left; /* in this round */
 	unsigned resumed;         /* since the last one */
+	/* Those that were given something since the last flush; some may be gone meanwhile. */
+	uint32_t given[STREAMS_MAX];
+	uint32_t given_count;
+	bool is_given[STREAMS_MAX];
 	uint8_t read[CONNECTION_READ_BYTES];
 };
 

@@ -111,7 +111,7 @@ end_soon(const struct streams_io *io, uint32_t at)
 static uint32_t
 events_wanted(const struct place *place)
 {
-	const uint32_t out = place->connection.out_count > 0 ? EPOLLOUT : 0;
+	const uint32_t out = connection_waits(&place->connection) ? EPOLLOUT : 0;
 
 	switch (place->mode) {
 	case MODE_MESSAGES:
@@ -157,7 +157,27 @@ streams_send(struct streams_io *io, uint32_t listener, const struct address *to,
 	if (!connection_send(&io->places[at].connection, message, is_data)) {
 		end_soon(io, at);
 	}
-	streams_watch_place(io, at);
+	if (!io->is_given[at]) {
+		io->is_given[at] = true;
+		io->given[io->given_count++] = at;
+	}
+}
+
+void
+streams_flush(struct streams_io *io)
+{
+	for (uint32_t i = 0; i < io->given_count; i++) {
+		const uint32_t at = io->given[i];
+		io->is_given[at] = false;
+		if (!io->table.items[at].used) {
+			continue;
+		}
+		if (!connection_flush(&io->places[at].connection)) {
+			end_soon(io, at);
+		}
+		streams_watch_place(io, at);
+	}
+	io->given_count = 0;
 }
 
 /* --- in --- */
@@ -249,7 +269,9 @@ serve(struct streams_io *io, uint32_t at, uint32_t events)
 	const bool is_broken = (events & (EPOLLHUP | EPOLLERR)) != 0;
 
 	if ((events & EPOLLOUT) != 0) {
-		connection_push(&place->connection);
+		if (!connection_push(&place->connection)) {
+			end_soon(io, at);
+		}
 		streams_watch_place(io, at);
 	}
 	if (place->mode == MODE_JOINED) {

@@ -55,9 +55,12 @@ void streams_run(struct streams_io *io, uint64_t now_us);
 /* Once a second: closes who holds nothing for too long. */
 void streams_tick(struct streams_io *io, uint64_t now_us);
 
-/* Sends a message to that client, if it is still connected. Calls nothing of the owner. */
+/* Sends a message to that client with the next flush, if it is still connected. Calls nothing of
+ * the owner. */
 void streams_send(struct streams_io *io, uint32_t listener, const struct address *to,
 		  struct span message, bool is_data);
+/* What each client was sent leaves in one piece. Before anybody waits for anything. */
+void streams_flush(struct streams_io *io);
 
 /* --- a client's connection that carries bytes and no messages (RFC 6062) --- */
 

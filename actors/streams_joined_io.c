@@ -34,6 +34,9 @@ streams_join(struct streams_io *io, uint32_t listener, const struct address *cli
 	}
 	io->places[at].mode = MODE_JOINED;
 	io->places[at].wish = STREAMS_WANT_READ;
+	/* What its client was answered goes before the bytes; a failure is told by the next read.
+	 */
+	connection_flush(&io->places[at].connection);
 	streams_watch_place(io, at);
 	return &io->places[at].connection;
 }

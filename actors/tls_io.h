@@ -19,7 +19,7 @@ enum {
 	TLS_FAULT_MAX = 256,
 	TLS_RECORD_BYTES = 16 * 1024,      /* of plain bytes */
 	TLS_RECORD_OVERHEAD_BYTES = 64,    /* header, explicit nonce, tag, content type */
-	TLS_SESSION_PLAIN_MAX = 64 * 1024, /* what one call of tls_session_send seals */
+	TLS_SESSION_PLAIN_MAX = 96 * 1024, /* what one call of tls_session_send seals */
 	DTLS_DATAGRAM_BYTES = 1200,        /* of a handshake: any path takes them whole */
 };
 
