@@ -19,8 +19,9 @@ chains_init(struct chains *chains, size_t slots)
 	}
 	chains->heads = malloc(heads * sizeof *chains->heads);
 	chains->next = malloc(slots * sizeof *chains->next);
+	chains->previous = malloc(slots * sizeof *chains->previous);
 	chains->mask = heads - 1;
-	if (chains->heads == NULL || chains->next == NULL) {
+	if (chains->heads == NULL || chains->next == NULL || chains->previous == NULL) {
 		chains_free(chains);
 		return false;
 	}
@@ -33,6 +34,7 @@ chains_free(struct chains *chains)
 {
 	free(chains->heads);
 	free(chains->next);
+	free(chains->previous);
 	memset(chains, 0, sizeof *chains);
 }
 
@@ -49,19 +51,29 @@ chains_link(struct chains *chains, uint64_t hash, uint32_t slot)
 
 	assert(*head != slot);
 	chains->next[slot] = *head;
+	chains->previous[slot] = SLOT_NONE;
+	if (*head != SLOT_NONE) {
+		chains->previous[*head] = slot;
+	}
 	*head = slot;
 }
 
 void
 chains_unlink(struct chains *chains, uint64_t hash, uint32_t slot)
 {
-	uint32_t *at = &chains->heads[hash & chains->mask];
+	const uint32_t next = chains->next[slot];
+	const uint32_t previous = chains->previous[slot];
 
-	while (*at != slot) {
-		assert(*at != SLOT_NONE);
-		at = &chains->next[*at];
+	if (previous == SLOT_NONE) {
+		assert(chains->heads[hash & chains->mask] == slot);
+		chains->heads[hash & chains->mask] = next;
+	} else {
+		assert(chains->next[previous] == slot);
+		chains->next[previous] = next;
 	}
-	*at = chains->next[slot];
+	if (next != SLOT_NONE) {
+		chains->previous[next] = previous;
+	}
 }
 
 uint64_t

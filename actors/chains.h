@@ -1,6 +1,7 @@
 /* Chained hash indexes over the slots of a table, which are known by their number (0, 1, ...). The
- * table holds the keys and no links: an index is two flat arrays, so one table can have several. No
- * heap after chains_init.
+ * table holds the keys and no links: an index is three flat arrays, so one table can have several.
+ * No heap after chains_init. Taking a slot out costs the same however long its chain is, since many
+ * slots may have one key (all allocations of one user).
  *
  * The caller hashes, and compares while it walks a chain:
  *
@@ -18,7 +19,8 @@ enum { SLOT_NONE = UINT32_MAX };
 
 struct chains {
 	uint32_t *heads;
-	uint32_t *next; /* by slot */
+	uint32_t *next;     /* by slot */
+	uint32_t *previous; /* by slot; SLOT_NONE for the first of a chain */
 	uint32_t mask;
 };
 
