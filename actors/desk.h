@@ -20,7 +20,8 @@ enum {
 	DESK_BATCHES_MAX = 2048, /* per front, between settlements */
 	DESK_BUSY_EVENTS = 1024, /* gathered: take no more until the append is done */
 	DESK_APPEND_BYTES_MAX = EVENTS_PER_APPEND_MAX * 1024,
-	DESK_HOLD_US = 1000 * 1000, /* a poll without notices is answered after that long */
+	DESK_HELD_MAX = 2,          /* requests of a front that wait for something to say */
+	DESK_HOLD_US = 1000 * 1000, /* with nothing to say they are answered after that long */
 	DESK_LOST_US =
 		10 * 1000 *
 		1000, /* a front that is silent that long while it is told things is given up */
@@ -30,7 +31,8 @@ enum {
 struct desk_answer {
 	uint64_t ticket;
 	uint64_t gate;
-	uint64_t front; /* whose COMMANDS it answers; 0: verdict and epoch alone */
+	uint64_t
+		front; /* whose COMMANDS it answers, without a notice; 0: it answers another kind */
 	enum verdict verdict;
 	struct span tail; /* what follows verdict and epoch, owned; NULL if nothing */
 };
@@ -41,18 +43,26 @@ struct desk_batch {
 	uint64_t posted; /* and the outbox has settled that many */
 };
 
+/* A front's request that is held until there is something to say. */
+struct desk_held {
+	uint64_t ticket;
+	uint64_t since_us;
+};
+
 struct desk_front {
 	bool attached; /* in this epoch */
 	bool lost;
 	struct id instance;
+	uint64_t last_request; /* its number, since the attach */
 	uint64_t last_batch;
+	uint64_t last_gate; /* what the last batch depends on */
+	uint64_t done;      /* the last batch that the front knows to be durable */
 	uint64_t settled;
 	struct desk_batch batches[DESK_BATCHES_MAX];
 	size_t first;
 	size_t count;
-	bool polled; /* a poll is held */
-	uint64_t poll_ticket;
-	uint64_t poll_since_us;
+	struct desk_held held[DESK_HELD_MAX]; /* the oldest first */
+	size_t held_count;
 };
 
 /* Encoded events on their way to the log. */

@@ -18,13 +18,27 @@ refuse(struct desk *desk, uint64_t ticket, enum verdict verdict)
 	desk_put_answer(desk, (struct desk_answer){ .ticket = ticket, .verdict = verdict });
 }
 
-/* The poll that is held for a front is given back: its front has died or asks anew. */
-static void
-release_poll(struct desk *desk, struct desk_front *front)
+/* Takes the oldest request that is held for a front. */
+static uint64_t
+take_held(struct desk_front *front)
 {
-	if (front->polled) {
-		front->polled = false;
-		refuse(desk, front->poll_ticket, REFUSED_STALE_EPOCH);
+	const uint64_t ticket = front->held[0].ticket;
+
+	front->held_count--;
+	memmove(front->held, front->held + 1, front->held_count * sizeof front->held[0]);
+	return ticket;
+}
+
+/* What is held for a front is given back without a notice, the oldest first, until `kept` are left:
+ * its front has died, its connection is another one, or it asks more than is held. */
+static void
+release_held(struct desk *desk, uint64_t number, size_t kept)
+{
+	struct desk_front *front = &desk->fronts[number];
+
+	while (front->held_count > kept) {
+		desk_put_answer(
+			desk, (struct desk_answer){ .ticket = take_held(front), .front = number });
 	}
 }
 
@@ -67,10 +81,12 @@ take_attach(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t no
 		/* No event: the state knows this very incarnation, so it is we who were restarted.
 		 */
 		const bool known = desk->events.count == 0;
-		release_poll(desk, front);
+		release_held(desk, command.front, 0);
 		if (!known) {
 			*front = (struct desk_front){ 0 };
 		}
+		front->last_request = 0;
+		front->done = 0;
 		front->attached = true;
 		front->instance = command.instance;
 		outbox_attach(&desk->outbox, command.front, known, now_us);
@@ -131,6 +147,7 @@ static void
 note_batch(struct desk *desk, struct desk_front *front, uint64_t number)
 {
 	front->last_batch = number;
+	front->last_gate = desk_gate(desk);
 	if (front->count == DESK_BATCHES_MAX) {
 		/* The oldest is forgotten: it settles together with the next. */
 		front->first = (front->first + 1) % DESK_BATCHES_MAX;
@@ -140,41 +157,34 @@ note_batch(struct desk *desk, struct desk_front *front, uint64_t number)
 		(struct desk_batch){ number, desk_gate(desk), desk->outbox.posted };
 }
 
+/* A request that is not newer was sent again over another connection: what was said over the one
+ * before may be lost, and what is held for it has no reader. */
+static void
+note_request(struct desk *desk, uint64_t number, uint64_t request)
+{
+	struct desk_front *front = &desk->fronts[number];
+
+	if (request > front->last_request) {
+		front->last_request = request;
+		release_held(desk, number, DESK_HELD_MAX - 1);
+	} else {
+		outbox_again(&desk->outbox, number);
+		front->done = 0;
+		release_held(desk, number, 0);
+	}
+}
+
 static void
 take_commands(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t now_us)
 {
 	struct command envelope;
 	enum verdict verdict = read_front(desk, r, &envelope);
-	const uint64_t number = mp_get_u64(r);
-
-	if (verdict != ACCEPTED) {
-		refuse(desk, ticket, verdict);
-		return;
-	}
-	struct desk_front *front = &desk->fronts[envelope.front];
-	desk->outbox.queues[envelope.front].heard_us = now_us;
-	if (number > front->last_batch) {
-		verdict = run_batch(desk, r, &envelope, now_us);
-		note_batch(desk, front, number);
-	}
-	desk_put_answer(desk, (struct desk_answer){ .ticket = ticket,
-						    .gate = desk_gate(desk),
-						    .front = envelope.front,
-						    .verdict = verdict });
-	desk_digest_if_due(desk, now_us);
-	desk_expel_run(desk, now_us);
-}
-
-static void
-take_poll(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t now_us)
-{
-	struct command envelope;
-	enum verdict verdict = read_front(desk, r, &envelope);
+	const uint64_t request = mp_get_u64(r);
 	const uint64_t acknowledged = mp_get_u64(r);
+	const uint64_t batch = mp_get_u64(r);
 
 	if (verdict == ACCEPTED &&
-	    (!mp_reader_is_done(r) ||
-	     !outbox_acknowledge(&desk->outbox, envelope.front, acknowledged))) {
+	    (r->bad || !outbox_acknowledge(&desk->outbox, envelope.front, acknowledged))) {
 		verdict = REFUSED_MALFORMED;
 	}
 	if (verdict != ACCEPTED) {
@@ -182,11 +192,21 @@ take_poll(struct desk *desk, struct mp_reader *r, uint64_t ticket, uint64_t now_
 		return;
 	}
 	struct desk_front *front = &desk->fronts[envelope.front];
-	release_poll(desk, front);
-	front->polled = true;
-	front->poll_ticket = ticket;
-	front->poll_since_us = now_us;
 	desk->outbox.queues[envelope.front].heard_us = now_us;
+	if (batch > front->last_batch) {
+		verdict = run_batch(desk, r, &envelope, now_us);
+		note_batch(desk, front, batch);
+	} else if (batch == 0 && (mp_get_array(r, 0) != 0 || !mp_reader_is_done(r))) {
+		verdict = REFUSED_MALFORMED;
+	}
+	note_request(desk, envelope.front, request);
+	if (verdict == ACCEPTED) {
+		front->held[front->held_count++] = (struct desk_held){ ticket, now_us };
+	} else {
+		refuse(desk, ticket, verdict);
+	}
+	desk_digest_if_due(desk, now_us);
+	desk_expel_run(desk, now_us);
 }
 
 /* The roster is taken now and leaves when what it shows is durable. */
@@ -215,16 +235,13 @@ desk_take(struct desk *desk, struct span request, uint64_t ticket, uint64_t now_
 	struct mp_reader r = mp_reader_of(request);
 
 	assert(!desk_is_busy(desk));
-	mp_get_array(&r, 6);
+	mp_get_array(&r, 8);
 	switch (mp_get_u64(&r)) {
 	case REQUEST_ATTACH:
 		take_attach(desk, &r, ticket, now_us);
 		break;
 	case REQUEST_COMMANDS:
 		take_commands(desk, &r, ticket, now_us);
-		break;
-	case REQUEST_POLL:
-		take_poll(desk, &r, ticket, now_us);
 		break;
 	case REQUEST_PING:
 		refuse(desk, ticket, ACCEPTED);
@@ -262,6 +279,22 @@ settled_batch(struct desk *desk, struct desk_front *front)
 	return front->settled;
 }
 
+/* All of a reply to COMMANDS but its notices. */
+static void
+write_progress(struct desk *desk, uint64_t number, struct mp_writer *w)
+{
+	struct desk_front *front = &desk->fronts[number];
+
+	if (front->last_gate <= desk->durable) {
+		front->done = front->last_batch;
+	}
+	mp_put_array(w, 6);
+	mp_put_u64(w, ACCEPTED);
+	mp_put_u64(w, desk->epoch);
+	mp_put_u64(w, front->done);
+	mp_put_u64(w, settled_batch(desk, front));
+}
+
 static bool
 write_waiting(struct desk *desk, uint64_t *ticket, struct mp_writer *w)
 {
@@ -271,43 +304,55 @@ write_waiting(struct desk *desk, uint64_t *ticket, struct mp_writer *w)
 	const struct desk_answer answer = desk->answers[desk->answer_first];
 	desk->answer_first = (desk->answer_first + 1) % DESK_ANSWERS_MAX;
 	desk->answer_count--;
-	const bool settles = answer.front != 0 && answer.verdict == ACCEPTED;
-	mp_put_array(w, settles || answer.tail.at != NULL ? 3 : 2);
+	*ticket = answer.ticket;
+	if (answer.front != 0) {
+		write_progress(desk, answer.front, w);
+		mp_put_u64(w, desk->outbox.queues[answer.front].told + 1);
+		mp_put_array(w, 0);
+		return true;
+	}
+	mp_put_array(w, answer.tail.at != NULL ? 3 : 2);
 	mp_put_u64(w, answer.verdict);
 	mp_put_u64(w, desk->epoch);
-	if (settles) {
-		mp_put_u64(w, settled_batch(desk, &desk->fronts[answer.front]));
-	} else if (answer.tail.at != NULL) {
+	if (answer.tail.at != NULL) {
 		mp_put_raw(w, answer.tail);
 		free((void *)(uintptr_t)answer.tail.at);
 	}
-	*ticket = answer.ticket;
 	return true;
 }
 
+/* Notices, or commands that have become durable; and of two requests the second waits alone, unless
+ * it carries commands that are not. */
 static bool
-write_poll(struct desk *desk, uint64_t number, uint64_t now_us, uint64_t *ticket,
+has_something_to_say(const struct desk *desk, uint64_t number)
+{
+	const struct desk_front *front = &desk->fronts[number];
+	const bool is_durable = front->last_gate <= desk->durable;
+
+	return outbox_has(&desk->outbox, number, desk->durable) ||
+	       (is_durable &&
+		(front->done < front->last_batch || front->held_count == DESK_HELD_MAX));
+}
+
+static bool
+write_held(struct desk *desk, uint64_t number, uint64_t now_us, uint64_t *ticket,
 	   struct mp_writer *w)
 {
 	struct desk_front *front = &desk->fronts[number];
-	const bool told = outbox_has(&desk->outbox, number, desk->durable);
 
-	if (!front->polled ||
-	    (!told && now_us < front->poll_since_us + DESK_HOLD_US && front->attached)) {
+	if (front->held_count == 0 ||
+	    (front->attached && now_us < front->held[0].since_us + DESK_HOLD_US &&
+	     !has_something_to_say(desk, number))) {
 		return false;
 	}
-	front->polled = false;
-	*ticket = front->poll_ticket;
+	*ticket = take_held(front);
 	if (!front->attached) {
 		mp_put_array(w, 2);
 		mp_put_u64(w, REFUSED_NOT_ATTACHED);
 		mp_put_u64(w, desk->epoch);
 		return true;
 	}
-	mp_put_array(w, 5);
-	mp_put_u64(w, ACCEPTED);
-	mp_put_u64(w, desk->epoch);
-	mp_put_u64(w, settled_batch(desk, front));
+	write_progress(desk, number, w);
 	outbox_write(&desk->outbox, number, desk->durable, w);
 	return true;
 }
@@ -319,7 +364,7 @@ desk_answer(struct desk *desk, uint64_t now_us, uint64_t *ticket, struct mp_writ
 		return true;
 	}
 	for (uint64_t number = 1; number <= FRONTS_MAX; number++) {
-		if (write_poll(desk, number, now_us, ticket, w)) {
+		if (write_held(desk, number, now_us, ticket, w)) {
 			return true;
 		}
 	}

@@ -103,59 +103,101 @@ write_head(struct link *link, struct mp_writer *w, enum request request, size_t 
 }
 
 static bool
-write_commands(struct link *link, struct mp_writer *w)
+is_attaching(const struct link *link)
 {
-	if (link->sent == link->count || batch_at(link, link->sent)->commands == 0) {
-		return false;
+	bool is = false;
+
+	for (size_t i = 0; i < LINK_LANES; i++) {
+		is |= link->lanes[i].asked && link->lanes[i].attaching;
 	}
+	return is;
+}
+
+/* True if the actor holds a request of ours that it can answer with notices. */
+static bool
+is_listening(const struct link *link)
+{
+	bool is = false;
+
+	for (size_t i = 0; i < LINK_LANES; i++) {
+		is |= link->lanes[i].asked && link->lanes[i].attachment == link->attachment;
+	}
+	return is;
+}
+
+static bool
+has_batch_to_send(struct link *link)
+{
+	return link->going == 0 && link->sent < link->count &&
+	       batch_at(link, link->sent)->commands > 0;
+}
+
+static void
+write_batch(struct link *link, struct mp_writer *w)
+{
 	const struct link_batch *batch = batch_at(link, link->sent++);
+
 	link->open = link->sent < link->count && link->open;
-	write_head(link, w, REQUEST_COMMANDS, 6);
-	mp_put_u64(w, link->epoch);
+	link->going = batch->number;
 	mp_put_u64(w, batch->number);
 	mp_put_array(w, batch->commands);
 	mp_put_raw(w, (struct span){ link->memory + batch->start, batch->end - batch->start });
-	return true;
 }
 
-static bool
-write_ask(struct link *link, struct mp_writer *w)
+static void
+write_commands(struct link *link, struct mp_writer *w)
 {
-	if (link->asking || link->state == LINK_LOST) {
-		return false;
-	}
-	if (link->state == LINK_DETACHED) {
-		write_head(link, w, REQUEST_ATTACH, 3);
-		link->asking = true;
-		link->attaching = true;
-		return true;
-	}
-	link->asking = write_commands(link, w);
-	return link->asking;
-}
+	const bool has_batch = has_batch_to_send(link);
 
-static bool
-write_poll(struct link *link, struct mp_writer *w)
-{
-	if (link->polling || link->state != LINK_ATTACHED || link->notices_left > 0) {
-		return false;
-	}
-	write_head(link, w, REQUEST_POLL, 5);
+	write_head(link, w, REQUEST_COMMANDS, 8);
 	mp_put_u64(w, link->epoch);
+	/* A number that is not newer asks for what was missed. */
+	mp_put_u64(w, link->missed ? link->requests : ++link->requests);
 	mp_put_u64(w, link->taken);
-	link->polling = true;
-	link->poll_epoch = link->epoch;
-	return true;
+	link->missed = false;
+	link->acknowledged = link->taken;
+	if (has_batch) {
+		write_batch(link, w);
+	} else {
+		mp_put_u64(w, 0);
+		mp_put_array(w, 0);
+	}
+}
+
+static bool
+has_to_ask(struct link *link, bool is_idle)
+{
+	switch (link->state) {
+	case LINK_DETACHED:
+		return !is_attaching(link);
+	case LINK_ATTACHED:
+		return link->notices_left == 0 &&
+		       (!is_listening(link) || link->missed || has_batch_to_send(link) ||
+			(is_idle && link->acknowledged < link->taken));
+	case LINK_LOST:
+		break;
+	}
+	return false;
 }
 
 bool
-link_request(struct link *link, size_t lane, struct mp_writer *w)
+link_request(struct link *link, size_t lane, bool is_idle, struct mp_writer *w)
 {
 	assert(lane < LINK_LANES);
-	const bool written = lane == LANE_ASK ? write_ask(link, w) : write_poll(link, w);
-
+	assert(!link->lanes[lane].asked);
+	if (!has_to_ask(link, is_idle)) {
+		return false;
+	}
+	link->lanes[lane] = (struct link_lane){ .asked = true,
+						.attaching = link->state == LINK_DETACHED,
+						.attachment = link->attachment };
+	if (link->state == LINK_DETACHED) {
+		write_head(link, w, REQUEST_ATTACH, 3);
+	} else {
+		write_commands(link, w);
+	}
 	assert(!w->bad);
-	return written;
+	return true;
 }
 
 static void
@@ -163,8 +205,13 @@ attached(struct link *link, uint64_t epoch)
 {
 	link->state = LINK_ATTACHED;
 	link->epoch = epoch;
+	link->attachment++;
+	link->requests = 0;
 	link->sent = 0;
+	link->going = 0;
 	link->taken = 0;
+	link->acknowledged = 0;
+	link->missed = false;
 	link->notices_left = 0;
 }
 
@@ -180,44 +227,31 @@ read_verdict(struct mp_reader *r)
 }
 
 static void
-ask_reply(struct link *link, struct mp_reader *r)
+attach_reply(struct link *link, struct mp_reader *r)
 {
-	const bool attaching = link->attaching;
-	const size_t elements = mp_get_array(r, 3);
+	const size_t elements = mp_get_array(r, 2);
 	const enum verdict verdict = read_verdict(r);
 	const uint64_t epoch = mp_get_u64(r);
 
-	link->asking = false;
-	link->attaching = false;
-	if (attaching && verdict == REFUSED_NOT_ATTACHED) {
+	if (verdict == REFUSED_NOT_ATTACHED) {
 		link->state = LINK_LOST;
-	} else if (attaching && verdict == ACCEPTED && elements == 2) {
+	} else if (verdict == ACCEPTED && elements == 2) {
 		attached(link, epoch);
-	} else if (!attaching && verdict == ACCEPTED && elements == 3) {
-		settle(link, mp_get_u64(r));
-	} else {
-		link->state = LINK_DETACHED;
 	}
 }
 
+/* Behind a gap nothing may be handed out: an earlier reply was lost, or comes later. */
 static void
-poll_reply(struct link *link, struct mp_reader *r)
+take_notices(struct link *link, struct mp_reader *r)
 {
-	const size_t elements = mp_get_array(r, 5);
-	const enum verdict verdict = read_verdict(r);
+	const uint64_t first = mp_get_u64(r);
+	const size_t count = mp_get_array(r, NOTICES_PER_REPLY_MAX);
 
-	mp_get_u64(r);
-	link->polling = false;
-	if (link->poll_epoch != link->epoch || link->state != LINK_ATTACHED) {
-		return; /* an answer to what was asked before the last attach */
-	}
-	if (verdict != ACCEPTED || elements != 5) {
-		link->state = LINK_DETACHED;
+	if (first > link->taken + 1) {
+		link->missed = true;
 		return;
 	}
-	settle(link, mp_get_u64(r));
-	const uint64_t first = mp_get_u64(r);
-	link->notices_left = mp_get_array(r, NOTICES_PER_REPLY_MAX);
+	link->notices_left = count;
 	link->notices = *r;
 	/* What was handed out already is skipped without being looked at. */
 	for (uint64_t number = first; number <= link->taken && link->notices_left > 0; number++) {
@@ -226,16 +260,36 @@ poll_reply(struct link *link, struct mp_reader *r)
 	}
 }
 
+static void
+commands_reply(struct link *link, struct mp_reader *r)
+{
+	const size_t elements = mp_get_array(r, 6);
+	const enum verdict verdict = read_verdict(r);
+
+	mp_get_u64(r);
+	if (verdict != ACCEPTED || elements != 6) {
+		link->state = LINK_DETACHED;
+		return;
+	}
+	if (mp_get_u64(r) >= link->going) {
+		link->going = 0;
+	}
+	settle(link, mp_get_u64(r));
+	take_notices(link, r);
+}
+
 void
 link_reply(struct link *link, size_t lane, struct span reply)
 {
 	struct mp_reader r = mp_reader_of(reply);
 
 	assert(lane < LINK_LANES);
-	if (lane == LANE_ASK) {
-		ask_reply(link, &r);
-	} else {
-		poll_reply(link, &r);
+	const struct link_lane asked = link->lanes[lane];
+	link->lanes[lane].asked = false;
+	if (asked.attaching) {
+		attach_reply(link, &r);
+	} else if (link->state == LINK_ATTACHED && asked.attachment == link->attachment) {
+		commands_reply(link, &r);
 	}
 }
 

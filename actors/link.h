@@ -2,15 +2,16 @@
  * the pure half of actors/desk.h is at the other end.
  *
  * It keeps commands until they are settled, repeats them after the actor was restarted, and hands
- * out notices in order, each once. Two requests are on their way at most: one on LANE_ASK (attach,
- * or a batch of commands), one on LANE_POLL (waits for notices). */
+ * out notices in order, each once. While it is attached there is always a request on its way, so
+ * that the actor can answer it with notices, and two at most: the second carries a batch of
+ * commands, once the batch before is durable. An acknowledgement goes with the next request,
+ * whichever it is. */
 #ifndef IFSWARM_ACTORS_LINK_H
 #define IFSWARM_ACTORS_LINK_H
 
 #include "actors/fronts.h"
 
 enum { LINK_LANES = 2, LINK_BATCHES_MAX = 1024, LINK_BYTES_MAX = 8 * 1024 * 1024 };
-enum { LANE_ASK = 0, LANE_POLL = 1 };
 
 enum link_state {
 	LINK_DETACHED, /* not attached yet, or the actor was restarted */
@@ -33,6 +34,13 @@ struct link_seen {
 	uint64_t ordinal;
 };
 
+/* A request that is on its way. */
+struct link_lane {
+	bool asked;
+	bool attaching;
+	uint64_t attachment; /* which one it belongs to */
+};
+
 struct link {
 	uint64_t front;
 	struct id instance;
@@ -48,11 +56,13 @@ struct link {
 	bool open;   /* the last batch is not sent and takes commands */
 	uint64_t next_number;
 
-	bool asking;
-	bool attaching; /* what is asked is an attach */
-	bool polling;
-	uint64_t poll_epoch;
-	uint64_t taken; /* number of the last notice handed out since the last attach */
+	struct link_lane lanes[LINK_LANES];
+	uint64_t attachment;   /* counts them */
+	uint64_t requests;     /* since the last attach */
+	uint64_t going;        /* number of the batch that is not known to be durable, or 0 */
+	uint64_t taken;        /* number of the last notice handed out since the last attach */
+	uint64_t acknowledged; /* what the actor was told of that */
+	bool missed;           /* notices have not come: they must be told again */
 	struct mp_reader notices;
 	size_t notices_left;
 	struct link_seen seen[FRONTS_MAX + 1];
@@ -67,8 +77,9 @@ bool link_put(struct link *link, const struct command *command, struct span body
 /* True if nothing that was put is unsettled. */
 bool link_is_settled(const struct link *link);
 
-/* Writes the next request of a lane that is free; false if there is none now. */
-bool link_request(struct link *link, size_t lane, struct mp_writer *w);
+/* Writes the next request of a lane that is free; false if there is none now. `is_idle` says that
+ * nothing has gone for a while: then an acknowledgement goes alone. */
+bool link_request(struct link *link, size_t lane, bool is_idle, struct mp_writer *w);
 /* A lane's reply. It must stay where it is until link_notice has returned false. */
 void link_reply(struct link *link, size_t lane, struct span reply);
 /* The next notice; false if there is none now. `body` is borrowed from the reply. */

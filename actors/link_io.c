@@ -9,7 +9,11 @@
 #include "actors/mailbox_io.h"
 #include "protocol/uuid.h"
 
-enum { RETRY_MS = 50, REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX / 4 + DATAGRAM_BYTES_MAX * 4 };
+enum {
+	RETRY_MS = 50,
+	IDLE_MS = 10,
+	REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX / 4 + DATAGRAM_BYTES_MAX * 4
+};
 
 struct link_io {
 	struct link link;
@@ -17,6 +21,7 @@ struct link_io {
 	struct mailbox_client *mailbox;
 	uint8_t *request;
 	uint64_t quiet_until_ms; /* after a refused attach */
+	uint64_t replied_ms;     /* when something last came */
 	uint8_t memory[LINK_BYTES_MAX];
 };
 
@@ -92,13 +97,16 @@ link_send(struct link_io *link, const struct command *command, struct span body)
 static void
 send_requests(struct link_io *link)
 {
-	if (clock_ms(CLOCK_MONOTONIC) < link->quiet_until_ms) {
+	const uint64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+	const bool is_idle = now_ms >= link->replied_ms + IDLE_MS;
+
+	if (now_ms < link->quiet_until_ms) {
 		return;
 	}
 	for (size_t lane = 0; lane < LINK_LANES; lane++) {
 		struct mp_writer w = mp_writer_of(link->request, REQUEST_BYTES_MAX);
 		if (mailbox_lane_is_free(link->mailbox, lane) &&
-		    link_request(&link->link, lane, &w)) {
+		    link_request(&link->link, lane, is_idle, &w)) {
 			mailbox_request(link->mailbox, lane, mp_written(&w));
 		}
 	}
@@ -111,10 +119,11 @@ link_run(struct link_io *link)
 	size_t lane = 0;
 
 	while (link->link.notices_left == 0 && mailbox_reply(link->mailbox, &lane, &reply)) {
-		const bool was_attaching = link->link.state == LINK_DETACHED && lane == LANE_ASK;
+		const bool was_attaching = link->link.lanes[lane].attaching;
+		link->replied_ms = clock_ms(CLOCK_MONOTONIC);
 		link_reply(&link->link, lane, reply);
 		if (was_attaching && link->link.state == LINK_DETACHED) {
-			link->quiet_until_ms = clock_ms(CLOCK_MONOTONIC) + RETRY_MS;
+			link->quiet_until_ms = link->replied_ms + RETRY_MS;
 		}
 	}
 	send_requests(link);

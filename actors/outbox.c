@@ -51,6 +51,7 @@ compact(struct outbox_queue *queue)
 {
 	memmove(queue->memory, queue->memory + queue->read, queue->used - queue->read);
 	queue->used -= queue->read;
+	queue->told_at -= queue->read;
 	queue->read = 0;
 }
 
@@ -125,6 +126,16 @@ outbox_attach(struct outbox *outbox, uint64_t front, bool keep, uint64_t now_us)
 	}
 	queue->taken = 0;
 	queue->heard_us = now_us;
+	outbox_again(outbox, front);
+}
+
+void
+outbox_again(struct outbox *outbox, uint64_t front)
+{
+	struct outbox_queue *queue = &outbox->queues[front];
+
+	queue->told = queue->taken;
+	queue->told_at = queue->read;
 }
 
 bool
@@ -132,13 +143,16 @@ outbox_acknowledge(struct outbox *outbox, uint64_t front, uint64_t number)
 {
 	struct outbox_queue *queue = &outbox->queues[front];
 
-	if (number < queue->taken || number - queue->taken > queue->count) {
+	if (number > queue->taken && number - queue->taken > queue->count) {
 		return false;
 	}
 	while (queue->taken < number) {
 		queue->read += sizeof(struct record) + record_at(queue, queue->read).bytes;
 		queue->taken++;
 		queue->count--;
+	}
+	if (queue->told < queue->taken) {
+		outbox_again(outbox, front);
 	}
 	/* Moving at half keeps the cost of each byte constant. */
 	if (queue->read == queue->used || queue->read > queue->size / 2) {
@@ -152,29 +166,31 @@ outbox_has(const struct outbox *outbox, uint64_t front, uint64_t durable)
 {
 	const struct outbox_queue *queue = &outbox->queues[front];
 
-	return queue->count > 0 && record_at(queue, queue->read).gate <= durable;
+	return queue->told_at < queue->used && record_at(queue, queue->told_at).gate <= durable;
 }
 
 void
-outbox_write(const struct outbox *outbox, uint64_t front, uint64_t durable, struct mp_writer *w)
+outbox_write(struct outbox *outbox, uint64_t front, uint64_t durable, struct mp_writer *w)
 {
-	const struct outbox_queue *queue = &outbox->queues[front];
+	struct outbox_queue *queue = &outbox->queues[front];
 	size_t count = 0;
-	size_t end = queue->read;
+	size_t end = queue->told_at;
 
-	while (count < queue->count && count < NOTICES_PER_REPLY_MAX &&
-	       end - queue->read < OUTBOX_REPLY_BYTES_MAX &&
+	while (end < queue->used && count < NOTICES_PER_REPLY_MAX &&
+	       end - queue->told_at < OUTBOX_REPLY_BYTES_MAX &&
 	       record_at(queue, end).gate <= durable) {
 		end += sizeof(struct record) + record_at(queue, end).bytes;
 		count++;
 	}
-	mp_put_u64(w, queue->taken + 1);
+	mp_put_u64(w, queue->told + 1);
 	mp_put_array(w, count);
-	for (size_t at = queue->read; at < end;) {
-		const struct record record = record_at(queue, at);
-		mp_put_raw(w, (struct span){ queue->memory + at + sizeof record, record.bytes });
-		at += sizeof record + record.bytes;
+	while (queue->told_at < end) {
+		const uint8_t *at = queue->memory + queue->told_at;
+		const struct record record = record_at(queue, queue->told_at);
+		mp_put_raw(w, (struct span){ at + sizeof record, record.bytes });
+		queue->told_at += sizeof record + record.bytes;
 	}
+	queue->told += count;
 }
 
 uint64_t
@@ -199,5 +215,6 @@ outbox_drop(struct outbox *outbox, uint64_t front)
 
 	queue->used = 0;
 	queue->read = 0;
+	queue->told_at = 0;
 	queue->count = 0;
 }

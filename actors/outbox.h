@@ -16,8 +16,10 @@ struct outbox_queue {
 	size_t size;
 	size_t used;
 	size_t read; /* bytes of acknowledged notices at the front of memory, not yet moved away */
+	size_t told_at;    /* where the first notice is that was not told since the attach */
 	uint64_t count;    /* notices not acknowledged */
 	uint64_t taken;    /* number of the last acknowledged one since the attach */
+	uint64_t told;     /* number of the last one told */
 	bool overflowed;   /* the front must be given up */
 	uint64_t heard_us; /* when the front last spoke */
 };
@@ -40,13 +42,15 @@ void outbox_begin(struct outbox *outbox, const struct command *command, uint64_t
 
 /* A front has attached: numbers start again; `keep` keeps what waits for it (the same instance). */
 void outbox_attach(struct outbox *outbox, uint64_t front, bool keep, uint64_t now_us);
-/* The front has taken the notices up to this number; false if it cannot have. */
+/* The front has taken the notices up to this number, or said that of more before; false if it
+ * cannot have. */
 bool outbox_acknowledge(struct outbox *outbox, uint64_t front, uint64_t number);
-/* True if a notice for the front may leave. */
+/* True if a notice for the front may leave that was not told yet. */
 bool outbox_has(const struct outbox *outbox, uint64_t front, uint64_t durable);
-/* Writes "first, [notice, …]" of what may leave. */
-void outbox_write(const struct outbox *outbox, uint64_t front, uint64_t durable,
-		  struct mp_writer *w);
+/* Writes "first, [notice, …]" of what may leave, which is told then. */
+void outbox_write(struct outbox *outbox, uint64_t front, uint64_t durable, struct mp_writer *w);
+/* Something was lost on its way to the front: what it has not acknowledged is to be told again. */
+void outbox_again(struct outbox *outbox, uint64_t front);
 /* Posted notices up to the returned count have all been acknowledged. */
 uint64_t outbox_settled(const struct outbox *outbox);
 /* Forgets what waits for a front that is given up. */

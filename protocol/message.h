@@ -3,14 +3,14 @@
  * and replies that carry them over the mailbox. Every message is one msgpack array, read to its
  * exact end.
  *
- * Between a front and its actor there are always two requests on their way at most: one with
- * commands, one that waits for notices. So order is kept, and what gathers meanwhile goes in one
- * message.
+ * A front has one or two COMMANDS on their way to its actor. The actor holds each until it has
+ * something to say: that its commands are durable, or notices. So one waits for notices while the
+ * next carries commands, and what gathers meanwhile goes in one message.
  *
  *   request                                              reply
  *   [ATTACH,   front, instance]                          [verdict, epoch]
- *   [COMMANDS, front, instance, epoch, batch, [command]] [verdict, epoch, settled]
- *   [POLL,     front, instance, epoch, acknowledged]     [verdict, epoch, settled, first, [notice]]
+ *   [COMMANDS, front, instance, epoch, number, acknowledged, batch, [command]]
+ *                                                        [verdict, epoch, done, settled, first, [notice]]
  *   [PING]                                               [verdict, epoch, state]
  *   [ROSTER]               (session)                     [verdict, epoch, [[room, agent, gateway]]]
  *   [STOP]                                               [verdict]
@@ -34,11 +34,14 @@
  *   [ANCHORS]              (anchor, from ifswarm status) [verdict, [[name, size, failures, why]]]
  *   [STATUS]               (supervisor)                  [verdict, [[name, pid, state, epoch, restarts]], drain]
  *
- * `batch` counts an instance's COMMANDS from 1; `settled` is the last of them whose effects every
+ * `number` counts requests since the last attach: one that is not newer than the last says that
+ * something was lost, and that all from `acknowledged` on is to be told again. `batch` counts an
+ * instance's batches of commands from 1, and is 0 if there are none; `done` is the last of them that
+ * is durable, and the next one leaves after it. `settled` is the last of them whose effects every
  * front concerned has acknowledged: up to there the front may forget, beyond it repeats after a
  * restart. Notices are numbered from 1 since the last attach; `first` is the number of the first in
- * the reply, `acknowledged` the last one that was taken. A reply that refuses holds verdict and
- * epoch alone.
+ * the reply, or of the next one if there is none; `acknowledged` the last one that was taken. A
+ * reply that refuses holds verdict and epoch alone.
  */
 /* clang-format on */
 #ifndef IFSWARM_PROTOCOL_MESSAGE_H
@@ -50,7 +53,6 @@
 enum request {
 	REQUEST_ATTACH = 1,
 	REQUEST_COMMANDS = 2,
-	REQUEST_POLL = 3,
 	REQUEST_PING = 4,
 	REQUEST_ROSTER = 5,
 	REQUEST_STOP = 6,

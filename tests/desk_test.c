@@ -132,6 +132,7 @@ static uint8_t memory[MEMORY];
 static uint8_t answer[MEMORY];
 static size_t answer_count;
 static uint64_t now_us = NOW_US;
+static uint64_t requests; /* counts those of all fronts: each is newer than the one before */
 
 static int
 given(void **unused)
@@ -142,6 +143,7 @@ given(void **unused)
 	memset(&toy, 0, sizeof toy);
 	to_forget = 0;
 	now_us = NOW_US;
+	requests = 0;
 	desk = calloc(1, sizeof *desk);
 	assert_true(desk_init(desk, &core, EPOCH, 0, 1000, tail));
 	return 0;
@@ -223,40 +225,86 @@ attach(uint64_t front, uint8_t of)
 	assert_int_equal(answered(&ticket), ACCEPTED);
 }
 
+/* A request that carries one command in that batch, or none in batch 0. */
+struct asked {
+	uint64_t front;
+	uint8_t of;
+	uint64_t epoch;  /* 0: the desk's */
+	uint64_t number; /* 0: newer than all before */
+	uint64_t acknowledged;
+	uint64_t batch;
+	struct command command;
+	uint64_t ticket;
+};
+
+static void
+ask(struct asked asked)
+{
+	struct mp_writer w = request(REQUEST_COMMANDS, 8, asked.front, asked.of);
+
+	requests++;
+	mp_put_u64(&w, asked.epoch != 0 ? asked.epoch : EPOCH);
+	mp_put_u64(&w, asked.number != 0 ? asked.number : requests);
+	mp_put_u64(&w, asked.acknowledged);
+	mp_put_u64(&w, asked.batch);
+	mp_put_array(&w, asked.batch != 0);
+	if (asked.batch != 0) {
+		command_write(&w, &asked.command, (struct span){ 0 });
+	}
+	take(&w, asked.ticket);
+}
+
 static void
 send_leave(uint64_t front, uint8_t of, uint64_t epoch, uint64_t batch, uint8_t number)
 {
-	struct command command = { .type = COMMAND_LEAVE, .command_id = { { number } } };
-	struct mp_writer w = request(REQUEST_COMMANDS, 6, front, of);
-
-	mp_put_u64(&w, epoch);
-	mp_put_u64(&w, batch);
-	mp_put_array(&w, 1);
-	command_write(&w, &command, (struct span){ 0 });
-	take(&w, 2);
+	ask((struct asked){ .front = front,
+			    .of = of,
+			    .epoch = epoch,
+			    .batch = batch,
+			    .command = { .type = COMMAND_LEAVE, .command_id = { { number } } },
+			    .ticket = 2 });
 }
 
 static void
-poll_for(uint64_t front, uint8_t of, uint64_t acknowledged, uint64_t ticket)
+listen_for(uint64_t front, uint8_t of, uint64_t acknowledged, uint64_t ticket)
 {
-	struct mp_writer w = request(REQUEST_POLL, 5, front, of);
-
-	mp_put_u64(&w, EPOCH);
-	mp_put_u64(&w, acknowledged);
-	take(&w, ticket);
+	ask((struct asked){
+		.front = front, .of = of, .acknowledged = acknowledged, .ticket = ticket });
 }
 
-/* Number of notices in the last answer, which answered a poll. */
-static size_t
-notices(void)
+/* Of the last answer, which answered COMMANDS: the batch that is done, the first notice's number,
+ * and how many there are. */
+struct said {
+	uint64_t done;
+	uint64_t first;
+	size_t notices;
+};
+
+static struct said
+said(void)
 {
 	struct mp_reader r = mp_reader_of((struct span){ answer, answer_count });
+	struct said said;
 
-	assert_int_equal(mp_get_array(&r, 5), 5);
-	for (int i = 0; i < 4; i++) {
-		mp_get_u64(&r);
-	}
-	return mp_get_array(&r, NOTICES_PER_REPLY_MAX);
+	assert_int_equal(mp_get_array(&r, 6), 6);
+	mp_get_u64(&r);
+	assert_int_equal(mp_get_u64(&r), EPOCH);
+	said.done = mp_get_u64(&r);
+	mp_get_u64(&r);
+	said.first = mp_get_u64(&r);
+	said.notices = mp_get_array(&r, NOTICES_PER_REPLY_MAX);
+	return said;
+}
+
+static void
+hear_welcome(uint64_t front, uint8_t of)
+{
+	uint64_t ticket = 0;
+
+	listen_for(front, of, 0, 50);
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(ticket, 50);
+	assert_int_equal(said().notices, 1);
 }
 
 /* --- the tests
@@ -289,7 +337,6 @@ requests_that_cannot_be_read_are_refused(void **unused)
 		{ "an expulsion with something behind it", { 0x92, 0x07, 0xA1, 'x', 0xC0 }, 5 },
 		{ "an expulsion of a number", { 0x92, 0x07, 0x07 }, 3 },
 		{ "commands without a front", { 0x92, 0x02, 0xC0 }, 3 },
-		{ "a poll without a front", { 0x92, 0x03, 0xC0 }, 3 },
 		{ "a length that is not the shortest", { 0x93, 0xCC, 0x01 }, 3 },
 	};
 	uint64_t ticket = 0;
@@ -324,16 +371,13 @@ static void
 a_front_cannot_give_the_actors_own_commands(void **unused)
 {
 	uint64_t ticket = 0;
-	struct command command = { .type = COMMAND_CLOSE, .command_id = { { 1 } } };
 
 	(void)unused;
 	attach(1, 1);
-	struct mp_writer w = request(REQUEST_COMMANDS, 6, 1, 1);
-	mp_put_u64(&w, EPOCH);
-	mp_put_u64(&w, 1);
-	mp_put_array(&w, 1);
-	command_write(&w, &command, (struct span){ 0 });
-	take(&w, 2);
+	ask((struct asked){ .front = 1,
+			    .of = 1,
+			    .batch = 1,
+			    .command = { .type = COMMAND_CLOSE, .command_id = { { 1 } } } });
 	assert_int_equal(answered(&ticket), REFUSED_MALFORMED);
 }
 
@@ -345,17 +389,93 @@ nothing_is_told_before_it_is_durable(void **unused)
 	(void)unused;
 	attach(1, 1);
 	attach(2, 2);
-	poll_for(2, 2, 0, 50);
-	assert_int_equal(answered(&ticket), ACCEPTED); /* WELCOME */
-	poll_for(2, 2, 1, 51);
+	hear_welcome(1, 1);
+	hear_welcome(2, 2);
+	listen_for(2, 2, 1, 51);
 	send_leave(1, 1, EPOCH, 1, 1);
 	assert_int_equal(answered(&ticket), -1);
 	make_durable();
 	assert_int_equal(answered(&ticket), ACCEPTED);
 	assert_int_equal(ticket, 2);
+	assert_int_equal(said().done, 1);
 	assert_int_equal(answered(&ticket), ACCEPTED);
 	assert_int_equal(ticket, 51);
-	assert_int_equal(notices(), 1);
+	assert_int_equal(said().notices, 1);
+	assert_int_equal(answered(&ticket), -1);
+}
+
+/* A change costs a front one request and one reply: the older request is answered with what became
+ * of it, the one that carried it goes on waiting. */
+static void
+one_answer_tells_what_became_durable(void **unused)
+{
+	uint64_t ticket = 0;
+
+	(void)unused;
+	attach(2, 2);
+	hear_welcome(2, 2);
+	listen_for(2, 2, 1, 51);
+	send_leave(2, 2, EPOCH, 1, 1);
+	make_durable();
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(ticket, 51);
+	assert_int_equal(said().done, 1);
+	assert_int_equal(said().first, 2);
+	assert_int_equal(said().notices, 1);
+	assert_int_equal(answered(&ticket), -1);
+	send_leave(2, 2, EPOCH, 2, 2);
+	assert_int_equal(answered(&ticket), -1);
+	make_durable();
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(said().done, 2);
+	assert_int_equal(said().first,
+			 3); /* what was told and is not acknowledged yet comes once */
+	assert_int_equal(said().notices, 1);
+	assert_int_equal(answered(&ticket), -1);
+}
+
+static void
+of_two_requests_without_commands_the_older_one_is_answered(void **unused)
+{
+	uint64_t ticket = 0;
+
+	(void)unused;
+	attach(1, 1);
+	hear_welcome(1, 1);
+	listen_for(1, 1, 1, 51);
+	assert_int_equal(answered(&ticket), -1);
+	listen_for(1, 1, 1, 52);
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(ticket, 51);
+	assert_int_equal(answered(&ticket), -1);
+}
+
+static void
+what_was_lost_on_its_way_is_told_again(void **unused)
+{
+	uint64_t ticket = 0;
+
+	(void)unused;
+	attach(2, 2);
+	hear_welcome(2, 2);
+	send_leave(2, 2, EPOCH, 1, 1);
+	make_durable();
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(said().notices, 1);
+	/* The connection broke before that came: the same request comes over another one. */
+	ask((struct asked){ .front = 2,
+			    .of = 2,
+			    .number = requests,
+			    .acknowledged = 1,
+			    .batch = 1,
+			    .command = { .type = COMMAND_LEAVE, .command_id = { { 1 } } },
+			    .ticket = 3 });
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(ticket, 3);
+	assert_int_equal(said().done, 1);
+	assert_int_equal(said().first, 2);
+	assert_int_equal(said().notices, 1);
+	assert_true(desk_is_idle(desk));
 }
 
 static void
@@ -365,6 +485,7 @@ a_command_sent_again_changes_nothing_and_is_told_again(void **unused)
 
 	(void)unused;
 	attach(1, 1);
+	hear_welcome(1, 1);
 	send_leave(1, 1, EPOCH, 1, 1);
 	make_durable();
 	assert_int_equal(answered(&ticket), ACCEPTED);
@@ -372,9 +493,7 @@ a_command_sent_again_changes_nothing_and_is_told_again(void **unused)
 	assert_int_equal(answered(&ticket), ACCEPTED);
 	assert_true(desk_is_idle(desk));
 	attach(2, 2); /* it was not there yet: what waited for an unknown incarnation is gone */
-	poll_for(2, 2, 0, 50);
-	assert_int_equal(answered(&ticket), ACCEPTED);
-	assert_int_equal(notices(), 1); /* WELCOME alone */
+	hear_welcome(2, 2);
 }
 
 static void
@@ -384,7 +503,7 @@ an_acknowledgement_of_what_was_not_told_is_refused(void **unused)
 
 	(void)unused;
 	attach(1, 1);
-	poll_for(1, 1, 99, 50);
+	listen_for(1, 1, 99, 50);
 	assert_int_equal(answered(&ticket), REFUSED_MALFORMED);
 }
 
@@ -397,7 +516,7 @@ a_silent_front_is_given_up_and_must_come_as_another(void **unused)
 	attach(2, 2); /* WELCOME waits for it, and is never fetched */
 	now_us += DESK_LOST_US + 1;
 	desk_tick(desk, now_us);
-	poll_for(2, 2, 0, 50);
+	listen_for(2, 2, 0, 50);
 	assert_int_equal(answered(&ticket), REFUSED_NOT_ATTACHED);
 	struct mp_writer w = request(REQUEST_ATTACH, 3, 2, 2);
 	take(&w, 51);
@@ -406,19 +525,18 @@ a_silent_front_is_given_up_and_must_come_as_another(void **unused)
 }
 
 static void
-a_poll_without_notices_is_held_and_then_answered(void **unused)
+a_request_without_notices_is_held_and_then_answered(void **unused)
 {
 	uint64_t ticket = 0;
 
 	(void)unused;
 	attach(1, 1);
-	poll_for(1, 1, 0, 50);
-	assert_int_equal(answered(&ticket), ACCEPTED);
-	poll_for(1, 1, 1, 51);
+	hear_welcome(1, 1);
+	listen_for(1, 1, 1, 51);
 	assert_int_equal(answered(&ticket), -1);
 	now_us += DESK_HOLD_US;
 	assert_int_equal(answered(&ticket), ACCEPTED);
-	assert_int_equal(notices(), 0);
+	assert_int_equal(said().notices, 0);
 }
 
 static void
@@ -448,20 +566,17 @@ ask_expel(const char *name, uint64_t ticket)
 	take(&w, ticket);
 }
 
-/* What the front is told of it: the `over` of its EXPEL notice, and what it is to answer with. */
+/* What the last answer tells the front of it: the `over` of its EXPEL notice, and what it is to
+ * answer with. */
 static uint64_t
-told_expel(uint64_t front, uint8_t of, uint64_t acknowledged, struct id *asked)
+told_expel(struct id *asked)
 {
-	struct mp_reader r;
+	struct mp_reader r = mp_reader_of((struct span){ answer, answer_count });
 	struct notice notice;
 	struct span body;
-	uint64_t ticket = 0;
 
-	poll_for(front, of, acknowledged, 60);
-	assert_int_equal(answered(&ticket), ACCEPTED);
-	r = mp_reader_of((struct span){ answer, answer_count });
-	mp_get_array(&r, 5);
-	for (int i = 0; i < 4; i++) {
+	mp_get_array(&r, 6);
+	for (int i = 0; i < 5; i++) {
 		mp_get_u64(&r);
 	}
 	for (size_t left = mp_get_array(&r, 9); left > 0; left--) {
@@ -473,19 +588,26 @@ told_expel(uint64_t front, uint8_t of, uint64_t acknowledged, struct id *asked)
 	return notice.expel.over;
 }
 
+static uint64_t
+asks_what_is_expelled(uint64_t front, uint8_t of, struct id *asked)
+{
+	uint64_t ticket = 0;
+
+	listen_for(front, of, 0, 60);
+	assert_int_equal(answered(&ticket), ACCEPTED);
+	return told_expel(asked);
+}
+
 static void
 say_expelled(uint64_t front, uint8_t of, uint64_t batch, const struct id *asked)
 {
-	struct command command = { .type = COMMAND_EXPELLED,
-				   .command_id = { { 7, (uint8_t)batch } },
-				   .expelled.expel = *asked };
-	struct mp_writer w = request(REQUEST_COMMANDS, 6, front, of);
-
-	mp_put_u64(&w, EPOCH);
-	mp_put_u64(&w, batch);
-	mp_put_array(&w, 1);
-	command_write(&w, &command, (struct span){ 0 });
-	take(&w, 70);
+	ask((struct asked){ .front = front,
+			    .of = of,
+			    .batch = batch,
+			    .command = { .type = COMMAND_EXPELLED,
+					 .command_id = { { 7, (uint8_t)batch } },
+					 .expelled.expel = *asked },
+			    .ticket = 70 });
 }
 
 /* Its three numbers: ended, forgotten, size. */
@@ -546,7 +668,7 @@ an_expulsion_waits_for_what_fronts_have_to_say(void **unused)
 	to_forget = 1;
 	ask_expel("ann", 90);
 	assert_int_equal(to_forget, 1);
-	assert_int_equal(told_expel(1, 1, 0, &first), 0);
+	assert_int_equal(asks_what_is_expelled(1, 1, &first), 0);
 	say_expelled(1, 1, 1, &other);
 	assert_int_equal(answered(&ticket), ACCEPTED);
 	assert_int_equal(to_forget, 1); /* that was an answer to something else */
@@ -554,14 +676,14 @@ an_expulsion_waits_for_what_fronts_have_to_say(void **unused)
 	assert_int_equal(to_forget, 0);
 	make_durable();
 	assert_int_equal(answered(&ticket), ACCEPTED);
+	assert_int_equal(told_expel(&asked), 1);
 	take_snapshot();
-	assert_int_equal(told_expel(1, 1, 2, &asked), 1);
 	assert_false(id_equal(&first, &asked));
 	say_expelled(1, 1, 3, &asked);
 	assert_int_equal(answered(&ticket), ACCEPTED);
 	assert_int_equal(ticket, 70);
 	assert_int_equal(answered(&ticket), -1); /* that notice is not acknowledged */
-	poll_for(1, 1, 3, 61);
+	listen_for(1, 1, 3, 61);
 	assert_expelled(90, 1, 8);
 }
 
@@ -575,7 +697,7 @@ a_front_that_attaches_hears_of_the_expulsion(void **unused)
 	to_forget = 1;
 	ask_expel("ann", 90);
 	attach(1, 2); /* another instance, before the first one answered */
-	assert_int_equal(told_expel(1, 2, 0, &asked), 0);
+	assert_int_equal(asks_what_is_expelled(1, 2, &asked), 0);
 	say_expelled(1, 2, 1, &asked);
 	assert_int_equal(to_forget, 0);
 }
@@ -629,7 +751,10 @@ main(void)
 		TEST(a_command_sent_again_changes_nothing_and_is_told_again),
 		TEST(an_acknowledgement_of_what_was_not_told_is_refused),
 		TEST(a_silent_front_is_given_up_and_must_come_as_another),
-		TEST(a_poll_without_notices_is_held_and_then_answered),
+		TEST(a_request_without_notices_is_held_and_then_answered),
+		TEST(one_answer_tells_what_became_durable),
+		TEST(of_two_requests_without_commands_the_older_one_is_answered),
+		TEST(what_was_lost_on_its_way_is_told_again),
 		TEST(an_append_that_is_refused_ends_the_actor),
 		TEST(an_expulsion_needs_no_front),
 		TEST(an_expulsion_waits_for_what_fronts_have_to_say),

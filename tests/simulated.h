@@ -363,7 +363,7 @@ sim_run_wire(size_t f, size_t lane)
 
 	switch (wire->state) {
 	case WIRE_FREE:
-		if (link_request(&front->link, lane, &w)) {
+		if (link_request(&front->link, lane, draw(4) == 0, &w)) {
 			wire->count = mp_written(&w).count;
 			wire->state = WIRE_REQUEST;
 		}

@@ -95,8 +95,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] == 0) {
 		take((struct span){ data + 1, size - 1 });
 	} else {
-		struct mp_writer w = request(REQUEST_COMMANDS, 6);
+		struct mp_writer w = request(REQUEST_COMMANDS, 8);
 		mp_put_u64(&w, EPOCH);
+		mp_put_u64(&w, 1);
+		mp_put_u64(&w, 0);
 		mp_put_u64(&w, 1);
 		mp_put_raw(&w, (struct span){ data + 1, size - 1 });
 		take(mp_written(&w));
