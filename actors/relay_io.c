@@ -433,7 +433,6 @@ turn(struct relay_process *process)
 	if (linked) {
 		run_link(process);
 	}
-	relay_process_judge_traffic(process);
 	pass_time(process);
 	serve_when_ready(process);
 	flush_streams(process);

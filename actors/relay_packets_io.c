@@ -5,15 +5,7 @@
 #include "actors/relay_process_io.h"
 #include "protocol/time_io.h"
 
-enum {
-	TURN_DATAGRAMS_MAX = 512, /* from one listener before others get their turn */
-	GATHER_US = 200, /* datagrams are left alone so long, so that several come at once */
-	GATHER_WINDOW_US = 20 * 1000,
-	GATHER_DATAGRAMS = 100, /* in a window: 5,000 a second */
-	GATHER_ENOUGH = 32,     /* in a turn: waiting would gain nothing */
-	GATHER_LATE_US = 1000,
-	GATHER_AGAIN_US = 500 * 1000,
-};
+enum { TURN_DATAGRAMS_MAX = 512 /* from one listener before others get their turn */ };
 
 /* Each datagram of a run is a client's message like any other: one that says it is longer than its
  * datagram is dropped (A6), whatever lies behind it. */
@@ -125,39 +117,15 @@ relay_process_read_relayed(struct relay_process *process, uint32_t socket, uint3
 	return used + count;
 }
 
-/* Whether so much is coming that it pays to be woken once for several datagrams. */
-void
-relay_process_judge_traffic(struct relay_process *process)
-{
-	const uint64_t window_us = process->now_us - process->window_us;
-
-	process->window_taken += process->taken;
-	if (window_us >= GATHER_WINDOW_US) { /* or the clock was set */
-		process->gathers = process->window_taken >= GATHER_DATAGRAMS &&
-				   window_us < 2 * GATHER_WINDOW_US;
-		process->window_us = process->now_us;
-		process->window_taken = 0;
-	}
-}
-
-/* As network cards do it: to wake up costs more than to forward. A turn that took nothing is not
- * followed by a pause, so what comes after silence is served at once. Where others want the
- * processor too, who sleeps comes back late: then there are no pauses for a while. */
 void
 relay_process_gather(struct relay_process *process)
 {
-	const struct timespec pause = { .tv_nsec = GATHER_US * 1000 };
-
-	if (!process->gathers || process->taken == 0 || process->taken >= GATHER_ENOUGH) {
-		return;
-	}
+	const struct timespec pause = { .tv_nsec = GATHER_PAUSE_US * 1000 };
 	const uint64_t before_us = time_monotonic_us();
-	if (before_us < process->gathers_from_us) {
-		return;
-	}
-	nanosleep(&pause, NULL);
-	const uint64_t after_us = time_monotonic_us();
-	if (after_us - before_us > GATHER_LATE_US) {
-		process->gathers_from_us = after_us + GATHER_AGAIN_US;
+
+	gather_count(&process->gather, process->taken, before_us);
+	if (gather_is_due(&process->gather, before_us)) {
+		nanosleep(&pause, NULL);
+		gather_paused(&process->gather, before_us, time_monotonic_us());
 	}
 }

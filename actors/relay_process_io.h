@@ -4,6 +4,7 @@
 #define IFSWARM_ACTORS_RELAY_PROCESS_IO_H
 
 #include "actors/dtls_io.h"
+#include "actors/gather.h"
 #include "actors/link_io.h"
 #include "actors/mailbox_io.h"
 #include "actors/relay_batch_io.h"
@@ -33,12 +34,9 @@ struct relay_process {
 	struct batch_in *in;
 	struct batch_out *out;
 	int epoll;
-	bool serving;   /* the listeners are read */
-	uint32_t taken; /* datagrams in this turn */
-	bool gathers;   /* enough come to wait for several */
-	uint64_t window_us;
-	uint32_t window_taken;
-	uint64_t gathers_from_us; /* not before, monotonic */
+	bool serving;         /* the listeners are read */
+	uint32_t taken;       /* datagrams in this turn */
+	struct gather gather; /* in monotonic time */
 	uint64_t started_us;
 	bool asked; /* commands were given to the link and not sent yet */
 	uint64_t now_us;
@@ -65,9 +63,8 @@ void relay_process_read_listener(struct relay_process *process, uint32_t listene
 uint32_t relay_process_read_relayed(struct relay_process *process, uint32_t socket, uint32_t used);
 /* What goes out leaves if there is no room for one more. */
 void relay_process_make_room(struct relay_process *process);
-/* At the end of a turn, and before the next one waits: a short pause when so much comes that
- * several datagrams for each waking are worth it. */
-void relay_process_judge_traffic(struct relay_process *process);
+/* At the end of a turn: a short pause when so much comes that several datagrams for each waking are
+ * worth it. */
 void relay_process_gather(struct relay_process *process);
 /* Does what the relay answers. */
 void relay_process_act(struct relay_process *process, const struct relay_answer *answer);
