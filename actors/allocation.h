@@ -31,6 +31,7 @@ struct allocation_limits {
 	uint64_t capacity_per_s; /* bps-capacity; 0: no limit */
 	uint64_t lifetime_max_s; /* max-allocate-lifetime */
 	bool legacy_channels;    /* numbers up to 0x7FFF may be bound */
+	uint64_t relay; /* a view of that relay's alone; 0: the actor's, of all */
 	uint64_t seed;           /* random; of the hash indexes, never in the dump */
 };
 
@@ -86,6 +87,8 @@ void allocation_roster(const void *state, struct mp_writer *w);
 /* The peers of a PERMIT in their order, borrowed from it; the unused ones have no family. */
 void allocation_permit_peers(const struct command_permit *permit,
 			     const struct address *out[PERMIT_PEERS_MAX]);
+/* That MOVE is asked by a relay for an allocation of another one, which is to yield it. */
+bool allocation_is_called(const struct allocation_state *state, const struct command *command);
 /* Allocations in the order of their ids; the caller frees it. */
 uint32_t *allocation_sorted(const struct allocation_state *state, uint32_t *count);
 

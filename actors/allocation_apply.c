@@ -85,14 +85,25 @@ static void
 apply_moved(struct allocation_state *state, const struct event *event)
 {
 	const struct event_turn_allocation_moved *e = &event->turn_allocation_moved;
-	const struct client_place place = { e->client, e->server, e->client_transport };
 	const uint32_t row = find(state, &e->allocation, event);
 
-	if (row != ROW_NONE && e->moves <= UINT32_MAX) {
-		allocation_move(&state->table, row, &place);
-		state->table.rows[row].moves = (uint32_t)e->moves;
-		state->table.rows[row].transaction = e->transaction;
+	if (row == ROW_NONE || e->moves > UINT32_MAX || e->relay > RELAYS_MAX) {
+		return;
 	}
+	struct allocation *allocation = &state->table.rows[row];
+	const struct client_place place = {
+		.relay = e->relay == 0 ? allocation->relay : e->relay,
+		.client = e->client,
+		.server = e->server,
+		.transport = e->client_transport,
+	};
+	if (state->limits.relay != 0 && place.relay != state->limits.relay) {
+		allocation_release(&state->table, row); /* out of this relay's view */
+		return;
+	}
+	allocation_move(&state->table, row, &place);
+	allocation->moves = (uint32_t)e->moves;
+	allocation->transaction = e->transaction;
 }
 
 static void

@@ -21,7 +21,8 @@ void allocation_emit_end(const struct allocation *allocation, enum end_reason re
 /* Refresh, RFC 8656 section 8.2. */
 enum verdict allocation_decide_refresh(const struct allocation_state *state,
 				       const struct command *command, struct event_list *out);
-/* Refresh with MOBILITY-TICKET, RFC 8016 section 3.2. */
+/* Refresh with MOBILITY-TICKET, RFC 8016 section 3.2. Asked by another relay than the allocation's
+ * it is accepted without an event: then allocation_tell has that one yield it. */
 enum verdict allocation_decide_move(const struct allocation_state *state,
 				    const struct command *command, struct event_list *out);
 

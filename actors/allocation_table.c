@@ -380,6 +380,7 @@ allocation_move(struct allocation_table *table, uint32_t row, const struct clien
 
 	assert(!id_is_none(&allocation->id));
 	unlink_client(table, row);
+	allocation->relay = place->relay;
 	allocation->client = place->client;
 	allocation->server = place->server;
 	allocation->client_transport = place->transport;

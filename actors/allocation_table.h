@@ -130,6 +130,7 @@ uint32_t peer_count(const struct allocation_table *table, uint32_t row, enum pee
 uint32_t allocation_claim(struct allocation_table *table, const struct allocation *allocation);
 /* Where a client is heard, and how it speaks there. */
 struct client_place {
+	uint64_t relay;
 	struct address client; /* ADDRESS_NONE: erased */
 	struct address server;
 	uint64_t transport; /* enum client_transport */

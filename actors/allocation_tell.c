@@ -100,28 +100,6 @@ tell_ends(const struct allocation_state *state, const struct event_list *events,
 	}
 }
 
-void
-allocation_tell(const void *opaque, const struct command *command, struct span body,
-		enum verdict verdict, const struct event_list *events, struct outbox *outbox)
-{
-	struct bundle bundle;
-
-	(void)body;
-	if (command->type == COMMAND_SWEEP || command->type == COMMAND_CLOSE ||
-	    command->type == COMMAND_EXPEL || command->type == COMMAND_REVOKE) {
-		tell_ends(opaque, events, outbox);
-		return;
-	}
-	if (command->type == COMMAND_ATTACH || !front_is_valid(command->front)) {
-		return;
-	}
-	bundle_begin(&bundle, outbox, command->front);
-	for (uint32_t i = 0; i < events->count; i++) {
-		bundle_add(&bundle, &events->items[i]);
-	}
-	bundle_post(&bundle, (struct notice){ .type = NOTICE_DECIDED, .decided.verdict = verdict });
-}
-
 static struct event
 event_about(const struct allocation *allocation, enum event_type type)
 {
@@ -165,6 +143,7 @@ add_moved(struct bundle *bundle, const struct allocation *allocation)
 		.client_transport = allocation->client_transport,
 		.transaction = allocation->transaction,
 		.client = allocation->client,
+		.relay = allocation->relay,
 	};
 	if (allocation->moves > 0) {
 		bundle_add(bundle, &event);
@@ -235,6 +214,26 @@ add_peer(struct bundle *bundle, const struct allocation *allocation, const struc
 	bundle_add(bundle, &event);
 }
 
+/* The move comes last: with it all of the row is there. */
+static void
+add_row(struct bundle *bundle, const struct allocation_state *state, uint32_t row)
+{
+	const struct allocation *allocation = &state->table.rows[row];
+
+	add_created(bundle, allocation);
+	add_usage(bundle, allocation);
+	for (uint32_t at = allocation->peer_first; at != PEER_NONE;
+	     at = state->table.peers[at].next) {
+		const struct peer *peer = &state->table.peers[at];
+		if (peer_kind_of(peer) == PEER_KIND_CONNECTION) {
+			add_connection(bundle, allocation, peer);
+		} else {
+			add_peer(bundle, allocation, peer);
+		}
+	}
+	add_moved(bundle, allocation);
+}
+
 void
 allocation_greet(const void *opaque, uint64_t front, struct outbox *outbox)
 {
@@ -257,21 +256,74 @@ allocation_greet(const void *opaque, uint64_t front, struct outbox *outbox)
 	for (uint32_t row = 0; row < table->rows_fresh; row++) {
 		const struct allocation *allocation = &table->rows[row];
 
-		if (id_is_none(&allocation->id) || allocation->relay != front) {
-			continue;
-		}
-		add_created(&bundle, allocation);
-		add_moved(&bundle, allocation);
-		add_usage(&bundle, allocation);
-		for (uint32_t at = allocation->peer_first; at != PEER_NONE;
-		     at = table->peers[at].next) {
-			const struct peer *peer = &table->peers[at];
-			if (peer_kind_of(peer) == PEER_KIND_CONNECTION) {
-				add_connection(&bundle, allocation, peer);
-			} else {
-				add_peer(&bundle, allocation, peer);
-			}
+		if (!id_is_none(&allocation->id) && allocation->relay == front) {
+			add_row(&bundle, state, row);
 		}
 	}
 	bundle_post_happened(&bundle);
+}
+
+static void
+tell_yield(const struct allocation_state *state, const struct command *command,
+	   struct outbox *outbox)
+{
+	const struct command_move *c = &command->move;
+	const uint32_t row = allocation_find(&state->table, &c->allocation);
+	const struct notice notice = {
+		.type = NOTICE_YIELD,
+		.yield = { .allocation = c->allocation,
+			   .moves = c->moves,
+			   .relay = command->front,
+			   .client = c->client,
+			   .server = c->server,
+			   .client_transport = c->client_transport,
+			   .transaction = c->transaction,
+			   .lifetime_s = c->lifetime_s,
+			   .until_s = c->until_s },
+	};
+
+	outbox_post(outbox, state->table.rows[row].relay, &notice, (struct span){ 0 });
+}
+
+/* To the relay at which the allocation's client is now: all that it had at the other. */
+static void
+tell_moved(const struct allocation_state *state, const struct command *command,
+	   struct outbox *outbox)
+{
+	const uint32_t row = allocation_find(&state->table, &command->move.allocation);
+	struct bundle bundle;
+
+	if (row != ROW_NONE && state->table.rows[row].relay == command->move.relay) {
+		bundle_begin(&bundle, outbox, command->move.relay);
+		add_row(&bundle, state, row);
+		bundle_post_happened(&bundle);
+	}
+}
+
+void
+allocation_tell(const void *opaque, const struct command *command, struct span body,
+		enum verdict verdict, const struct event_list *events, struct outbox *outbox)
+{
+	struct bundle bundle;
+
+	(void)body;
+	if (command->type == COMMAND_SWEEP || command->type == COMMAND_CLOSE ||
+	    command->type == COMMAND_EXPEL || command->type == COMMAND_REVOKE) {
+		tell_ends(opaque, events, outbox);
+		return;
+	}
+	if (command->type == COMMAND_ATTACH || !front_is_valid(command->front)) {
+		return;
+	}
+	if (verdict == ACCEPTED && allocation_is_called(opaque, command)) {
+		tell_yield(opaque, command, outbox);
+	}
+	bundle_begin(&bundle, outbox, command->front);
+	for (uint32_t i = 0; i < events->count; i++) {
+		bundle_add(&bundle, &events->items[i]);
+	}
+	bundle_post(&bundle, (struct notice){ .type = NOTICE_DECIDED, .decided.verdict = verdict });
+	if (command->type == COMMAND_MOVE && command->move.relay != 0 && events->count > 0) {
+		tell_moved(opaque, command, outbox);
+	}
 }

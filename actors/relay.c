@@ -28,6 +28,7 @@ relay_new(const struct relay_config *config, const struct relay_sink *sink)
 	integrity_open(&relay->integrity);
 	memcpy(&relay->seed, config->seed, sizeof relay->seed);
 	limits.seed = relay->seed;
+	limits.relay = config->number;
 	relay->view = allocation_new(&limits);
 	relay->next = allocation_new(&limits);
 	relay->rows = take_memory(limits.allocations_max, sizeof *relay->rows);

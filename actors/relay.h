@@ -88,6 +88,10 @@ struct relay_sink {
 	uint32_t (*open)(void *context, const struct address *relayed);
 	void (*close)(void *context, uint32_t socket);
 	const struct relay_tcp_sink *tcp; /* NULL unless serves_tcp */
+	/* Gives that relay a relayed socket of ours, for its own `open` of the same address, and
+	 * reads no more from it: what comes waits. It is ours, too, until `close`. Where it cannot
+	 * be given the other one binds the port when we have closed it. */
+	void (*hand)(void *context, uint32_t socket, uint64_t relay);
 };
 
 enum relay_action {

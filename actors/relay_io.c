@@ -93,7 +93,17 @@ sink_open(void *context, const struct address *relayed)
 {
 	struct relay_process *process = context;
 
-	return relay_sockets_bind_again(&process->sockets, relayed);
+	return relay_sockets_bind_again(&process->sockets, process->hand, relayed);
+}
+
+static void
+sink_hand(void *context, uint32_t socket, uint64_t relay)
+{
+	struct relay_process *process = context;
+
+	batch_send(process->out); /* what we send leaves before what the other one sends */
+	relay_sockets_rest(&process->sockets, socket);
+	relay_hand_give(process->hand, relay, process->sockets.fds[socket]);
 }
 
 static void
@@ -318,6 +328,7 @@ pass_time(struct relay_process *process)
 	    process->now_us < process->ticked_us) {
 		process->ticked_us = process->now_us;
 		relay_tick(process->relay, process->now_us);
+		relay_hand_tick(process->hand);
 		watch_drops(process);
 		if (process->streams != NULL) {
 			streams_tick(process->streams, process->now_us);
@@ -466,7 +477,8 @@ relay_run(const struct start *start)
 		return 1;
 	}
 	process->sink = (struct relay_sink){ process,   sink_ask,   sink_reply,
-					     sink_open, sink_close, &relay_tcp_io_sink };
+					     sink_open, sink_close, &relay_tcp_io_sink,
+					     sink_hand };
 	bool failed = !relay_process_open(process, start);
 	if (!failed) {
 		while (!signals_stop() && link_state(process->link) != LINK_LOST) {

@@ -45,6 +45,9 @@ struct pending {
 	bool releases;       /* Refresh: the allocation ends */
 	uint8_t gives_up;    /* Refresh: the family of the one of two addresses that is released */
 	bool reserves;       /* EVEN-PORT with R set */
+	bool yields;         /* no client's: a row is given to another relay (relay_move.c) */
+	bool calls;          /* Refresh: for an allocation that another relay is to yield */
+	uint64_t called_us;  /* since then another relay is waited for, which is to yield */
 };
 
 struct pending_table {

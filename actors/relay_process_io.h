@@ -18,6 +18,7 @@ struct relay_process {
 	struct relay_config config;
 	struct relay_ips ips;
 	struct relay_sockets sockets;
+	struct relay_hand *hand;
 	/* The sockets; -1: TLS spoken beside TCP, at the socket of another listener. */
 	int listeners[RELAY_LISTENERS_MAX];
 	uint32_t drops[RELAY_LISTENERS_MAX];

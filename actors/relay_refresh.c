@@ -102,19 +102,19 @@ move(struct relay *relay, const struct relay_request *request, const struct allo
 /* The row of the allocation a ticket names, if that is the asking user's and lives; else why not.
  */
 static enum verdict
-find_named(struct relay *relay, const struct relay_request *request, uint32_t *row)
+find_named(struct relay *relay, const struct relay_request *request, uint32_t *row,
+	   struct ticket *named)
 {
 	const struct allocation_table *table = &relay->view->table;
-	struct id id;
 
 	if (!relay->config.mobility) {
 		return REFUSED_MOBILITY;
 	}
 	if (!ticket_names(request->message->values[STUN_MOBILITY_TICKET], &relay->integrity,
-			  &relay->config.credentials.nonce_key, &id)) {
+			  &relay->config.credentials.nonce_key, named)) {
 		return REFUSED_TICKET;
 	}
-	*row = allocation_find(table, &id);
+	*row = allocation_find(table, &named->allocation);
 	if (*row == ROW_NONE || !allocation_is_live(&table->rows[*row], request->now_us) ||
 	    relay->rows[*row].releasing) {
 		return REFUSED_NO_ALLOCATION;
@@ -124,6 +124,17 @@ find_named(struct relay *relay, const struct relay_request *request, uint32_t *r
 	}
 	/* RFC 8016 is about datagrams: TCP connections with peers stay with their client's. */
 	return table->rows[*row].transport == TURN_TRANSPORT_UDP ? ACCEPTED : REFUSED_MOBILITY;
+}
+
+/* We gave that ticket to this user, and no row of ours is of its allocation: then it is another
+ * relay's, or nobody's any more, which the actor knows. */
+static bool
+is_elsewhere(struct relay *relay, const struct relay_request *request, struct ticket named)
+{
+	named.user = request->credential.user;
+	return allocation_find(&relay->view->table, &named.allocation) == ROW_NONE &&
+	       ticket_holds(request->message->values[STUN_MOBILITY_TICKET], &relay->integrity,
+			    &relay->config.credentials.nonce_key, &named);
 }
 
 static bool
@@ -140,8 +151,14 @@ struct relay_answer
 relay_handle_ticket(struct relay *relay, const struct relay_request *request, uint32_t own)
 {
 	uint32_t row = ROW_NONE;
-	const enum verdict verdict = find_named(relay, request, &row);
+	struct ticket named;
+	const enum verdict verdict = find_named(relay, request, &row, &named);
 
+	/* Who only wants to end it moves first, or lets it expire. */
+	if (verdict == REFUSED_NO_ALLOCATION && own == ROW_NONE &&
+	    lifetime_asked(request->message) != 0 && is_elsewhere(relay, request, named)) {
+		return relay_call_allocation(relay, request, &named.allocation, named.moves);
+	}
 	if (verdict != ACCEPTED) {
 		return relay_refuse(relay, request, verdict);
 	}

@@ -34,6 +34,7 @@ relay_ask(struct relay *relay, const struct relay_request *request, struct comma
 	pending->allocation = asked->allocation;
 	pending->releases = asked->releases;
 	pending->gives_up = asked->gives_up;
+	pending->calls = asked->calls;
 	pending->wants_ticket = stun_has(request->message, STUN_MOBILITY_TICKET);
 	pending->user = request->credential.user;
 	assert(asked->peers <= PERMIT_PEERS_MAX);

@@ -4,6 +4,8 @@
 
 #include "actors/relay_state.h"
 
+static const uint64_t PORT_US = 5 * 1000 * 1000; /* then a port that is waited for is lost */
+
 static uint32_t
 listener_of(const struct relay *relay, const struct allocation *allocation)
 {
@@ -82,11 +84,6 @@ close_socket(struct relay *relay, uint32_t socket)
 	}
 }
 
-void
-relay_row_moved(struct relay *relay, uint32_t row)
-{
-	relay->rows[row].listener = listener_of(relay, &relay->view->table.rows[row]);
-}
 
 void
 relay_row_close(struct relay *relay, uint32_t row, uint8_t family)
@@ -95,6 +92,12 @@ relay_row_close(struct relay *relay, uint32_t row, uint8_t family)
 
 	close_socket(relay, *socket);
 	*socket = SOCKET_NONE;
+}
+
+static bool
+is_bound(const struct relay_row *row)
+{
+	return row->sockets[0] != SOCKET_NONE || row->sockets[1] != SOCKET_NONE;
 }
 
 void
@@ -107,12 +110,18 @@ relay_row_take_bound(struct relay *relay, uint32_t row)
 			socket_decided(relay, &allocation->relayed, allocation->transport));
 	row_take_socket(relay, row, &allocation->relayed_also,
 			socket_decided(relay, &allocation->relayed_also, allocation->transport));
+	/* Without one it comes from another relay, and the rest of it is on its way. */
+	relay->rows[row].releasing = !is_bound(&relay->rows[row]);
 }
 
-static bool
-is_bound(const struct relay_row *row)
+/* With sockets it has moved within this relay. */
+void
+relay_row_moved(struct relay *relay, uint32_t row)
 {
-	return row->sockets[0] != SOCKET_NONE || row->sockets[1] != SOCKET_NONE;
+	relay->rows[row].listener = listener_of(relay, &relay->view->table.rows[row]);
+	if (!is_bound(&relay->rows[row])) {
+		relay_row_arrived(relay, row);
+	}
 }
 
 /* Of a row of the former view; what it has no address for any more is closed. */
@@ -150,8 +159,7 @@ relay_rows_move(struct relay *relay, const struct allocation_state *old,
 			relay->rows[now].mobile = former->mobile;
 			relay->rows[now].kill = former->kill;
 			relay->rows[now].told = former->told;
-			relay->rows[now].releasing =
-				former->ending || former->gone || former->kill != 0;
+			relay->rows[now].releasing = relay_row_is_ending(former);
 		}
 		move_socket(relay, now, &allocation->relayed,
 			    relay_row_socket(former, allocation->relayed.family));
@@ -180,6 +188,88 @@ open_socket(struct relay *relay, uint32_t row, const struct address *relayed)
 	return socket != SOCKET_NONE;
 }
 
+/* A client of ours waits for it (relay_move.c). */
+static bool
+is_called(const struct relay *relay, const struct id *allocation)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < relay->pending.max && !found; i++) {
+		const struct pending *pending = &relay->pending.items[i];
+		found = pending->used && pending->calls &&
+			id_equal(&pending->allocation, allocation);
+	}
+	return found;
+}
+
+static bool
+bind_row(struct relay *relay, uint32_t row)
+{
+	const struct allocation *allocation = &relay->view->table.rows[row];
+
+	return open_socket(relay, row, &allocation->relayed) &&
+	       open_socket(relay, row, &allocation->relayed_also);
+}
+
+/* Nothing leaves by a socket that is not there. */
+static void
+lose_port(struct relay *relay, uint32_t row)
+{
+	const struct allocation *allocation = &relay->view->table.rows[row];
+	struct command command = {
+		.type = COMMAND_END,
+		.trace_id = allocation->trace,
+		.end = { .allocation = allocation->id, .reason = END_PORT_LOST },
+	};
+
+	relay->rows[row].releasing = true;
+	relay->sink->ask(relay->sink->context, &command);
+}
+
+/* The relay it came from, if it came from one, may not have closed its port yet. */
+void
+relay_row_wait(struct relay *relay, uint32_t row)
+{
+	struct relay_row *own = &relay->rows[row];
+	const bool is_bound_now = bind_row(relay, row);
+
+	own->waits_for_port = !is_bound_now && relay->view->table.rows[row].moves > 0;
+	if (is_bound_now || own->waits_for_port) {
+		own->releasing = own->waits_for_port || relay_row_is_ending(own);
+		relay->owes_port |= own->waits_for_port;
+	} else {
+		lose_port(relay, row);
+	}
+}
+
+static void
+try_port(struct relay *relay, uint32_t row, uint64_t now_us)
+{
+	struct relay_row *own = &relay->rows[row];
+
+	own->port_us = own->port_us == 0 ? now_us : own->port_us;
+	relay_row_wait(relay, row);
+	if (own->waits_for_port && now_us - own->port_us >= PORT_US) {
+		own->waits_for_port = false;
+		lose_port(relay, row);
+	}
+}
+
+void
+relay_rows_tick(struct relay *relay, uint64_t now_us)
+{
+	if (!relay->owes_port) {
+		return;
+	}
+	relay->owes_port = false;
+	for (uint32_t row = 0; row < relay->view->table.rows_fresh; row++) {
+		if (relay->rows[row].waits_for_port &&
+		    !id_is_none(&relay->view->table.rows[row].id)) {
+			try_port(relay, row, now_us);
+		}
+	}
+}
+
 /* All of its relayed addresses, or the allocation ends. */
 void
 relay_row_open(struct relay *relay, uint32_t row)
@@ -190,21 +280,14 @@ relay_row_open(struct relay *relay, uint32_t row)
 		row_begin(relay, row);
 		if (allocation->client_transport != CLIENT_UDP &&
 		    socket_asked(relay, &allocation->relayed, allocation->transport) ==
-			    SOCKET_NONE) {
+			    SOCKET_NONE &&
+		    !is_called(relay, &allocation->id)) {
 			/* its connection closed with the relay before this */
 			relay_end_gone(relay, row);
 			return;
 		}
 	}
-	if (!open_socket(relay, row, &allocation->relayed) ||
-	    !open_socket(relay, row, &allocation->relayed_also)) {
-		struct command command = {
-			.type = COMMAND_END,
-			.trace_id = allocation->trace,
-			.end = { .allocation = allocation->id, .reason = END_PORT_LOST },
-		};
-		relay->sink->ask(relay->sink->context, &command);
-	}
+	relay_row_wait(relay, row);
 }
 
 /* What was bound for a request and not taken. */

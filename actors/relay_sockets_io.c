@@ -199,6 +199,12 @@ watch(struct relay_sockets *sockets, int fd)
 	return number;
 }
 
+void
+relay_sockets_rest(struct relay_sockets *sockets, uint32_t number)
+{
+	epoll_ctl(sockets->epoll, EPOLL_CTL_DEL, sockets->fds[number], NULL);
+}
+
 static uint32_t
 bind_port(struct relay_sockets *sockets, size_t ip, uint16_t port, struct address *relayed)
 {
@@ -319,13 +325,27 @@ relay_sockets_bind_pair(struct relay_sockets *sockets, size_t ip, struct relay_p
 }
 
 uint32_t
-relay_sockets_bind_again(struct relay_sockets *sockets, const struct address *relayed)
+relay_sockets_bind_again(struct relay_sockets *sockets, struct relay_hand *hand,
+			 const struct address *relayed)
 {
 	const size_t ip = relay_ips_find(sockets->ips, relayed);
-	struct address same;
+	struct address local;
 
-	return ip == sockets->ips->count ? SOCKET_NONE
-					 : bind_port(sockets, ip, relayed->port, &same);
+	if (ip == sockets->ips->count || sockets->free_count == 0) {
+		return SOCKET_NONE;
+	}
+	local = sockets->ips->items[ip].ip;
+	local.port = relayed->port;
+	const int handed = relay_hand_take(hand, &local);
+	if (handed < 0) {
+		return bind_port(sockets, ip, relayed->port, &local);
+	}
+	const uint32_t drops = relay_socket_drops(handed); /* the other relay has told those */
+	const uint32_t number = watch(sockets, handed);
+	if (number != SOCKET_NONE) {
+		sockets->drops[number] = drops;
+	}
+	return number;
 }
 
 void
@@ -333,6 +353,7 @@ relay_sockets_release(struct relay_sockets *sockets, uint32_t number)
 {
 	assert(number < RELAY_SOCKETS_MAX);
 	assert(sockets->fds[number] >= 0);
+	relay_sockets_rest(sockets, number); /* it may live on in another relay */
 	close(sockets->fds[number]);
 	sockets->fds[number] = -1;
 	sockets->free[sockets->free_count++] = number;

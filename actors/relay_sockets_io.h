@@ -4,6 +4,7 @@
 #define IFSWARM_ACTORS_RELAY_SOCKETS_IO_H
 
 #include "actors/relay_config.h"
+#include "actors/relay_hand_io.h"
 
 struct relay_sockets {
 	const struct relay_ips *ips;
@@ -31,8 +32,11 @@ uint32_t relay_sockets_bind(struct relay_sockets *sockets, size_t ip, bool even_
 			    struct address *relayed);
 /* Likewise an even port and the one behind it (EVEN-PORT): both, or none and false. */
 bool relay_sockets_bind_pair(struct relay_sockets *sockets, size_t ip, struct relay_ports *out);
-/* Binds this very relayed address again. */
-uint32_t relay_sockets_bind_again(struct relay_sockets *sockets, const struct address *relayed);
+/* Binds this very relayed address again, unless another relay has handed over the socket. */
+uint32_t relay_sockets_bind_again(struct relay_sockets *sockets, struct relay_hand *hand,
+				  const struct address *relayed);
+/* Reads from it no more. */
+void relay_sockets_rest(struct relay_sockets *sockets, uint32_t number);
 void relay_sockets_release(struct relay_sockets *sockets, uint32_t number);
 
 /* Datagrams of peers that the kernel dropped, newly noticed: looks at some of the sockets, and in a

@@ -144,7 +144,9 @@ open_actors(struct relay_process *process, const struct start *start)
 		log_error("%s", fault);
 		return false;
 	}
-	return relay_process_watch(process, link_fd(process->link), WATCH_LINK, 0) &&
+	process->hand = relay_hand_open(start->run_dir, start->number);
+	return process->hand != NULL &&
+	       relay_process_watch(process, link_fd(process->link), WATCH_LINK, 0) &&
 	       relay_process_watch(process, mailbox_server_fd(process->mailbox), WATCH_MAILBOX, 0);
 }
 
@@ -225,6 +227,7 @@ relay_process_close(struct relay_process *process)
 	if (process->sockets.fds != NULL && process->sockets.free != NULL) {
 		relay_sockets_close(&process->sockets);
 	}
+	relay_hand_close(process->hand);
 	batch_in_free(process->in);
 	batch_out_free(process->out);
 	explicit_bzero(process, sizeof *process);

@@ -21,6 +21,8 @@ struct relay_row {
 	bool gone;            /* its client's connection closed: it is no client's any more */
 	bool mobile;          /* its client has a ticket: it outlives its connection (RFC 8016) */
 	enum end_reason kill; /* an operator ended it: END_KILLED, END_REVOKED; 0 otherwise */
+	bool waits_for_port;  /* it came from another relay, which has not closed its port yet */
+	uint64_t port_us;     /* since then, by the clock of ticks; 0: not seen by one yet */
 	struct bucket up;     /* what max-bps leaves, each way */
 	struct bucket down;
 	struct usage told;  /* the sums that were reported */
@@ -49,6 +51,8 @@ struct relay {
 	struct id expel_owed; /* the EXPELLED that could not be sent yet; none otherwise */
 	bool owes_gone;       /* an END of a client that is gone could not be asked yet */
 	bool owes_kill;       /* likewise of an operator's */
+	bool owes_port;       /* some row waits for its port */
+	uint32_t called;      /* pending requests that wait for another relay to yield */
 	struct pending_table pending;
 	bool forbidding;   /* the policy has changed: peers that it forbids may be left */
 	uint32_t deciding; /* the pending request whose DECIDED is being applied, or PENDING_NONE */
@@ -66,6 +70,13 @@ static inline uint32_t
 relay_row_socket(const struct relay_row *row, uint8_t family)
 {
 	return row->sockets[family == ADDRESS_IPV6];
+}
+
+/* Its end is asked or owed: nothing is relayed any more, whatever else is decided. */
+static inline bool
+relay_row_is_ending(const struct relay_row *row)
+{
+	return row->ending || row->gone || row->kill != 0;
 }
 
 /* A request on its way through relay_request.c. */
@@ -105,6 +116,7 @@ struct asked {
 	size_t peers;     /* of the message's: the first so many */
 	bool releases;    /* the allocation ends */
 	uint8_t gives_up; /* the family of the relayed address that is released, or ADDRESS_NONE */
+	bool calls;       /* the allocation is another relay's */
 };
 /* Sends a command for this request; its DECIDED notice answers the client. */
 struct relay_answer relay_ask(struct relay *relay, const struct relay_request *request,
@@ -116,6 +128,23 @@ struct relay_answer relay_handle_refresh(struct relay *relay, const struct relay
 /* Refresh with MOBILITY-TICKET; `own` is the row of where it comes from, or ROW_NONE. */
 struct relay_answer relay_handle_ticket(struct relay *relay, const struct relay_request *request,
 					uint32_t own);
+
+/* --- relay_move.c: an allocation goes with its client to another relay --- */
+/* The ticket is good for an allocation that no row of ours is of: asks that its relay yield it. */
+struct relay_answer relay_call_allocation(struct relay *relay, const struct relay_request *request,
+					  const struct id *allocation, uint32_t moves);
+/* The call was passed on: the request waits for the row. */
+void relay_call_accepted(struct relay *relay, uint32_t pending, uint64_t now_us);
+/* Answers who waits for rows that have come. */
+void relay_calls_settle(struct relay *relay, uint64_t now_us);
+void relay_handle_yield(struct relay *relay, const struct notice_yield *notice);
+/* If the row is still there it ends. */
+void relay_yield_decided(struct relay *relay, uint32_t pending);
+/* All of a row has come from another relay. */
+void relay_row_arrived(struct relay *relay, uint32_t row);
+/* It has gone to another one: nothing is left of it here. */
+void relay_row_left(struct relay *relay, uint32_t row);
+void relay_move_tick(struct relay *relay, uint64_t now_us);
 
 /* --- relay_allocate.c --- */
 struct relay_answer relay_handle_allocate(struct relay *relay, const struct relay_request *request);
@@ -199,6 +228,10 @@ void relay_rows_move(struct relay *relay, const struct allocation_state *old,
 		     const struct relay_row *old_rows);
 /* All of a row's relayed addresses have sockets again, or its allocation ends. */
 void relay_row_open(struct relay *relay, uint32_t row);
+/* Likewise, and nothing flows until then; one that has moved waits some seconds for its port. */
+void relay_row_wait(struct relay *relay, uint32_t row);
+/* Tries again for those that wait. */
+void relay_rows_tick(struct relay *relay, uint64_t now_us);
 /* Its client is elsewhere. */
 void relay_row_moved(struct relay *relay, uint32_t row);
 /* Closes its socket of that family, if it has one. */

@@ -140,4 +140,5 @@ relay_tick(struct relay *relay, uint64_t now_us)
 	relay_gone_tick(relay);
 	relay_tcp_tick(relay, now_us);
 	relay_kill_tick(relay);
+	relay_move_tick(relay, now_us);
 }

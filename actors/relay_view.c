@@ -92,6 +92,15 @@ apply_ended(struct relay *relay, const struct event *event)
 	allocation_apply(relay->view, event);
 }
 
+/* The allocation has gone with its client to another relay. */
+static bool
+is_elsewhere(const struct relay *relay, const struct event *event)
+{
+	const uint64_t to = event->turn_allocation_moved.relay;
+
+	return to != 0 && to != relay->config.number;
+}
+
 /* apply purges what has ended; what was counted for it is reported before. */
 static void
 apply(struct relay *relay, const struct event *event)
@@ -108,6 +117,10 @@ apply(struct relay *relay, const struct event *event)
 	if (row != ROW_NONE) {
 		relay_report_row(relay, row, event->occurred_us);
 	}
+	if (event->type == EVENT_TURN_ALLOCATION_MOVED && row != ROW_NONE &&
+	    is_elsewhere(relay, event)) {
+		relay_row_left(relay, row);
+	}
 	allocation_apply(relay->view, event);
 	if (event->type == EVENT_TURN_ADDRESS_RELEASED && row != ROW_NONE) {
 		relay_report_row(relay, row, UINT64_MAX); /* they are dead before their time */
@@ -116,7 +129,8 @@ apply(struct relay *relay, const struct event *event)
 				    event->occurred_us);
 	} else if (event->type == EVENT_TURN_AGENT_REVOKED) {
 		relay_kill_agent(relay, &event->turn_agent_revoked.agent_name, END_REVOKED);
-	} else if (event->type == EVENT_TURN_ALLOCATION_MOVED && row != ROW_NONE) {
+	} else if (event->type == EVENT_TURN_ALLOCATION_MOVED && row != ROW_NONE &&
+		   !is_elsewhere(relay, event)) {
 		relay_row_moved(relay, row);
 	} else if (event->type == EVENT_TURN_PERMISSION_INSTALLED) {
 		relay_enforce_installed(relay, &event->turn_permission_installed.peer);
@@ -166,7 +180,7 @@ complete_rows(struct relay *relay)
 		const struct pending *pending = &relay->pending.items[i];
 		const uint32_t row =
 			pending->used ? allocation_find(table, &pending->allocation) : ROW_NONE;
-		if (row != ROW_NONE && pending->releases) {
+		if (row != ROW_NONE && (pending->releases || pending->yields)) {
 			relay->rows[row].releasing = true;
 		}
 	}
@@ -279,10 +293,18 @@ handle_decided(struct relay *relay, const struct notice *notice, uint64_t now_us
 	}
 	const struct pending *pending = &relay->pending.items[at];
 	const uint32_t row = allocation_find(&relay->view->table, &pending->allocation);
+	if (pending->yields) {
+		relay_yield_decided(relay, at);
+		return;
+	}
+	if (pending->calls && verdict == ACCEPTED) {
+		relay_call_accepted(relay, at, now_us);
+		relay_calls_settle(relay, now_us);
+		return;
+	}
 	if (row != ROW_NONE && pending->releases) {
 		/* Refused, or the row would be gone. */
-		relay->rows[row].releasing = relay->rows[row].ending || relay->rows[row].gone ||
-					     relay->rows[row].kill != 0;
+		relay->rows[row].releasing = relay_row_is_ending(&relay->rows[row]);
 	}
 	if (row != ROW_NONE && pending->client_gone && !relay->rows[row].gone) {
 		relay_end_gone(relay, row);
@@ -312,6 +334,7 @@ relay_handle_notice(struct relay *relay, const struct notice *notice, struct spa
 	if (notice->type == NOTICE_WELCOME) {
 		if (relay->greeting) {
 			take_view(relay, now_us);
+			relay_calls_settle(relay, now_us);
 		}
 		return;
 	}
@@ -319,8 +342,13 @@ relay_handle_notice(struct relay *relay, const struct notice *notice, struct spa
 		relay_handle_expel(relay, &notice->expel, &notice->command_id, now_us);
 		return;
 	}
+	if (notice->type == NOTICE_YIELD) {
+		relay_handle_yield(relay, &notice->yield);
+		return;
+	}
 	if (notice->type != NOTICE_DECIDED) {
 		apply_body(relay, body);
+		relay_calls_settle(relay, now_us);
 		return;
 	}
 	relay->deciding = pending_find_command(&relay->pending, &notice->command_id);

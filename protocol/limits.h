@@ -39,6 +39,7 @@ enum {
 	CHANNEL_LIFETIME_S	   = 600,
 	ALLOCATION_LIFETIME_S	   = 600,
 	ALLOCATION_LIFETIME_MAX_S  = 3600,
+	ALLOCATION_MOVES_MAX	   = 65535, /* a ticket says in 16 bits which of them it is for */
 	ALLOCATIONS_MAX		   = 16384,
 	PEERS_PER_ALLOCATION_MAX   = 64, /* permissions; and as many channels */
 	PEERS_MAX		   = 4 * ALLOCATIONS_MAX, /* permissions and channels of all allocations */

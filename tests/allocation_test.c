@@ -538,8 +538,6 @@ threat_F15_a_ticket_is_good_for_one_move(void **unused)
 	given(&world);
 	assert_int_equal(run(&world, allocate_of(2, "bob", "203.0.113.2:1", 50001, 1)), ACCEPTED);
 	assert_int_equal(run(&world, move_of(3, 0, "198.51.100.77:2000")), REFUSED_NO_ALLOCATION);
-	assert_int_equal(run(&world, by_relay(move_of(1, 0, "198.51.100.77:2000"), 2)),
-			 REFUSED_NO_ALLOCATION); /* another relay has the port */
 	assert_int_equal(run(&world, move_of(1, 1, "198.51.100.77:2000")), REFUSED_TICKET);
 	assert_int_equal(run(&world, move_of(1, 0, "203.0.113.2:1")), REFUSED_NO_ALLOCATION);
 	assert_int_equal(allocation_find_client(table, &home, &server, CLIENT_UDP, 1), 0);
@@ -562,6 +560,85 @@ threat_F15_a_ticket_is_good_for_one_move(void **unused)
 			 ACCEPTED);
 	assert_int_equal(run(&world, refresh_of(1, 0)), ACCEPTED);
 	assert_rebuilt(&world);
+	world_free(&world);
+}
+
+static void
+attach_relay(struct world *world, uint64_t number)
+{
+	struct command attach = own(COMMAND_ATTACH);
+
+	attach.front = number;
+	attach.attach.instance = id_of(3, number);
+	assert_int_equal(run(world, attach), ACCEPTED);
+}
+
+/* Relay 1 has the allocation, a client of relay 2 shows the ticket: relay 2 calls, relay 1 yields. */
+static void
+an_allocation_goes_to_the_relay_that_calls_it_when_its_own_yields(void **unused)
+{
+	(void)unused;
+	struct world world = world_new();
+	const struct address away = address_of("198.51.100.77:2000");
+	const struct address server = address_of("192.0.2.1:3478");
+	const struct allocation *held = &world.live->table.rows[0];
+	const struct command call = by_relay(move_of(1, 0, "198.51.100.77:2000"), 2);
+	struct command yield = move_of(1, 0, "198.51.100.77:2000");
+
+	attach_relay(&world, 1);
+	attach_relay(&world, 2);
+	given(&world);
+	yield.move.relay = 2;
+	assert_int_equal(run(&world, call), ACCEPTED);
+	assert_int_equal(world.events.count, 0);
+	assert_int_equal(held->relay, 1);
+	assert_int_equal(run(&world, by_relay(move_of(1, 1, "198.51.100.77:2000"), 2)),
+			 REFUSED_TICKET);
+	assert_int_equal(run(&world, by_relay(yield, 2)), REFUSED_NO_ALLOCATION);
+	yield.move.relay = 3;
+	assert_int_equal(run(&world, yield), REFUSED_NO_ALLOCATION); /* no such relay */
+	yield.move.relay = 2;
+	assert_int_equal(run(&world, yield), ACCEPTED);
+	assert_int_equal(world.events.count, 2);
+	assert_int_equal(world.events.items[1].type, EVENT_TURN_ALLOCATION_MOVED);
+	assert_int_equal(world.events.items[1].turn_allocation_moved.relay, 2);
+	assert_int_equal(held->relay, 2);
+	assert_int_equal(allocation_find_client(&world.live->table, &away, &server, CLIENT_UDP, 2),
+			 0);
+	assert_rebuilt(&world);
+	/* No command of relay 2 is taken for one that was accepted. */
+	assert_true(id_is_none(&world.live->relays.items[2].last_command));
+
+	/* What the former one still says of it is not its to say; a call that is repeated is good. */
+	assert_int_equal(run(&world, refresh_of(1, 600)), REFUSED_NO_ALLOCATION);
+	assert_int_equal(run(&world, yield), REFUSED_NO_ALLOCATION);
+	assert_int_equal(run(&world, call), ACCEPTED);
+	assert_int_equal(world.events.count, 0);
+	assert_int_equal(run(&world, by_relay(permit_of(1, "198.51.100.9:1", NULL), 2)), ACCEPTED);
+	assert_int_equal(run(&world, by_relay(refresh_of(1, 0), 2)), ACCEPTED);
+	assert_rebuilt(&world);
+	world_free(&world);
+}
+
+static void
+where_it_is_called_to_there_may_be_no_other_one(void **unused)
+{
+	(void)unused;
+	struct world world = world_new();
+	const struct command call = by_relay(move_of(1, 0, "198.51.100.77:2000"), 2);
+	struct command yield = move_of(1, 0, "198.51.100.77:2000");
+
+	attach_relay(&world, 1);
+	attach_relay(&world, 2);
+	given(&world);
+	yield.move.relay = 2;
+	assert_int_equal(run(&world, call), ACCEPTED);
+	assert_int_equal(run(&world, by_relay(allocate_of(2, "bob", "198.51.100.77:2000", 50001, 1),
+					      2)),
+			 ACCEPTED);
+	assert_int_equal(run(&world, call), REFUSED_NO_ALLOCATION);
+	assert_int_equal(run(&world, yield), REFUSED_NO_ALLOCATION);
+	assert_int_equal(world.live->table.rows[0].relay, 1);
 	world_free(&world);
 }
 
@@ -600,6 +677,8 @@ main(void)
 		cmocka_unit_test(an_allocation_may_have_two_families),
 		cmocka_unit_test(threat_F15_a_ticket_is_good_for_one_move),
 		cmocka_unit_test(threat_D6_a_move_counts_for_the_address_quota),
+		cmocka_unit_test(an_allocation_goes_to_the_relay_that_calls_it_when_its_own_yields),
+		cmocka_unit_test(where_it_is_called_to_there_may_be_no_other_one),
 	};
 
 	return cmocka_run_group_tests_name("allocation", tests, NULL, NULL);

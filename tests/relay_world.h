@@ -40,6 +40,7 @@ struct world {
 	bool over_tcp;     /* IPv4 clients come over TCP */
 	uint32_t sockets_open;
 	uint32_t next_socket;
+	uint32_t handed; /* sockets given to another relay */
 	size_t replies;
 	uint32_t last_socket;
 	uint8_t reply[DATAGRAM_MAX]; /* the last thing a client got */
@@ -127,6 +128,16 @@ sink_close(void *context, uint32_t socket)
 }
 
 static inline void
+sink_hand(void *context, uint32_t socket, uint64_t relay)
+{
+	struct world *world = context;
+
+	(void)socket;
+	(void)relay;
+	world->handed++;
+}
+
+static inline void
 tcp_close(void *context, uint32_t number)
 {
 	struct world *world = context;
@@ -164,7 +175,8 @@ new_relay(struct world *world)
 	static const struct relay_tcp_sink tcp = { tcp_close, tcp_join, tcp_resume };
 
 	world->sink =
-		(struct relay_sink){ world, sink_ask, sink_reply, sink_open, sink_close, &tcp };
+		(struct relay_sink){ world,	 sink_ask, sink_reply, sink_open,
+				     sink_close, &tcp,	   sink_hand };
 	world->relay = relay_new(&world->config, &world->sink);
 }
 

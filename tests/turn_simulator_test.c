@@ -1,14 +1,16 @@
 /* The TURN simulator: the allocation actor and its relays under crashes, with clients that
- * allocate, refresh, permit, bind and send. A failing seed is printed and can be given as the
+ * allocate, refresh, move from relay to relay, permit, bind and send. A failing seed is printed and can be given as the
  * argument.
  *
  * What must hold, whatever happens:
  *   - the state that the log gives equals the live one, always;
  *   - a client gets no success that is not durable;
- *   - once quiet, each relay's view is what the actor holds, with a socket for each allocation;
+ *   - once quiet, each relay's view is what the actor holds, with a socket for each allocation,
+ *     which is one relay's alone, however often its client has moved;
  *   - no relay lets anything through to a peer that its policy, which is reloaded now and then,
  *     forbids, and none is permitted for long;
- *   - a client whose connection closed (every other one comes over TCP) holds nothing any more;
+ *   - a client whose connection closed (every other one comes over TCP) and who has no ticket holds
+ *     nothing any more;
  *   - unless a relay died, the sums in the log are what was relayed, also of who was expelled;
  *   - who was expelled holds nothing, and is gone from the state. */
 #include <assert.h>
@@ -16,6 +18,7 @@
 #include "tests/simulated.h"
 
 #include "actors/relay.h"
+#include "actors/relay_ticket.h"
 #include "protocol/credential_name.h"
 #include "protocol/turn.h"
 
@@ -46,10 +49,14 @@ static struct world {
 	uint64_t relayed_up; /* bytes */
 	uint64_t transactions;
 	size_t successes;
+	bool has_ticket[CLIENTS]; /* the one told last */
+	char tickets[CLIENTS][TICKET_BYTES];
 	bool has_token;
 	uint8_t token[8]; /* the one told last */
 } world;
 static size_t forbidden; /* peers, over all seeds */
+static size_t handed;    /* sockets, from one relay to another */
+static size_t moves;     /* that came of it */
 
 static struct address
 address_v4(uint8_t a, uint8_t d, uint16_t port)
@@ -95,9 +102,30 @@ on_ask(void *context, struct command *command)
 	return sim_put(relay->number, command, (struct span){ 0 });
 }
 
+static bool
+is_mobile(size_t client)
+{
+	return client % 3 == 0;
+}
+
+/* `to` is client_address() of somebody. */
+static void
+take_ticket(const struct address *to, const struct stun_message *message)
+{
+	const size_t client = to->bytes[3];
+	const struct span ticket = message->values[STUN_MOBILITY_TICKET];
+
+	assert_true(client < CLIENTS);
+	if (stun_has(message, STUN_MOBILITY_TICKET)) {
+		assert_int_equal(ticket.count, TICKET_BYTES);
+		memcpy(world.tickets[client], ticket.at, TICKET_BYTES);
+		world.has_ticket[client] = true;
+	}
+}
+
 /* A success of a request that changed something: some event must have made it so. */
 static void
-check_reply(struct span bytes)
+check_reply(const struct address *to, struct span bytes)
 {
 	struct stun_message message;
 
@@ -115,6 +143,7 @@ check_reply(struct span bytes)
 		}
 	}
 	world.successes += message.class == STUN_SUCCESS;
+	take_ticket(to, &message);
 	if (stun_has(&message, STUN_RESERVATION_TOKEN)) {
 		memcpy(world.token, message.values[STUN_RESERVATION_TOKEN].at, sizeof world.token);
 		world.has_token = true;
@@ -126,8 +155,7 @@ on_reply(void *context, uint32_t listener, const struct address *to, struct span
 {
 	(void)context;
 	(void)listener;
-	(void)to;
-	check_reply(bytes);
+	check_reply(to, bytes);
 }
 
 static uint32_t
@@ -151,6 +179,15 @@ on_close(void *context, uint32_t socket)
 }
 
 static void
+on_hand(void *context, uint32_t socket, uint64_t to)
+{
+	(void)context;
+	(void)socket;
+	handed++;
+	assert_in_range(to, 1, RELAYS);
+}
+
+static void
 start_relay(size_t r)
 {
 	struct sim_relay *relay = &world.relays[r];
@@ -165,6 +202,7 @@ start_relay(size_t r)
 	config->listeners[LISTENER_TCP] = config->listeners[LISTENER_UDP];
 	config->transports[LISTENER_TCP] = CLIENT_TCP;
 	config->serves_ipv4 = true;
+	config->mobility = true;
 	config->usage_interval_s = 5;
 	config->unauthenticated_rate = 0;
 	config->limits = *limits();
@@ -176,7 +214,8 @@ start_relay(size_t r)
 	assert_null(credentials_add_secret(&config->credentials, SECRET));
 	peer_policy_init(&config->policy, 49152, 65535);
 	assert_null(peer_policy_add_allow(&config->policy, "198.51.100.0/24"));
-	relay->sink = (struct relay_sink){ relay, on_ask, on_reply, on_open, on_close, NULL };
+	relay->sink = (struct relay_sink){ relay,    on_ask, on_reply, on_open,
+					   on_close, NULL,   on_hand };
 	relay->relay = relay_new(config, &relay->sink);
 	sim_start_front(r);
 }
@@ -296,7 +335,8 @@ close_connection(size_t r)
 	struct relay *relay = world.relays[r].relay;
 
 	relay_client_gone(relay, LISTENER_TCP, &source);
-	if (relay_client_holds(relay, LISTENER_TCP, &source, sim.now_us)) {
+	if (!is_mobile(client) &&
+	    relay_client_holds(relay, LISTENER_TCP, &source, sim.now_us)) {
 		SIM_FAIL("a client whose connection closed holds something");
 	}
 }
@@ -340,7 +380,7 @@ send_datagram(size_t r, size_t client, struct span datagram)
 	case RELAY_HOLD:
 		break;
 	case RELAY_REPLY:
-		check_reply(answer.bytes);
+		check_reply(&answer.to, answer.bytes);
 		break;
 	case RELAY_TO_PEER:
 		if (relay->denies && answer.to.bytes[3] == 0) {
@@ -368,20 +408,39 @@ put_port_wish(struct stun_writer *w)
 	}
 }
 
+/* Good, used, or of an allocation that has ended: wherever the client is now. */
+static void
+put_ticket(struct stun_writer *w, size_t client)
+{
+	if (world.has_ticket[client] && draw(8) != 0) {
+		stun_put(w, STUN_MOBILITY_TICKET, world.tickets[client], TICKET_BYTES);
+	}
+}
+
+/* 0: it sends data. Who may move does so more often than others allocate. */
+static uint16_t
+draw_method(size_t client)
+{
+	static const uint16_t methods[] = { TURN_ALLOCATE,     TURN_ALLOCATE,
+					    TURN_REFRESH,      TURN_CREATE_PERMISSION,
+					    TURN_CHANNEL_BIND, TURN_CHANNEL_BIND };
+	const uint64_t choice = draw(12);
+	const uint16_t method = choice < sizeof methods / sizeof methods[0] ? methods[choice] : 0;
+
+	return method == TURN_ALLOCATE && is_mobile(client) && draw(4) != 0 ? TURN_REFRESH : method;
+}
+
 static void
 client_acts(size_t r)
 {
 	uint8_t memory[DATAGRAM];
-	static const uint16_t methods[] = { TURN_ALLOCATE,     TURN_ALLOCATE,
-					    TURN_REFRESH,      TURN_CREATE_PERMISSION,
-					    TURN_CHANNEL_BIND, TURN_CHANNEL_BIND };
 	const size_t client = draw(CLIENTS);
-	const uint64_t choice = draw(12);
+	const uint16_t method = draw_method(client);
 	const struct address peer = address_v4(198, (uint8_t)draw(3), (uint16_t)(2000 + draw(2)));
 	const struct address source = client_address(r, client);
 	struct transaction transaction = { { 0 } };
 
-	if (choice >= sizeof methods / sizeof methods[0]) {
+	if (method == 0) {
 		/* ChannelData on one of a few channels, bound or not. */
 		const uint8_t data[] = { 0x40, (uint8_t)draw(4), 0, 8, 1, 2, 3, 4, 5, 6, 7, 8 };
 		send_datagram(r, client, (struct span){ data, sizeof data });
@@ -390,13 +449,17 @@ client_acts(size_t r)
 	world.transactions += draw(8) != 0; /* or the one before comes again */
 	memcpy(transaction.bytes, &world.transactions, sizeof world.transactions);
 	struct stun_writer w =
-		stun_writer_of(memory, sizeof memory, methods[choice], STUN_REQUEST, &transaction);
-	if (methods[choice] == TURN_ALLOCATE) {
+		stun_writer_of(memory, sizeof memory, method, STUN_REQUEST, &transaction);
+	if (method == TURN_ALLOCATE) {
 		stun_put_u32(&w, STUN_REQUESTED_TRANSPORT, (uint32_t)TURN_TRANSPORT_UDP << 24);
 		put_port_wish(&w);
-	} else if (methods[choice] == TURN_REFRESH) {
+		if (is_mobile(client)) {
+			stun_put(&w, STUN_MOBILITY_TICKET, "", 0);
+		}
+	} else if (method == TURN_REFRESH) {
 		stun_put_u32(&w, STUN_LIFETIME, draw(4) == 0 ? 0 : 60);
-	} else if (methods[choice] == TURN_CHANNEL_BIND) {
+		put_ticket(&w, client);
+	} else if (method == TURN_CHANNEL_BIND) {
 		stun_put_u32(&w, STUN_CHANNEL_NUMBER, (uint32_t)(0x4000 + draw(4)) << 16);
 		stun_put_address(&w, STUN_XOR_PEER_ADDRESS, &peer);
 	} else {
@@ -521,6 +584,7 @@ run_seed(uint64_t seed, bool relays_may_die, bool agents_are_expelled)
 	assert_true(world.successes > 100);
 	assert_true(world.relayed_up > 100);
 	forbidden += sim_count_logged(EVENT_TURN_PEER_FORBIDDEN);
+	moves += sim_count_logged(EVENT_TURN_ALLOCATION_MOVED);
 	assert_true(!agents_are_expelled || sim.operator.answered> 0);
 	if (!relays_may_die && bytes_logged() != world.relayed_up) {
 		SIM_FAIL("%llu bytes relayed, %llu in the log",
@@ -596,5 +660,6 @@ main(int argc, char **argv)
 	const int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	assert(forbidden > 0); /* or the seeds no longer reach what they are for */
+	assert(handed > 100 && moves > 100);
 	return failed;
 }

@@ -2,6 +2,7 @@
 // that move (RFC 8016), ICMP errors and datagrams that are not fragmented.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import dgram from 'node:dgram';
 import os from 'node:os';
 import { after, before, describe, it } from 'node:test';
 import { kill, start, until } from './lib/cluster.mjs';
@@ -122,6 +123,24 @@ describe('an allocation of both families where one is not served', () => {
 	});
 });
 
+const ticketOf = (reply) => reply.get(ATTRIBUTE.mobilityTicket);
+const resume = (made, ticket, extra = []) =>
+	made.request('Refresh', METHOD.refresh, () => [[ATTRIBUTE.mobilityTicket, ticket], ...extra]);
+
+async function mobile(cluster, name) {
+	const made = await client(cluster, name);
+	const reply = await made.request('Allocate', METHOD.allocate, () => [
+		[ATTRIBUTE.requestedTransport, Buffer.from([17, 0, 0, 0])], [ATTRIBUTE.mobilityTicket, Buffer.alloc(0)]]);
+	return { made, ticket: ticketOf(reply) };
+}
+
+// The same user at another port.
+async function elsewhere(cluster, { username, password }) {
+	const made = new TurnClient({ port: cluster.ports.turn, username, password });
+	await made.ready;
+	return made;
+}
+
 describe('a client that moves (RFC 8016)', () => {
 	let cluster;
 	before(async () => {
@@ -129,27 +148,9 @@ describe('a client that moves (RFC 8016)', () => {
 	});
 	after(() => cluster?.close());
 
-	const ticketOf = (reply) => reply.get(ATTRIBUTE.mobilityTicket);
-	const resume = (made, ticket, extra = []) =>
-		made.request('Refresh', METHOD.refresh, () => [[ATTRIBUTE.mobilityTicket, ticket], ...extra]);
-
-	async function mobile(name) {
-		const made = await client(cluster, name);
-		const reply = await made.request('Allocate', METHOD.allocate, () => [
-			[ATTRIBUTE.requestedTransport, Buffer.from([17, 0, 0, 0])], [ATTRIBUTE.mobilityTicket, Buffer.alloc(0)]]);
-		return { made, ticket: ticketOf(reply) };
-	}
-
-	// The same user at another port.
-	async function elsewhere({ username, password }) {
-		const made = new TurnClient({ port: cluster.ports.turn, username, password });
-		await made.ready;
-		return made;
-	}
-
 	it('goes on from its new address, and what the log says of it is where it was and is (threat_F15)', async () => {
-		const { made, ticket } = await mobile('mover');
-		const moved = await elsewhere(made);
+		const { made, ticket } = await mobile(cluster, 'mover');
+		const moved = await elsewhere(cluster, made);
 		const peer = await echoPeer();
 
 		await made.bindChannel(0x4000, peer);
@@ -176,7 +177,7 @@ describe('a client that moves (RFC 8016)', () => {
 	});
 
 	it('is refused with the ticket of another user, and with one of nobody, however often (threat_F15)', async () => {
-		const { made, ticket } = await mobile('owner');
+		const { made, ticket } = await mobile(cluster, 'owner');
 		const thief = await client(cluster, 'thief');
 		const peer = await echoPeer();
 
@@ -195,8 +196,8 @@ describe('a client that moves (RFC 8016)', () => {
 	});
 
 	it('is taken along over a kill -9 of the relay', async () => {
-		const { made, ticket } = await mobile('killed');
-		const moved = await elsewhere(made);
+		const { made, ticket } = await mobile(cluster, 'killed');
+		const moved = await elsewhere(cluster, made);
 		const peer = await echoPeer();
 
 		await made.permit(peer);
@@ -221,6 +222,105 @@ describe('a client that moves (RFC 8016)', () => {
 	it('is rebuilt from the log as it lives', async () => {
 		await cluster.stop();
 		assert.equal((await cluster.ifreplay('verify')).code, 0);
+	});
+});
+
+// Three relays: the kernel brings a client that comes from another port to any of them.
+describe('a client that moves from relay to relay (RFC 8016)', () => {
+	const MOVES = 16;
+	let cluster;
+	before(async () => {
+		cluster = await start('moves', { relays: 3, mobility: 'yes', 'allowed-peer-ip': '127.0.0.1', 'legacy-channels': 'yes' },
+			{ relayed: 3000 });
+	});
+	after(() => cluster?.close());
+
+	it('keeps its relayed address, permissions and channels, and every byte is counted once', async () => {
+		let { made, ticket } = await mobile(cluster, 'walker');
+		const peer = await echoPeer();
+		const stranger = await echoPeer();
+		await made.bindChannel(0x4000, peer);
+		await echoes(made, peer);
+		for (let i = 0; i < MOVES; i++) {
+			const next = await elsewhere(cluster, made);
+			ticket = ticketOf(await resume(next, ticket));
+			await echoes(next, peer);
+			const back = new Promise((resolve) => { next.once('data', resolve); });
+			await next.sendChannel(0x4000, Buffer.from('hello'));
+			assert.equal((await back).toString(), 'hello');
+			await assert.rejects(made.refresh(600), (refusal) => refusal.code === 437);
+			await made.close();
+			made = next;
+		}
+		await made.permit(stranger);
+		await echoes(made, stranger);
+		await made.refresh(0);
+		const ended = await until('the end in the log', async () => (await cluster.log('turn_allocation_ended'))[0]?.fields);
+		assert.equal(ended.bytes_up, 5 * (2 * MOVES + 2));
+		assert.equal(ended.bytes_down, 5 * (2 * MOVES + 2));
+		const relays = (await cluster.log('turn_allocation_moved')).map(({ fields }) => fields.relay);
+		assert.equal(relays.length, MOVES);
+		assert.ok(new Set(relays).size > 1, 'the kernel never brought it to another relay: nothing was shown');
+		assert.equal(ended.relay, relays.at(-1));
+		await Promise.all([made.close(), peer.close(), stranger.close()]);
+	});
+
+	it('loses nothing that its peer sends meanwhile', async () => {
+		let { made, ticket } = await mobile(cluster, 'listener');
+		const heard = new Set();
+		const listen = (each) => each.on('data', (bytes) => heard.add(bytes.toString()));
+		const relayed = (await cluster.log('turn_allocation_created')).at(-1).fields.relayed.split(':').at(-1);
+		const peer = dgram.createSocket('udp4');
+		await new Promise((resolve) => { peer.bind(0, '127.0.0.1', resolve); });
+		peer.unref();
+		await made.permit({ address: '127.0.0.1' });
+		listen(made);
+		let sent = 0;
+		const old = [];
+		for (let i = 0; i < MOVES; i++) {
+			const next = await elsewhere(cluster, made);
+			listen(next);
+			const arrives = resume(next, ticket);
+			for (let n = 0; n < 20; n++) peer.send(String(sent++), Number(relayed), '127.0.0.1');
+			ticket = ticketOf(await arrives);
+			old.push(made);
+			made = next;
+		}
+		await until('all of it', () => heard.size === sent);
+		await made.refresh(0);
+		await Promise.all([...old, made].map((each) => each.close()));
+		await new Promise((resolve) => { peer.close(resolve); });
+	});
+
+	it('goes on when the relay it leaves is killed, and when all of them are', async () => {
+		let { made, ticket } = await mobile(cluster, 'survivor');
+		const peer = await echoPeer();
+		await made.permit(peer);
+		for (const dead of ['relay-1', 'relay-2', 'relay-3', 'allocation']) {
+			const next = await elsewhere(cluster, made);
+			kill((await cluster.status()).actors.find((each) => each.name === dead).pid);
+			ticket = ticketOf(await resume(next, ticket));
+			await echoes(next, peer);
+			await made.close();
+			made = next;
+		}
+		await made.refresh(0);
+		await Promise.all([made.close(), peer.close()]);
+	});
+
+	it('loses nothing of turnutils_uclient -M', async () => {
+		const peer = await echoTool('127.0.0.1', cluster.ports.turn + 2);
+		try {
+			assertNothingLost(await uclient(cluster, { peer, flags: ['-M'] }));
+			assertNothingLost(await uclient(cluster, { peer, flags: ['-M', '-s'] }));
+		} finally {
+			peer.stop();
+		}
+	});
+
+	it('is verified and replayed like everything else', async () => {
+		const result = await cluster.ifreplay('verify');
+		assert.equal(result.code, 0, result.text);
 	});
 });
 
