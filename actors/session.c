@@ -125,6 +125,9 @@ decide_newcomer(const struct session_state *state, const struct command *command
 		emit_registered(out, command, &room, &orphan->agent, 1);
 		return ACCEPTED;
 	}
+	if (c->draining != 0) {
+		return REFUSED_DRAINING; /* who comes back to what it has is above */
+	}
 	const bool needs_room = session_find_room(state, &room) == SLOT_NONE;
 	if (state->free_agents.count == 0 || (needs_room && state->free_rooms.count == 0)) {
 		return REFUSED_FULL;

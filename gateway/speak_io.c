@@ -113,6 +113,7 @@ send_register(struct gateway *gateway, struct connection *connection, const stru
 		.client = connection->client,
 		.agent = random_id(),
 		.room = random_id(),
+		.draining = gateway->start->settings->drain.bytes[0] != '\0',
 	};
 	connection->asked = true;
 	return send_command(gateway, &command, nothing);
@@ -144,12 +145,6 @@ speak_frame(struct gateway *gateway, struct connection *connection, struct span 
 	gateway->facts.frames_in++;
 	if (verdict != ACCEPTED) {
 		speak_refuse(gateway, connection, verdict, NULL);
-		return;
-	}
-	/* Who is here may go on, and say so again (a fresh credential). */
-	if (frame.is_register && !connection->asked &&
-	    gateway->start->settings->drain.bytes[0] != '\0') {
-		speak_refuse(gateway, connection, REFUSED_DRAINING, NULL);
 		return;
 	}
 	const bool sent = frame.is_register ? send_register(gateway, connection, &frame)

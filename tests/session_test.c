@@ -80,6 +80,15 @@ static const struct row rows[] = {
 	{ "a place is free again after somebody left",
 	  PAIR "; register 1 11 C den; register 1 12 D den; leave 1 11 1", "register 1 13 E den",
 	  ACCEPTED, "agent_registered", "1:registered 13 E; 2:joined E" },
+	/* while the cluster is drained */
+	{ "a newcomer is sent away", PAIR, "drained 1 11 C den", REFUSED_DRAINING, "",
+	  "1:refused 11 REFUSED_DRAINING " },
+	{ "who is here may say so again", PAIR, "drained 1 10 A den", ACCEPTED, "",
+	  "1:registered 10 A [B]" },
+	{ "who lost its gateway may come back", PAIR "; attach 1 7", "drained 2 21 A den", ACCEPTED,
+	  "agent_disconnected (gateway lost); agent_registered <- 1", "2:registered 21 A" },
+	{ "a name that is taken stays taken", PAIR, "drained 2 21 A den", REFUSED_TAKEN, "",
+	  "2:refused 21 REFUSED_TAKEN A" },
 	/* leave */
 	{ "an agent leaves", PAIR, "leave 1 10 1", ACCEPTED, "agent_disconnected (closed)",
 	  "1:left A; 2:left A" },

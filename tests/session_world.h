@@ -144,7 +144,7 @@ command_in(struct world *world, const char *words)
 		c.type = COMMAND_ATTACH;
 		c.attach.instance = connection == 0 ? (struct id){ { 0 } } : id_of(3, connection);
 		c.instance = c.attach.instance;
-	} else if (strcmp(verb, "register") == 0) {
+	} else if (strcmp(verb, "register") == 0 || strcmp(verb, "drained") == 0) {
 		c.type = COMMAND_REGISTER;
 		c.register_agent = (struct command_register_agent){
 			.connection = connection,
@@ -152,6 +152,7 @@ command_in(struct world *world, const char *words)
 			.room_name = name_in(two),
 			.agent = id_of(1, world->commands),
 			.room = id_of(2, world->commands),
+			.draining = strcmp(verb, "drained") == 0, /* registers while it is so */
 		};
 	} else if (strcmp(verb, "leave") == 0) {
 		c.type = COMMAND_LEAVE;

@@ -78,12 +78,32 @@ describe('drain', () => {
 		await bob.open(cluster.url);
 		bob.send({ type: 'register', agent_id: 'bob' });
 		assert.equal((await bob.next('error')).code, 'DRAINING');
+		bob.send({ type: 'register', agent_id: 'bob' });
+		assert.equal((await bob.next('error')).code, 'DRAINING');
 		bob.socket.terminate();
 		await echoes();
 		assert.equal(await held.refresh(700), 700);
 		await held.permit({ address: '127.0.0.2' });
 		alice.send({ type: 'register', agent_id: 'alice' });
 		await alice.next('registered');
+	});
+
+	it('lets an agent come back whose gateway died', async () => {
+		const { actors } = JSON.parse((await cluster.ifswarm('status', '--json')).out);
+		const closed = new Promise((resolve) => { alice.socket.once('close', resolve); });
+		kill(actors.find(({ name }) => name === 'gateway-1').pid);
+		await closed;
+		await until('alice is back', async () => {
+			alice = new Agent('alice');
+			try {
+				await alice.open(cluster.url);
+				alice.send({ type: 'register', agent_id: 'alice' });
+				await alice.next('registered');
+				return true;
+			} catch {
+				return false;
+			}
+		});
 	});
 
 	it('sends clients to where the operator says, by name over TLS; asked twice it is the same', async () => {
