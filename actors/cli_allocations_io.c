@@ -1,9 +1,9 @@
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "actors/cli_io.h"
+#include "actors/cli_json_io.h"
 #include "actors/live_ask_io.h"
 #include "actors/operate_ask_io.h"
 #include "protocol/event.h"
@@ -89,8 +89,8 @@ peers_json(const struct live_allocation *a, uint64_t now_us)
 					  : json_integer((json_int_t)peer->channel);
 
 		json_array_append_new(all, json_pack("{s:o, s:o, s:o}", "peer",
-						     address_json(&peer->address), "channel", channel,
-						     "expires_s",
+						     address_json(&peer->address), "channel",
+						     channel, "expires_s",
 						     expires_json(peer->expires_us, now_us)));
 	}
 	return all;
@@ -193,10 +193,7 @@ list(const char *data, const char *agent, bool json)
 
 	if (json) {
 		json_t *all = json_pack("{s:o}", "allocations", listing.all);
-
-		json_dumpf(all, stdout, JSON_COMPACT);
-		putchar('\n');
-		json_decref(all);
+		cli_json_print(all);
 	} else if (listing.count == 0) {
 		puts("no allocations");
 	}
@@ -209,7 +206,7 @@ cli_allocations(int argc, char **argv)
 	static struct cli cli;
 	static struct settings settings;
 	const char *agent = cli_take_value(&argc, argv, "agent");
-	const int code = cli_begin(&cli, &settings, argc, argv, help, NULL, true);
+	const int code = cli_begin(&cli, &settings, argc, argv, help, NULL);
 
 	return code >= 0 ? code
 			 : list(settings.data_dir.bytes, agent == NULL ? "" : agent, cli.json);

@@ -1,9 +1,9 @@
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "actors/cli_io.h"
+#include "actors/cli_json_io.h"
 #include "actors/data_dir_io.h"
 #include "protocol/address.h"
 #include "protocol/credential.h"
@@ -98,10 +98,7 @@ print_json(const struct urls *urls, const struct credential_pair *pair, uint64_t
 	}
 	json_t *all = json_pack("{s:o, s:s, s:s, s:I}", "urls", list, "username", pair->username,
 				"credential", pair->password, "expires", (json_int_t)expires_s);
-
-	json_dumpf(all, stdout, JSON_COMPACT);
-	putchar('\n');
-	json_decref(all);
+	cli_json_print(all);
 }
 
 static void

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "actors/cli_io.h"
+#include "actors/cli_json_io.h"
 #include "actors/data_dir_io.h"
 #include "actors/mailbox_io.h"
 #include "actors/operate_ask_io.h"
@@ -28,8 +29,8 @@ enum {
 };
 
 static const char help[] =
-	"usage: ifswarm drain [--to HOST[:PORT]] [--timeout SECONDS] [--data-dir DIR]\n"
-	"       ifswarm drain --undo [--data-dir DIR]\n"
+	"usage: ifswarm drain [--to HOST[:PORT]] [--timeout SECONDS] [--json] [--data-dir DIR]\n"
+	"       ifswarm drain --undo [--json] [--data-dir DIR]\n"
 	"\n"
 	"Takes no new work: an Allocate gets 300 Try Alternate with where to go, or 508 if nothing "
 	"is\n"
@@ -44,6 +45,8 @@ static const char help[] =
 	"  --to HOST[:PORT]   an address, or a name, which clients over TLS are told too\n"
 	"  --timeout SECONDS  waits no longer (0: not at all); it stays drained\n"
 	"  --undo             takes new work again\n"
+	"  --json             {\"drained\":true,\"allocations\":...,\"agents\":...}, or "
+	"{\"drained\":false}\n"
 	"\n"
 	"Exit code 0: nothing is left, or undone; 1: something is left, or it could not be done.\n";
 
@@ -166,8 +169,13 @@ wait_empty(const char *data, uint64_t seconds)
 		fprintf(stderr, "ifswarm drain: what is left is not known: see `ifswarm status`\n");
 		return EXIT_TROUBLE;
 	}
-	printf("drained: %" PRIu64 " allocations and %" PRIu64 " agents are left\n", allocations,
-	       agents);
+	if (cli.json) {
+		cli_json_print(json_pack("{s:b, s:I, s:I}", "drained", 1, "allocations",
+					 (json_int_t)allocations, "agents", (json_int_t)agents));
+	} else {
+		printf("drained: %" PRIu64 " allocations and %" PRIu64 " agents are left\n",
+		       allocations, agents);
+	}
 	return allocations + agents == 0 ? EXIT_HOLDS : EXIT_TROUBLE;
 }
 
@@ -207,7 +215,7 @@ cli_drain(int argc, char **argv)
 	const char *to = cli_take_value(&argc, argv, "to");
 	const char *timeout = cli_take_value(&argc, argv, "timeout");
 	const bool undo = cli_take_flag(&argc, argv, "undo");
-	const int code = cli_begin(&cli, &settings, argc, argv, help, NULL, false);
+	const int code = cli_begin(&cli, &settings, argc, argv, help, NULL);
 
 	if (code >= 0) {
 		return code;
@@ -222,9 +230,13 @@ cli_drain(int argc, char **argv)
 	if (!set(undo ? "" : word, !undo)) {
 		return EXIT_TROUBLE;
 	}
-	if (undo) {
-		puts("new work is taken again");
-		return EXIT_HOLDS;
+	if (!undo) {
+		return wait_empty(settings.data_dir.bytes, seconds);
 	}
-	return wait_empty(settings.data_dir.bytes, seconds);
+	if (cli.json) {
+		cli_json_print(json_pack("{s:b}", "drained", 0));
+	} else {
+		puts("new work is taken again");
+	}
+	return EXIT_HOLDS;
 }

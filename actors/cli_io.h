@@ -27,10 +27,10 @@ bool cli_read(struct cli *out, bool all_keys, int argc, char **argv);
 const char *cli_take_value(int *argc, char **argv, const char *name);
 /* "--NAME" */
 bool cli_take_flag(int *argc, char **argv, const char *name);
-/* Reads a command about the running cluster: --data-dir, --help, --json if `may_json`, and `words`
- * words (which `what` names). -1 to go on, else the exit code. */
+/* Reads a command about the running cluster: --data-dir, --help, --json, and one word, which `what`
+ * names, or none if that is NULL. -1 to go on, else the exit code. */
 int cli_begin(struct cli *out, struct settings *settings, int argc, char **argv, const char *help,
-	      const char *what, bool may_json);
+	      const char *what);
 
 /* All layers, and the level of log_line. Prints every fault, and returns how many there are; `file`
  * gets the configuration's name, or "". */

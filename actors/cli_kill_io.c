@@ -3,11 +3,12 @@
 #include <string.h>
 
 #include "actors/cli_io.h"
+#include "actors/cli_json_io.h"
 #include "actors/live_ask_io.h"
 #include "actors/operate_ask_io.h"
 
 static const char kill_help[] =
-	"usage: ifswarm kill ALLOCATION|AGENT [--data-dir DIR]\n"
+	"usage: ifswarm kill ALLOCATION|AGENT [--json] [--data-dir DIR]\n"
 	"\n"
 	"Ends an allocation at once (its 32 hex digits, as `ifswarm allocations` shows them), or "
 	"all\n"
@@ -17,10 +18,12 @@ static const char kill_help[] =
 	"revoke`.\n"
 	"The act is an event of the log, with who asked.\n"
 	"\n"
+	"  --json  {\"registrations\":...,\"allocations\":...}: what has ended\n"
+	"\n"
 	"Exit code 0: it has ended; 1: nothing of that name is live, or not all has ended.\n";
 
 static const char revoke_help[] =
-	"usage: ifswarm revoke AGENT [--undo] [--data-dir DIR]\n"
+	"usage: ifswarm revoke AGENT [--undo] [--json] [--data-dir DIR]\n"
 	"\n"
 	"From now on TURN refuses every credential of that agent (or static user), those that it "
 	"is\n"
@@ -31,6 +34,7 @@ static const char revoke_help[] =
 	"is an event of the log, with who asked.\n"
 	"\n"
 	"  --undo  its credentials are good again, as far as they have not expired\n"
+	"  --json  {\"agent\":...,\"revoked\":true or false,\"changed\":false if it was so already}\n"
 	"\n"
 	"Exit code 0: it is so; 1: it could not be done, or not all allocations have ended.\n";
 
@@ -75,13 +79,19 @@ kill_it(const char *what)
 	if (!good) {
 		return EXIT_TROUBLE;
 	}
+	if (cli.json) {
+		cli_json_print(json_pack("{s:I, s:I}", "registrations", (json_int_t)registrations,
+					 "allocations", (json_int_t)allocations));
+	}
 	if (allocations + registrations == 0) {
 		fprintf(stderr,
 			"ifswarm: nothing of that name is live: see `ifswarm allocations`\n");
 		return EXIT_TROUBLE;
 	}
-	printf("ended: %" PRIu64 " registrations, %" PRIu64 " allocations\n", registrations,
-	       allocations);
+	if (!cli.json) {
+		printf("ended: %" PRIu64 " registrations, %" PRIu64 " allocations\n", registrations,
+		       allocations);
+	}
 	return EXIT_HOLDS;
 }
 
@@ -89,7 +99,7 @@ int
 cli_kill(int argc, char **argv)
 {
 	const int code = cli_begin(&cli, &settings, argc, argv, kill_help,
-				   "allocation or agent: ifswarm kill ALLOCATION|AGENT", false);
+				   "allocation or agent: ifswarm kill ALLOCATION|AGENT");
 
 	if (code >= 0) {
 		return code;
@@ -106,6 +116,11 @@ revoke_it(const char *agent, bool undo)
 	    (!undo && !live_wait_gone(&live, agent))) {
 		return EXIT_TROUBLE;
 	}
+	if (cli.json) {
+		cli_json_print(json_pack("{s:s, s:b, s:b}", "agent", agent, "revoked", !undo,
+					 "changed", changed != 0));
+		return EXIT_HOLDS;
+	}
 	printf("%s: %s%s\n", agent, changed == 0 ? "already so: " : "",
 	       undo ? "its credentials are good" : "its credentials are refused");
 	return EXIT_HOLDS;
@@ -115,8 +130,8 @@ int
 cli_revoke(int argc, char **argv)
 {
 	const bool undo = cli_take_flag(&argc, argv, "undo");
-	const int code = cli_begin(&cli, &settings, argc, argv, revoke_help,
-				   "agent: ifswarm revoke AGENT", false);
+	const int code =
+		cli_begin(&cli, &settings, argc, argv, revoke_help, "agent: ifswarm revoke AGENT");
 
 	if (code >= 0) {
 		return code;

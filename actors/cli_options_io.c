@@ -147,8 +147,8 @@ cli_take_value(int *argc, char **argv, const char *name)
 
 	for (int i = 1; i < *argc; i++) {
 		const char *word = argv[i];
-		const bool is_it = strncmp(word, "--", 2) == 0 &&
-				   strncmp(word + 2, name, length) == 0;
+		const bool is_it =
+			strncmp(word, "--", 2) == 0 && strncmp(word + 2, name, length) == 0;
 
 		if (is_it && word[2 + length] == '=') {
 			value = word + 2 + length + 1;
@@ -177,7 +177,7 @@ cli_take_flag(int *argc, char **argv, const char *name)
 
 int
 cli_begin(struct cli *out, struct settings *settings, int argc, char **argv, const char *help,
-	  const char *what, bool may_json)
+	  const char *what)
 {
 	static struct setting_faults faults;
 	struct setting_word file;
@@ -193,10 +193,6 @@ cli_begin(struct cli *out, struct settings *settings, int argc, char **argv, con
 		fprintf(stderr, "ifswarm %s: %s%s: see --help\n", argv[0],
 			what == NULL ? "it takes no argument" : "name one ",
 			what == NULL ? "" : what);
-		return EXIT_USAGE;
-	}
-	if (out->json && !may_json) {
-		fprintf(stderr, "ifswarm %s: --json does not belong here: see --help\n", argv[0]);
 		return EXIT_USAGE;
 	}
 	settings_load(settings, out->config, out->options, out->option_count, SETTINGS_AGAIN,

@@ -1,10 +1,11 @@
 #include <stdio.h>
 
 #include "actors/cli_io.h"
+#include "actors/cli_json_io.h"
 #include "actors/operate_ask_io.h"
 
 static const char reload_help[] =
-	"usage: ifswarm reload [--data-dir DIR]\n"
+	"usage: ifswarm reload [--json] [--data-dir DIR]\n"
 	"\n"
 	"Makes the running cluster read its configuration again, from where `ifswarm up` read it: "
 	"the same\n"
@@ -18,55 +19,66 @@ static const char reload_help[] =
 	"within a\n"
 	"second. The reload is an event of the log, with who asked.\n"
 	"\n"
+	"  --json  {\"taken\":[...],\"kept\":[...],\"faults\":[...],\"late\":[...]}: these lines; kept: "
+	"needs a "
+	"restart,\n"
+	"          late: an actor that has not answered\n"
+	"\n"
 	"Exit code 0: done; 1: faults, no cluster, or an actor that has not answered.\n";
 
 static struct cli cli;
 static struct settings settings;
-static struct setting_faults faults;
 static struct report report;
+
+/* The lines of one kind. */
+static json_t *
+lines_json(enum report_kind kind)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < report.count; i++) {
+		if (report.kinds[i] == kind) {
+			json_array_append_new(all, json_string(report.lines[i]));
+		}
+	}
+	return all;
+}
+
+static void
+print_lines(bool is_done)
+{
+	for (size_t i = 0; i < report.count; i++) {
+		fprintf(report.kinds[i] == REPORT_DONE ? stdout : stderr, "%s\n", report.lines[i]);
+	}
+	if (is_done && report.count == 0) {
+		puts("nothing has changed");
+	}
+}
 
 /* Where the cluster runs is all that is read here: its configuration is the supervisor's to read.
  */
-static int
-begin(int argc, char **argv)
-{
-	static struct setting_word file;
-
-	if (!cli_read(&cli, false, argc, argv)) {
-		return EXIT_USAGE;
-	}
-	if (cli.help) {
-		fputs(reload_help, stdout);
-		return EXIT_HOLDS;
-	}
-	if (cli.word_count != 0 || cli.json) {
-		fprintf(stderr, "ifswarm reload: \"%s\" does not belong here: see --help\n",
-			cli.word_count != 0 ? cli.words[0] : "--json");
-		return EXIT_USAGE;
-	}
-	settings_load(&settings, cli.config, cli.options, cli.option_count, SETTINGS_AGAIN, &faults,
-		      &file);
-	return -1;
-}
-
 int
 cli_reload(int argc, char **argv)
 {
-	const int code = begin(argc, argv);
+	const int code = cli_begin(&cli, &settings, argc, argv, reload_help, NULL);
 	bool late = false;
 
 	if (code >= 0) {
 		return code;
 	}
 	const struct operate_question question = { .act = "reload", .about = "" };
-	const enum verdict verdict = operate_ask(settings.data_dir.bytes, &question, &report);
+	const bool is_done = operate_ask(settings.data_dir.bytes, &question, &report) == ACCEPTED;
 
 	for (size_t i = 0; i < report.count; i++) {
 		late |= report.kinds[i] == REPORT_LATE;
-		fprintf(report.kinds[i] == REPORT_DONE ? stdout : stderr, "%s\n", report.lines[i]);
 	}
-	if (verdict == ACCEPTED && report.count == 0) {
-		puts("nothing has changed");
+	if (cli.json) {
+		cli_json_print(json_pack("{s:o, s:o, s:o, s:o}", "taken", lines_json(REPORT_DONE),
+					 "kept", lines_json(REPORT_KEPT), "faults",
+					 lines_json(REPORT_FAULT), "late",
+					 lines_json(REPORT_LATE)));
+	} else {
+		print_lines(is_done);
 	}
-	return verdict == ACCEPTED && !late ? EXIT_HOLDS : EXIT_TROUBLE;
+	return is_done && !late ? EXIT_HOLDS : EXIT_TROUBLE;
 }

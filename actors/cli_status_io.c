@@ -1,5 +1,4 @@
 #include <inttypes.h>
-#include <jansson.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 
 #include "actors/cli_anchors_io.h"
 #include "actors/cli_io.h"
+#include "actors/cli_json_io.h"
 #include "actors/data_dir_io.h"
 #include "actors/mailbox_io.h"
 #include "actors/supervisor.h"
@@ -201,10 +201,7 @@ print_json(const struct status *status)
 			    status->drain[0] == '\0' ? json_null() : json_string(status->drain));
 	json_object_set_new(all, "scrub", scrub_json(&status->scrub));
 	json_object_set_new(all, "anchors", anchors_status_json(&status->anchors, status->size));
-
-	json_dumpf(all, stdout, JSON_COMPACT);
-	putchar('\n');
-	json_decref(all);
+	cli_json_print(all);
 }
 
 static void
