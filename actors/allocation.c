@@ -100,6 +100,7 @@ allocation_core(struct allocation_state *state)
 		.dump = allocation_dump,
 		.dump_personal = allocation_dump_personal,
 		.restore = allocation_restore,
+		.is_lasting = revocations_last,
 		.roster = allocation_roster,
 	};
 }

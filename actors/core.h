@@ -44,6 +44,9 @@ struct core {
 	/* Fills an empty state from both; false if they cannot be read or contradict an invariant.
 	 */
 	bool (*restore)(void *state, struct span dump, struct span personal);
+	/* True for an event whose personal part must be known after retention has destroyed its
+	 * month: a snapshot is taken soon behind it, and carries that on. NULL: there is none. */
+	bool (*is_lasting)(const struct event *event);
 	/* Items of a ROSTER reply; NULL for an actor that has none. */
 	void (*roster)(const void *state, struct mp_writer *w);
 };

@@ -65,20 +65,37 @@ desk_has_room(const struct desk *desk)
 	       desk->open.events + EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX;
 }
 
+bool
+desk_is_lasting(const struct core *core, const struct event *event)
+{
+	return core->is_lasting != NULL && core->is_lasting(event);
+}
+
+void
+desk_snapshot_soon(struct desk *desk)
+{
+	desk->since_digest = desk->snapshot_events;
+}
+
 static void
 take_events(struct desk *desk)
 {
+	bool lasting = false;
 	struct mp_writer w = mp_writer_of(desk->open.memory + desk->open.used,
 					  DESK_APPEND_BYTES_MAX - desk->open.used);
 
 	for (uint32_t i = 0; i < desk->events.count; i++) {
 		event_write(&w, &desk->events.items[i]);
 		desk->core->apply(desk->core->state, &desk->events.items[i]);
+		lasting |= desk_is_lasting(desk->core, &desk->events.items[i]);
 	}
 	assert(!w.bad);
 	desk->open.used += mp_written(&w).count;
 	desk->open.events += desk->events.count;
 	desk->since_digest += desk->events.count;
+	if (lasting) {
+		desk_snapshot_soon(desk);
+	}
 }
 
 enum verdict

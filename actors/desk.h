@@ -160,6 +160,9 @@ uint64_t desk_gate(const struct desk *desk);
 void desk_put_answer(struct desk *desk, struct desk_answer answer);
 /* Logs the state's digest once enough events have gathered. */
 void desk_digest_if_due(struct desk *desk, uint64_t now_us);
+/* It is due: with the next tick at the latest. */
+void desk_snapshot_soon(struct desk *desk);
+bool desk_is_lasting(const struct core *core, const struct event *event);
 /* Logs it now; its snapshot is owed from there on. False if there is no room, or one is owed. */
 bool desk_log_digest(struct desk *desk, uint64_t now_us);
 /* True if the open append takes the events of one more command. */

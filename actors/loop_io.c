@@ -39,7 +39,7 @@ struct loop {
 	uint64_t ticked_us;
 	bool failed;
 	bool is_hopeless; /* the claim was refused for good */
-	pid_t parent; /* the supervisor */
+	pid_t parent;     /* the supervisor */
 };
 
 struct claim {
@@ -106,10 +106,9 @@ claim_stream(struct loop *loop, struct claim *claim)
 }
 
 static bool
-recover_state(struct loop *loop, const struct claim *claim)
+recover_state(struct loop *loop, const struct claim *claim, struct recovered *recovered)
 {
 	char fault[512];
-	uint64_t events = 0;
 	const struct settings *settings = loop->options->settings;
 	const struct recovery recovery = {
 		.data_dir = settings->data_dir.bytes,
@@ -119,12 +118,12 @@ recover_state(struct loop *loop, const struct claim *claim)
 		.use_snapshot = true,
 	};
 
-	if (!recover(&recovery, loop->options->core, &events, fault, sizeof fault)) {
+	if (!recover(&recovery, loop->options->core, recovered, fault, sizeof fault)) {
 		log_error("cannot rebuild the state: %s", fault);
 		return false;
 	}
 	log_info("epoch %llu, rebuilt from %llu events after the snapshot",
-		 (unsigned long long)claim->epoch, (unsigned long long)events);
+		 (unsigned long long)claim->epoch, (unsigned long long)recovered->events);
 	return true;
 }
 
@@ -135,6 +134,7 @@ open_all(struct loop *loop)
 	char fault[512];
 	uint8_t tail[6];
 	struct claim claim = { 0 };
+	struct recovered recovered = { 0 };
 	const struct sandbox_rules nothing = { .writable = { loop->options->run_dir } };
 
 	mailbox_url(url, sizeof url, loop->options->run_dir, "witness");
@@ -144,7 +144,7 @@ open_all(struct loop *loop)
 		log_error("%s", loop->witness == NULL ? fault : "out of memory at start");
 		return false;
 	}
-	if (!claim_stream(loop, &claim) || !recover_state(loop, &claim) ||
+	if (!claim_stream(loop, &claim) || !recover_state(loop, &claim, &recovered) ||
 	    !sandbox_enter(&nothing)) {
 		return false;
 	}
@@ -153,6 +153,9 @@ open_all(struct loop *loop)
 		       loop->options->settings->snapshot_events, tail)) {
 		log_error("out of memory at start");
 		return false;
+	}
+	if (recovered.is_lasting) {
+		desk_snapshot_soon(&loop->desk);
 	}
 	mailbox_url(url, sizeof url, loop->options->run_dir, loop->options->name);
 	loop->mailbox = mailbox_listen(url, SLOTS, fault, sizeof fault);

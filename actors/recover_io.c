@@ -2,12 +2,13 @@
 
 #include <stdio.h>
 
+#include "actors/desk.h"
 #include "store/read_io.h"
 
 struct walk {
 	const struct core *core;
 	uint64_t next_version;
-	uint64_t applied;
+	struct recovered done;
 	const char *fault;
 };
 
@@ -30,7 +31,8 @@ apply_one(void *context, const struct event *event, const struct entry *entry)
 	}
 	walk->core->apply(walk->core->state, event);
 	walk->next_version++;
-	walk->applied++;
+	walk->done.events++;
+	walk->done.is_lasting |= desk_is_lasting(walk->core, event);
 	return true;
 }
 
@@ -82,8 +84,8 @@ read_state(const struct recovery *recovery, struct log_reader *reader, struct lo
 }
 
 bool
-recover(const struct recovery *recovery, const struct core *core, uint64_t *events, char *fault,
-	size_t fault_size)
+recover(const struct recovery *recovery, const struct core *core, struct recovered *out,
+	char *fault, size_t fault_size)
 {
 	struct walk walk = { .core = core };
 	struct log_reader *reader = NULL;
@@ -97,6 +99,6 @@ recover(const struct recovery *recovery, const struct core *core, uint64_t *even
 		read_state(recovery, reader, keys, &walk, fault, fault_size);
 	log_keys_close(keys);
 	log_reader_close(reader);
-	*events = walk.applied;
+	*out = walk.done;
 	return good;
 }

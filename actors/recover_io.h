@@ -12,9 +12,14 @@ struct recovery {
 	bool use_snapshot;
 };
 
+struct recovered {
+	uint64_t events; /* applied after the snapshot */
+	bool is_lasting; /* one of them (core.h): a new snapshot is to carry it on */
+};
+
 /* Fills the core's empty state. False, with a sentence in `fault`, if the log cannot be read, an
  * event of the stream is missing, or the keys are not there (a deciding actor needs names). */
-bool recover(const struct recovery *recovery, const struct core *core, uint64_t *events,
+bool recover(const struct recovery *recovery, const struct core *core, struct recovered *out,
 	     char *fault, size_t fault_size);
 
 #endif

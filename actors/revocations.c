@@ -53,6 +53,12 @@ revocations_clear(struct revocations *revocations)
 	revocations->count = 0;
 }
 
+bool
+revocations_last(const struct event *event)
+{
+	return event->type == EVENT_TURN_AGENT_REVOKED;
+}
+
 void
 revocations_write(struct mp_writer *w, const struct revocations *revocations)
 {

@@ -6,6 +6,7 @@
 #ifndef IFSWARM_ACTORS_REVOCATIONS_H
 #define IFSWARM_ACTORS_REVOCATIONS_H
 
+#include "protocol/event.h"
 #include "protocol/mp.h"
 
 struct revocation {
@@ -26,6 +27,9 @@ void revocations_put(struct revocations *revocations, const struct id *agent,
 		     const struct name *name);
 void revocations_take(struct revocations *revocations, const struct id *agent);
 void revocations_clear(struct revocations *revocations);
+
+/* True for a revocation, which is worth nothing without its name (core.h). */
+bool revocations_last(const struct event *event);
 
 /* [handle, ...], and the names in the same order, nil where unknown. */
 void revocations_write(struct mp_writer *w, const struct revocations *revocations);

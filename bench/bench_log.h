@@ -100,7 +100,7 @@ bench_write_log(const char *directory, uint64_t events)
 			assert(evidence_commit(f.evidence) == EVIDENCE_OK);
 		}
 		if (i + 1 == snapshot_at) {
-			fixture_snapshot(&f);
+			fixture_snapshot(&f, STREAM_SESSION);
 		}
 	}
 	fixture_close(&f);

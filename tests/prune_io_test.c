@@ -38,26 +38,6 @@ signals(struct fixture *f, int count)
 	}
 }
 
-static void
-snapshot(struct fixture *f, enum stream stream)
-{
-	const struct core *core = &f->states.cores[stream];
-	uint8_t *memory = malloc(2 << 22);
-	struct mp_writer dump = mp_writer_of(memory, 1 << 22);
-	struct mp_writer annex = mp_writer_of(memory + (1 << 22), 1 << 22);
-	const uint64_t version = evidence_stream_head(f->evidence, stream).version;
-
-	fixture_begin(f);
-	fixture_digest(f, stream);
-	fixture_commit(f);
-	core->dump(core->state, &dump);
-	core->dump_personal(core->state, &annex);
-	assert_int_equal(evidence_snapshot_put(f->evidence, stream, version, mp_written(&dump),
-					       mp_written(&annex)),
-			 EVIDENCE_OK);
-	free(memory);
-}
-
 /* 256 to some 1400: signals of September alone; then a month with snapshots and a tail. */
 static void
 tell(const char *directory)
@@ -80,8 +60,8 @@ tell(const char *directory)
 	f.now_us = later_us;
 	signals(&f, 300);
 	for (int i = 0; i < 2; i++) {
-		snapshot(&f, STREAM_SESSION);
-		snapshot(&f, STREAM_ALLOCATION);
+		fixture_snapshot(&f, STREAM_SESSION);
+		fixture_snapshot(&f, STREAM_ALLOCATION);
 	}
 	signals(&f, 20);
 	fixture_close(&f);

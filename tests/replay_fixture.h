@@ -281,20 +281,20 @@ fixture_open(struct fixture *f, const char *directory)
 }
 
 static inline void
-fixture_snapshot(struct fixture *f)
+fixture_snapshot(struct fixture *f, enum stream stream)
 {
-	const struct core *core = &f->states.cores[STREAM_SESSION];
+	const struct core *core = &f->states.cores[stream];
 	uint8_t *memory = malloc(2 << 22);
 	struct mp_writer dump = mp_writer_of(memory, 1 << 22);
 	struct mp_writer annex = mp_writer_of(memory + (1 << 22), 1 << 22);
-	const uint64_t version = evidence_stream_head(f->evidence, STREAM_SESSION).version;
+	const uint64_t version = evidence_stream_head(f->evidence, stream).version;
 
 	fixture_begin(f);
-	fixture_digest(f, STREAM_SESSION);
+	fixture_digest(f, stream);
 	fixture_commit(f);
 	core->dump(core->state, &dump);
 	core->dump_personal(core->state, &annex);
-	assert(evidence_snapshot_put(f->evidence, STREAM_SESSION, version, mp_written(&dump),
+	assert(evidence_snapshot_put(f->evidence, stream, version, mp_written(&dump),
 				     mp_written(&annex)) == EVIDENCE_OK);
 	free(memory);
 }
@@ -322,7 +322,7 @@ fixture_make(const char *directory)
 	fixture_allocate(&f);
 	fixture_refuse(&f);
 	fixture_commit(&f);
-	fixture_snapshot(&f);
+	fixture_snapshot(&f, STREAM_SESSION);
 	for (int i = 0; i < FIXTURE_CANDIDATES; i++) {
 		if (i % 140 == 0) {
 			fixture_begin(&f);

@@ -292,7 +292,7 @@ tell(struct story *story)
 			       (uint8_t)(2 - i % 2));
 	}
 	fixture_commit(&story->f);
-	fixture_snapshot(&story->f);
+	fixture_snapshot(&story->f, STREAM_SESSION);
 	story->end = story->f.seq;
 	story->month = seal_month(story->f.now_us);
 	if (!log_reader_open(data, &reader, fault, sizeof fault)) {
