@@ -62,6 +62,8 @@ describe('reload', () => {
 		assert.match(result.err, /reload\.conf:3: user-quota/);
 		assert.match(result.err, /reload\.conf:4: unknown key "no-such-key"/);
 		assert.match(result.err, /reload\.conf:5: min-port/);
+		const { taken, faults } = JSON.parse((await cluster.ifswarm('reload', '--json')).out);
+		assert.deepEqual([taken.length, faults.length], [0, 3]);
 		const made = await client(cluster, 'still', credential);
 		await made.allocate();
 		await made.refresh(0);

@@ -101,6 +101,9 @@ describe('live control', () => {
 		const left = (await cluster.log('agent_disconnected')).map((each) => each.fields);
 		assert.deepEqual(left.map((each) => each.reason), [8]); // killed
 		const again = await join(cluster.url, 'bob');
+		const ended = await cluster.ifswarm('kill', 'bob', '--json');
+		assert.equal(ended.code, 0, ended.text);
+		assert.deepEqual(JSON.parse(ended.out), { registrations: 1, allocations: 0 });
 		await Promise.all([again.close(), other.close()]);
 	});
 
@@ -118,6 +121,8 @@ describe('live control', () => {
 		await assert.rejects(ann.allocate(), (error) => error.code === 401);
 		await bob.allocate();
 		assert.match((await cluster.ifswarm('revoke', 'ann')).out, /already so/);
+		const answer = (await cluster.ifswarm('revoke', 'ann', '--json')).out;
+		assert.deepEqual(JSON.parse(answer), { agent: 'ann', revoked: true, changed: false });
 
 		for (const name of ['allocation', 'relay-1']) {
 			const pid = async () => (await cluster.status()).actors.find((each) => each.name === name)?.pid;
