@@ -16,4 +16,10 @@ struct bucket {
  * the largest size, however low the rate (not 0) is. A clock that goes back gives nothing. */
 bool bucket_take(struct bucket *bucket, uint64_t bytes_per_s, size_t bytes, uint64_t now_us);
 
+/* For a stream, of which nothing may be lost and the next piece's size is not known: there is
+ * something left, so one piece may be read; then it is taken, all of it. What it is more than was
+ * left (never more than the piece) has to come in again before there is something left. */
+bool bucket_has(struct bucket *bucket, uint64_t bytes_per_s, uint64_t now_us);
+void bucket_take_all(struct bucket *bucket, uint64_t bytes_per_s, size_t bytes, uint64_t now_us);
+
 #endif

@@ -194,7 +194,10 @@ uint32_t relay_tcp_of_client(const struct relay *relay, uint32_t listener,
 			     const struct address *client);
 /* Whether bytes may be passed on over it now; if so, each piece that was is counted. */
 bool relay_tcp_flows(const struct relay *relay, uint32_t number);
-void relay_tcp_passed(struct relay *relay, uint32_t number, bool up, size_t bytes);
+void relay_tcp_passed(struct relay *relay, uint32_t number, bool up, size_t bytes, uint64_t now_us);
+/* Whether max-bps lets a piece pass that way now: if not, it is left where it is, for later. All
+ * connections of one allocation share what it may relay. */
+bool relay_tcp_has_rate(struct relay *relay, uint32_t number, bool up, uint64_t now_us);
 
 /* What the network says of a datagram that was sent to a peer. */
 struct relay_icmp {

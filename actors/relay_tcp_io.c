@@ -23,6 +23,7 @@ enum {
 	TRIES_RANDOM = 64,
 	TRIES_IN_TURN = 4096, /* when the range is nearly full */
 	LISTENING = 1,        /* in an event's upper half */
+	LOOK_US = 10 * 1000,  /* who is over its rate waits at least so long */
 };
 
 /* One socket that listens. */
@@ -44,6 +45,7 @@ struct place {
 	bool connecting;
 	uint32_t watched; /* events of epoll; 0: not watched */
 	bool joined;
+	bool over_rate; /* max-bps holds a side back: nothing but time tells that it may go on */
 	uint32_t listener;
 	struct address client_address;
 	struct side peer;
@@ -56,6 +58,8 @@ struct relay_tcp_io {
 	struct door doors[TCP_ALLOCATIONS_MAX];
 	uint32_t free[TCP_ALLOCATIONS_MAX];
 	uint32_t free_count;
+	uint32_t over_rate; /* places that are */
+	uint64_t looked_us; /* when those were last looked at */
 	struct place places[TCP_PEERS_MAX];
 	uint8_t *memory; /* CONNECTION_MEMORY_BYTES for each */
 	uint8_t read[CONNECTION_READ_BYTES];
@@ -222,10 +226,21 @@ open_place(struct relay_tcp_io *io, uint32_t number, int fd)
 }
 
 static void
+set_over_rate(struct relay_tcp_io *io, uint32_t number, bool over_rate)
+{
+	struct place *place = &io->places[number];
+
+	io->over_rate += over_rate && !place->over_rate;
+	io->over_rate -= !over_rate && place->over_rate;
+	place->over_rate = over_rate;
+}
+
+static void
 close_place(struct relay_tcp_io *io, uint32_t number)
 {
 	struct place *place = &io->places[number];
 
+	set_over_rate(io, number, false);
 	if (place->connection.fd >= 0) {
 		connection_close(&place->connection);
 		madvise(io->memory + (size_t)number * CONNECTION_MEMORY_BYTES,
@@ -326,14 +341,15 @@ pass(struct relay_tcp_io *io, uint32_t number, struct connection *from, struct s
 {
 	size_t count = 0;
 
-	if (side->ended || !connection_has_room(to)) {
+	if (side->ended || !connection_has_room(to) ||
+	    !relay_tcp_has_rate(io->process->relay, number, up, io->process->now_us)) {
 		return true;
 	}
 	side->ended = !connection_take(from, io->read, &count);
 	if (count == 0) {
 		return true;
 	}
-	relay_tcp_passed(io->process->relay, number, up, count);
+	relay_tcp_passed(io->process->relay, number, up, count, io->process->now_us);
 	return connection_write(to, (struct span){ io->read, count });
 }
 
@@ -350,10 +366,16 @@ finish(const struct side *from, struct connection *to, struct side *other)
 static void
 wish(struct relay_tcp_io *io, uint32_t number, const struct connection *client, bool flows)
 {
+	struct relay *relay = io->process->relay;
 	const struct place *place = &io->places[number];
-	const bool reads_peer = flows && !place->peer.ended && connection_has_room(client);
+	const uint64_t now_us = io->process->now_us;
+	const bool down = flows && relay_tcp_has_rate(relay, number, false, now_us);
+	const bool up = flows && relay_tcp_has_rate(relay, number, true, now_us);
+	const bool reads_peer = down && !place->peer.ended && connection_has_room(client);
 	const bool reads_client =
-		flows && !place->client.ended && connection_has_room(&place->connection);
+		up && !place->client.ended && connection_has_room(&place->connection);
+
+	set_over_rate(io, number, flows && (!down || !up));
 	const uint32_t out = place->connection.out_count > 0 ? EPOLLOUT : 0;
 
 	watch_place(io, number, (reads_peer ? EPOLLIN : 0) | out);
@@ -470,6 +492,30 @@ const struct relay_tcp_sink relay_tcp_io_sink = { sink_close, sink_join, sink_re
 
 /* --- rounds --- */
 
+static void
+look_at_rates(struct relay_tcp_io *io)
+{
+	const uint64_t now_us = io->process->now_us;
+
+	if (io->over_rate == 0 ||
+	    (now_us >= io->looked_us && now_us - io->looked_us < LOOK_US)) {
+		return;
+	}
+	io->looked_us = now_us;
+	for (uint32_t number = 0, left = io->over_rate; number < TCP_PEERS_MAX && left > 0;
+	     number++) {
+		if (!io->places[number].over_rate) {
+			continue;
+		}
+		left--;
+		if (relay_tcp_flows(io->process->relay, number)) {
+			pump(io, number);
+		} else {
+			set_over_rate(io, number, false); /* the tick looks at it */
+		}
+	}
+}
+
 void
 relay_tcp_io_run(struct relay_tcp_io *io)
 {
@@ -488,6 +534,7 @@ relay_tcp_io_run(struct relay_tcp_io *io)
 			accept_some(io, (uint32_t)events[i].data.u64);
 		}
 	}
+	look_at_rates(io);
 }
 
 void

@@ -286,12 +286,32 @@ relay_tcp_flows(const struct relay *relay, uint32_t number)
 	       !relay_is_forbidden(relay, &peer->peer);
 }
 
+static struct bucket *
+bucket_of(struct relay *relay, uint32_t number, bool up)
+{
+	struct relay_row *row = &relay->rows[tcp_peer_at(&relay->tcp, number)->row];
+
+	return up ? &row->up : &row->down;
+}
+
+bool
+relay_tcp_has_rate(struct relay *relay, uint32_t number, bool up, uint64_t now_us)
+{
+	assert(relay->tcp.items[number].stage == TCP_FLOWING);
+	return relay->config.bytes_per_s == 0 ||
+	       bucket_has(bucket_of(relay, number, up), relay->config.bytes_per_s, now_us);
+}
+
 void
-relay_tcp_passed(struct relay *relay, uint32_t number, bool up, size_t bytes)
+relay_tcp_passed(struct relay *relay, uint32_t number, bool up, size_t bytes, uint64_t now_us)
 {
 	const struct tcp_peer *peer = tcp_peer_at(&relay->tcp, number);
 
 	assert(peer->stage == TCP_FLOWING);
+	if (relay->config.bytes_per_s != 0) {
+		bucket_take_all(bucket_of(relay, number, up), relay->config.bytes_per_s, bytes,
+				now_us);
+	}
 	if (up) {
 		relay_count_up(relay, peer->row, peer->at, bytes);
 	} else {

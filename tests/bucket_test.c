@@ -78,6 +78,33 @@ a_clock_that_goes_back_gives_nothing_and_takes_nothing(void **unused)
 	assert_true(bucket_take(&bucket, 100000, 100000, UINT64_MAX));
 }
 
+/* Pieces of a stream, as large as they come: in the long run not one byte more than datagrams get. */
+static void
+a_stream_waits_until_what_it_took_too_much_has_come_in(void **unused)
+{
+	enum { RATE = 100000, PIECE = 65000, SECONDS = 60 };
+	struct bucket bucket = { 0 };
+	uint64_t bytes = 0;
+	uint64_t now_us = START_US;
+
+	(void)unused;
+	for (; now_us < START_US + SECONDS * 1000000; now_us += 1000) {
+		while (bucket_has(&bucket, RATE, now_us)) {
+			bucket_take_all(&bucket, RATE, PIECE, now_us);
+			bytes += PIECE;
+			assert_true(bytes <= RATE + PIECE + (now_us - START_US) / 10);
+		}
+	}
+	assert_true(bytes >= (uint64_t)SECONDS * RATE);
+	/* In debt it lets no datagram through, and after a pause it is full again. */
+	bucket_take_all(&bucket, RATE, 2 * PIECE, now_us);
+	assert_false(bucket_take(&bucket, RATE, 1, now_us));
+	assert_false(bucket_has(&bucket, RATE, now_us));
+	now_us += 3600 * (uint64_t)1000000;
+	assert_true(bucket_take(&bucket, RATE, RATE, now_us));
+	assert_false(bucket_has(&bucket, RATE, now_us));
+}
+
 int
 main(void)
 {
@@ -85,6 +112,7 @@ main(void)
 		cmocka_unit_test(what_passes_is_the_rate_and_one_bucketful),
 		cmocka_unit_test(the_largest_datagram_passes_at_the_lowest_rate),
 		cmocka_unit_test(a_clock_that_goes_back_gives_nothing_and_takes_nothing),
+		cmocka_unit_test(a_stream_waits_until_what_it_took_too_much_has_come_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -264,8 +264,8 @@ a_connection_is_bound_and_its_bytes_are_counted(void **unused)
 	assert_int_equal(relay_tcp_of_client(world->relay, LISTENER_TCP, &data), number);
 	assert_true(relay_client_holds(world->relay, LISTENER_TCP, &data, world->now_us));
 	assert_true(relay_tcp_flows(world->relay, number));
-	relay_tcp_passed(world->relay, number, true, 100);
-	relay_tcp_passed(world->relay, number, false, 7);
+	relay_tcp_passed(world->relay, number, true, 100, world->now_us);
+	relay_tcp_passed(world->relay, number, false, 7, world->now_us);
 	relay_tcp_ended(world->relay, number, CONNECTION_END_PEER);
 	assert_int_equal(world->tcp_closed, 0); /* not before it is durable */
 	pump(world);
@@ -273,6 +273,41 @@ a_connection_is_bound_and_its_bytes_are_counted(void **unused)
 	assert_int_equal(world->logged.bytes_up, 100);
 	assert_int_equal(world->logged.bytes_down, 7);
 	assert_int_equal(relay_tcp_of_client(world->relay, LISTENER_TCP, &data), UINT32_MAX);
+	world_free(world);
+}
+
+/* max-bps: nothing is dropped, what is too much is not read. */
+static void
+beyond_its_rate_a_connection_is_held_back_each_way(void **unused)
+{
+	(void)unused;
+	struct world *world = world_of_tcp();
+
+	world->config.bytes_per_s = 100000;
+	relay_reload(world->relay, &world->config);
+	assert_int_equal(allocate_tcp(world, "ann", ANN), 0);
+	const uint32_t id = given_connection(world, PEER);
+	const uint32_t number = world->tcp_last;
+	assert_int_equal(bind_as(world, "ann", DATA, id), 0);
+	const uint32_t other_id = given_connection(world, "198.51.100.1:81");
+	const uint32_t other = world->tcp_last;
+	assert_int_equal(bind_as(world, "ann", "203.0.113.1:1002", other_id), 0);
+
+	assert_true(relay_tcp_has_rate(world->relay, number, true, world->now_us));
+	relay_tcp_passed(world->relay, number, true, 99999, world->now_us);
+	assert_true(relay_tcp_has_rate(world->relay, number, true, world->now_us));
+	relay_tcp_passed(world->relay, number, true, 50001, world->now_us);
+	assert_false(relay_tcp_has_rate(world->relay, number, true, world->now_us));
+	assert_false(relay_tcp_has_rate(world->relay, other, true, world->now_us)); /* shared */
+	assert_true(relay_tcp_has_rate(world->relay, number, false, world->now_us));
+	world->now_us += SECOND_US / 2;
+	assert_false(relay_tcp_has_rate(world->relay, number, true, world->now_us));
+	world->now_us += 100;
+	assert_true(relay_tcp_has_rate(world->relay, number, true, world->now_us));
+	assert_true(relay_tcp_flows(world->relay, number));
+	relay_tcp_ended(world->relay, number, CONNECTION_END_PEER);
+	pump(world);
+	assert_int_equal(world->logged.bytes_up, 150000);
 	world_free(world);
 }
 
@@ -412,10 +447,10 @@ a_restarted_actor_knows_them_still(void **unused)
 	greet(world);
 	assert_int_equal(world->tcp_closed, 0);
 	assert_int_equal(bind_as(world, "ann", DATA, id), 0);
-	relay_tcp_passed(world->relay, number, true, 11);
+	relay_tcp_passed(world->relay, number, true, 11, world->now_us);
 	greet(world);
 	assert_true(relay_tcp_flows(world->relay, number));
-	relay_tcp_passed(world->relay, number, true, 12);
+	relay_tcp_passed(world->relay, number, true, 12, world->now_us);
 	relay_report_all(world->relay);
 	pump(world);
 	assert_int_equal(world->logged.bytes_up, 23);
@@ -432,7 +467,7 @@ a_full_line_loses_no_end(void **unused)
 	const uint32_t id = given_connection(world, PEER);
 	assert_int_equal(bind_as(world, "ann", DATA, id), 0);
 	const uint32_t number = world->tcp_last;
-	relay_tcp_passed(world->relay, number, true, 5);
+	relay_tcp_passed(world->relay, number, true, 5, world->now_us);
 	world->line_is_full = true;
 	relay_tcp_ended(world->relay, number, CONNECTION_END_PEER);
 	world->line_is_full = false;
@@ -455,6 +490,7 @@ main(void)
 		cmocka_unit_test(the_same_connect_again_is_asked_once),
 		cmocka_unit_test(one_allocation_tries_so_many_at_once),
 		cmocka_unit_test(a_connection_is_bound_and_its_bytes_are_counted),
+		cmocka_unit_test(beyond_its_rate_a_connection_is_held_back_each_way),
 		cmocka_unit_test(threat_F16_a_connection_is_its_users_alone),
 		cmocka_unit_test(threat_F16_nobody_comes_for_it),
 		cmocka_unit_test(a_peer_connects_with_a_permission),

@@ -6,7 +6,7 @@ import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { start, temporary, until } from './lib/cluster.mjs';
 import { authority } from './lib/certificates.mjs';
-import { TcpTurnClient, TurnClient } from './lib/turn.mjs';
+import { TcpTurnClient, TurnClient, echoPeer } from './lib/turn.mjs';
 
 const LARGE = 8 << 20; // more than all buffers on the way
 
@@ -202,6 +202,73 @@ describe('TCP allocations', () => {
 	it('is verified and replayed like everything else', async () => {
 		const result = await cluster.ifreplay('verify');
 		assert.equal(result.code, 0, result.text);
+	});
+});
+
+// max-bps: datagrams beyond it are dropped, a stream is held back.
+describe('an allocation with a rate', () => {
+	const RATE = 200_000;
+	const PIECE = 65_536; // what a stream may be read at once
+	let cluster;
+	before(async () => {
+		cluster = await start('rate', { 'turn-tcp': 'yes', 'allowed-peer-ip': ['127.0.0.1'], 'max-bps': RATE });
+	});
+	after(() => cluster?.close());
+
+	async function client(Kind, name) {
+		const { username, credential: password } = await cluster.credential(name);
+		const made = new Kind({ port: cluster.ports.turn, username, password });
+		await made.ready;
+		return made;
+	}
+
+	// Each time more came it was no more than a full bucket and what has come into it since.
+	function judge() {
+		const began = performance.now();
+		return (got, piece) => assert.ok(got <= RATE + piece + (RATE * (performance.now() - began)) / 1000, `${got} bytes came too soon`);
+	}
+
+	it('loses the datagrams beyond it, and counts them', async () => {
+		const COUNT = 600;
+		const made = await client(TurnClient, 'datagrams');
+		const peer = await echoPeer();
+		const dropped = async () => {
+			const text = await (await fetch(`${cluster.http}metrics`)).text();
+			return [...text.matchAll(/^ifswarm_turn_dropped_total\{[^}]*over_rate[^}]*\} (\d+)/gm)].reduce((sum, [, each]) => sum + Number(each), 0);
+		};
+		await made.allocate();
+		await made.bindChannel(0x4000, peer);
+		const check = judge();
+		for (let i = 0; i < COUNT; i++) await made.sendChannel(0x4000, randomBytes(1000));
+		await until('every datagram to be relayed or dropped', async () => {
+			check(peer.received * 1000, 0);
+			return peer.received + (await dropped()) >= COUNT;
+		});
+		assert.ok(peer.received < COUNT, 'nothing was beyond the rate');
+		assert.ok(peer.received * 1000 >= RATE - 1000, 'less than a bucketful came');
+		await Promise.all([made.close(), peer.close()]);
+	});
+
+	it('loses nothing of a TCP connection, and passes on no more of it, up or down', async () => {
+		const SIZE = 3 * RATE;
+		const peer = await listener();
+		const control = await client(TcpTurnClient, 'streams');
+		await control.allocate({ transport: 6 });
+		const data = await client(TcpTurnClient, 'streams');
+		await data.connectionBind(await control.connect(peer));
+		const [socket] = peer.connections;
+		const sides = [[socket, data, 'bytes'], [data.socket, socket, 'data']];
+		await Promise.all(sides.map(async ([from, to, event]) => {
+			const bytes = randomBytes(SIZE);
+			const check = judge();
+			let got = 0;
+			to.on(event, (part) => { got += part.length; check(got, PIECE); });
+			const whole = drained(to, event, SIZE);
+			from.write(bytes);
+			assert.deepEqual(await whole, { got: SIZE, digest: digestOf(bytes) });
+		}));
+		assert.equal(await control.refresh(600), 600);
+		await Promise.all([control.close(), data.close(), peer.close()]);
 	});
 });
 

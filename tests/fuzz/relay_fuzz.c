@@ -275,7 +275,7 @@ pass(struct story *story, uint32_t number, uint8_t count)
 	if (!relay_tcp_flows(story->world->relay, number)) {
 		return;
 	}
-	relay_tcp_passed(story->world->relay, number, up, count);
+	relay_tcp_passed(story->world->relay, number, up, count, story->world->now_us);
 	*packets += 1;
 	*bytes += count;
 }
