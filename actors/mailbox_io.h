@@ -1,5 +1,5 @@
-/* The mailbox: requests and replies between actors, over nng REQ/REP. The only place that knows
- * nng.
+/* The mailbox: requests and replies between actors, over nng REQ/REP. Nobody else knows nng:
+ * mailbox_server_io.c is one end, mailbox_client_io.c the other, mailbox_io.c what both share.
  *
  * A server takes requests in the order they arrive and may answer them in any order, later. A
  * client has a fixed number of lanes, each with at most one request on its way. When the server
@@ -7,7 +7,7 @@
  * receive twice.
  *
  * Both ends have a file descriptor that is readable while something waits, for poll, epoll or
- * libuv. All functions are for one thread; nng's own threads stay behind this file. A fault of nng
+ * libuv. All functions are for one thread; nng's own threads stay behind it. A fault of nng
  * itself (no memory, no threads) ends the process with a line that says so. */
 #ifndef IFSWARM_ACTORS_MAILBOX_IO_H
 #define IFSWARM_ACTORS_MAILBOX_IO_H
