@@ -9,12 +9,13 @@
 
 enum { RECONNECT_MIN_MS = 5, RECONNECT_MAX_MS = 100 };
 
-enum lane_state { LANE_FREE, LANE_SENDING, LANE_RECEIVING, LANE_ANSWERED };
+enum lane_state { LANE_FREE, LANE_ASKED, LANE_ANSWERED };
 
 struct lane {
 	struct mailbox_client *client;
 	nng_ctx context;
-	nng_aio *aio;
+	nng_aio *sending; /* nobody waits for it: a callback would cost a thread's waking */
+	nng_aio *receiving;
 	nng_msg *message;
 	uint32_t index;
 	_Atomic enum lane_state state;
@@ -32,21 +33,13 @@ static void
 lane_event(void *argument)
 {
 	struct lane *lane = argument;
-	const int result = nng_aio_result(lane->aio);
+	const int result = nng_aio_result(lane->receiving);
 
-	if (lane->state == LANE_SENDING && result != 0) {
-		nng_msg_free(nng_aio_get_msg(lane->aio));
-	}
 	if (result == NNG_ECLOSED || result == NNG_ECANCELED) {
 		return;
 	}
 	mailbox_must(result, "a request");
-	if (lane->state == LANE_SENDING) {
-		lane->state = LANE_RECEIVING;
-		nng_ctx_recv(lane->context, lane->aio);
-		return;
-	}
-	lane->message = nng_aio_get_msg(lane->aio);
+	lane->message = nng_aio_get_msg(lane->receiving);
 	lane->state = LANE_ANSWERED;
 	handover_put(&lane->client->handover, lane->index);
 }
@@ -78,7 +71,8 @@ mailbox_dial(const char *url, size_t lanes, char *fault, size_t fault_size)
 		lane->client = client;
 		lane->index = i;
 		mailbox_must(nng_ctx_open(&lane->context, client->socket), "a context");
-		mailbox_must(nng_aio_alloc(&lane->aio, lane_event, lane), "an operation");
+		mailbox_must(nng_aio_alloc(&lane->sending, NULL, NULL), "an operation");
+		mailbox_must(nng_aio_alloc(&lane->receiving, lane_event, lane), "an operation");
 	}
 	return client;
 }
@@ -114,9 +108,21 @@ mailbox_request(struct mailbox_client *client, size_t index, struct span bytes)
 		nng_msg_free(lane->message);
 		lane->message = NULL;
 	}
-	lane->state = LANE_SENDING;
-	nng_aio_set_msg(lane->aio, mailbox_message(bytes));
-	nng_ctx_send(lane->context, lane->aio);
+	lane->state = LANE_ASKED;
+	nng_aio_set_msg(lane->sending, mailbox_message(bytes));
+	nng_ctx_send(lane->context, lane->sending);
+	nng_ctx_recv(lane->context, lane->receiving);
+}
+
+/* A message that was not sent is still ours. The operation has ended. */
+static void
+free_unsent(struct lane *lane)
+{
+	nng_aio_wait(lane->sending);
+	if (nng_aio_result(lane->sending) != 0 && nng_aio_get_msg(lane->sending) != NULL) {
+		nng_msg_free(nng_aio_get_msg(lane->sending));
+		nng_aio_set_msg(lane->sending, NULL);
+	}
 }
 
 void
@@ -128,12 +134,13 @@ mailbox_cancel(struct mailbox_client *client, size_t index)
 	if (lane->state == LANE_FREE) {
 		return;
 	}
-	nng_aio_cancel(lane->aio);
-	nng_aio_wait(lane->aio);
+	nng_aio_cancel(lane->receiving);
+	nng_aio_wait(lane->receiving);
 	if (lane->state == LANE_ANSWERED) {
 		return; /* it came in time: take it */
 	}
 	nng_ctx_close(lane->context);
+	free_unsent(lane);
 	mailbox_must(nng_ctx_open(&lane->context, client->socket), "a context");
 	lane->state = LANE_FREE;
 }
@@ -161,8 +168,10 @@ mailbox_hang_up(struct mailbox_client *client)
 		return;
 	}
 	for (size_t i = 0; i < client->count; i++) {
-		nng_aio_stop(client->lanes[i].aio);
-		nng_aio_free(client->lanes[i].aio);
+		nng_aio_stop(client->lanes[i].receiving);
+		nng_aio_free(client->lanes[i].receiving);
+		free_unsent(&client->lanes[i]);
+		nng_aio_free(client->lanes[i].sending);
 		if (client->lanes[i].message != NULL) {
 			nng_msg_free(client->lanes[i].message);
 		}

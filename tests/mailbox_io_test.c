@@ -279,6 +279,42 @@ given_servers_that_die_while_clients_connect_then_the_next_one_hears_all_of_them
 	mailbox_close(server);
 }
 
+/* A lane whose request was given up asks the next one, whether the first one had left or not. */
+static void
+given_a_request_that_is_given_up_then_the_lane_asks_another(void **unused)
+{
+	char fault[256];
+	struct mailbox_client *client = mailbox_dial(url, 1, fault, sizeof fault);
+	uint32_t slot = 0;
+	struct span bytes;
+	size_t lane = 9;
+
+	(void)unused;
+	mailbox_request(client, 0, span_of("before anybody listens"));
+	mailbox_cancel(client, 0);
+	assert_true(mailbox_lane_is_free(client, 0));
+	struct mailbox_server *server = listen_or_fail();
+	mailbox_request(client, 0, span_of("while it is held"));
+	assert_true(wait_readable(mailbox_server_fd(server)));
+	assert_true(mailbox_take(server, &slot, &bytes));
+	assert_memory_equal(bytes.at, "while it is held", bytes.count);
+	mailbox_cancel(client, 0);
+	mailbox_answer(server, slot, span_of("too late"));
+
+	mailbox_request(client, 0, span_of("at last"));
+	assert_true(wait_readable(mailbox_server_fd(server)));
+	assert_true(mailbox_take(server, &slot, &bytes));
+	assert_memory_equal(bytes.at, "at last", bytes.count);
+	mailbox_answer(server, slot, span_of("yes"));
+	assert_true(wait_readable(mailbox_client_fd(client)));
+	assert_true(mailbox_reply(client, &lane, &bytes));
+	assert_int_equal(bytes.count, 3);
+	assert_memory_equal(bytes.at, "yes", 3);
+	mailbox_request(client, 0, span_of("and hangs up"));
+	mailbox_hang_up(client);
+	mailbox_close(server);
+}
+
 int
 main(void)
 {
@@ -290,6 +326,7 @@ main(void)
 			given_clients_that_vanish_while_they_are_greeted_then_the_next_one_is_heard),
 		cmocka_unit_test(
 			given_servers_that_die_while_clients_connect_then_the_next_one_hears_all_of_them),
+		cmocka_unit_test(given_a_request_that_is_given_up_then_the_lane_asks_another),
 		cmocka_unit_test(given_nobody_listens_then_a_question_gets_no_reply),
 		cmocka_unit_test(given_a_directory_that_is_not_there_then_listening_says_so),
 	};
