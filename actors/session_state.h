@@ -75,6 +75,14 @@ struct session_state {
 /* An array of names, or a sorted list of ids with their slots. */
 enum { SCRATCH_BYTES_PER_AGENT = NAME_BYTES_MAX + 3 };
 
+/* A reason for which a gateway says that an agent has left. */
+static inline bool
+session_is_gateways_reason(uint64_t reason)
+{
+	return reason == LEAVE_CLOSED || reason == LEAVE_TOO_SLOW || reason == LEAVE_TOO_FAST ||
+	       reason == LEAVE_GATEWAY_STOPPED;
+}
+
 uint32_t session_find_room(const struct session_state *state, const struct id *room);
 uint32_t session_find_room_name(const struct session_state *state, const struct name *name);
 uint32_t session_find_agent(const struct session_state *state, const struct id *room,

@@ -195,8 +195,7 @@ tell_again(const struct session_state *state, const struct command *command, str
 /* After the last round: whoever has it closes its connections, those of a session that was killed
  * while it was killing too. What they answer is for an expulsion, and none waits for it. */
 static void
-tell_killed(const struct session_state *state, const struct command *command,
-	    struct outbox *outbox)
+tell_killed(const struct session_state *state, const struct command *command, struct outbox *outbox)
 {
 	struct notice notice = { .type = NOTICE_EXPEL };
 
