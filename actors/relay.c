@@ -34,6 +34,8 @@ relay_new(const struct relay_config *config, const struct relay_sink *sink)
 	relay->rows = take_memory(limits.allocations_max, sizeof *relay->rows);
 	relay->spare_rows = take_memory(limits.allocations_max, sizeof *relay->rows);
 	relay->usage = take_memory(limits.peers_max, sizeof *relay->usage);
+	relay->spare_usage = take_memory(limits.peers_max, sizeof *relay->spare_usage);
+	relay->owed = take_memory(limits.peers_max, sizeof *relay->owed);
 	relay->socket_rows = take_memory(RELAY_SOCKETS_ALL, sizeof *relay->socket_rows);
 	memset(relay->socket_rows, 0xFF, RELAY_SOCKETS_ALL * sizeof *relay->socket_rows);
 	pending_init(&relay->pending, RELAY_PENDING_MAX, relay->seed);
@@ -58,6 +60,8 @@ relay_free(struct relay *relay)
 	free(relay->rows);
 	free(relay->spare_rows);
 	free(relay->usage);
+	free(relay->spare_usage);
+	free(relay->owed);
 	free(relay->socket_rows);
 	free(relay);
 }

@@ -31,6 +31,15 @@ struct relay_row {
 	uint64_t icmp_us;   /* before that no ICMP error is told */
 };
 
+/* What was counted for a peer and could not be reported before it left the view. */
+struct usage_owed {
+	struct id allocation;
+	struct id trace;
+	uint64_t number;
+	struct address peer;
+	struct usage usage;
+};
+
 struct relay {
 	struct relay_config config;
 	const struct relay_sink *sink;
@@ -45,6 +54,9 @@ struct relay {
 	struct relay_row *rows; /* by row of the view */
 	struct relay_row *spare_rows;
 	struct usage *usage;   /* by peer of the view: counted and not reported */
+	struct usage *spare_usage; /* all zero */
+	struct usage_owed *owed;   /* peers_max: of peers that the view has forgotten */
+	uint32_t owed_count;
 	uint32_t *socket_rows; /* by socket; ROW_NONE: no allocation yet */
 
 	struct name expelled; /* between the two EXPEL notices of an agent; empty otherwise */
@@ -295,6 +307,11 @@ void relay_kill_tick(struct relay *relay);
  * UINT64_MAX of all. */
 void relay_report_row(struct relay *relay, uint32_t row, uint64_t ended_us);
 void usage_add(struct usage *sum, const struct usage *more);
+/* The actor will hear nothing more of that row: it has ended. */
+void relay_usage_forget(struct relay *relay, uint32_t row);
+/* Counts go along into the new view, by allocation and number of the peer. */
+void relay_usage_carry(struct relay *relay, const struct allocation_state *old,
+		       const struct relay_row *old_rows);
 /* Tells the refusals that gathered, due or not. */
 void relay_tell_refusals(struct relay *relay, uint64_t now_us);
 

@@ -21,25 +21,83 @@ is_counted(const struct usage *usage)
 	return usage->packets_up != 0 || usage->packets_down != 0;
 }
 
-static void
-report_peer(struct relay *relay, const struct allocation *allocation, uint32_t at)
+static bool
+ask_report(struct relay *relay, const struct usage_owed *owed)
 {
-	const struct peer *peer = &relay->view->table.peers[at];
-	struct usage *usage = &relay->usage[at];
 	struct command command = {
 		.type = COMMAND_REPORT_USAGE,
-		.trace_id = allocation->trace,
-		.report_usage = { .allocation = allocation->id,
-				  .number = peer->number,
-				  .peer = peer->address,
-				  .packets_up = usage->packets_up,
-				  .bytes_up = usage->bytes_up,
-				  .packets_down = usage->packets_down,
-				  .bytes_down = usage->bytes_down },
+		.trace_id = owed->trace,
+		.report_usage = { .allocation = owed->allocation,
+				  .number = owed->number,
+				  .peer = owed->peer,
+				  .packets_up = owed->usage.packets_up,
+				  .bytes_up = owed->usage.bytes_up,
+				  .packets_down = owed->usage.packets_down,
+				  .bytes_down = owed->usage.bytes_down },
 	};
 
-	if (is_counted(usage) && relay->sink->ask(relay->sink->context, &command)) {
-		usage_add(&relay->rows[peer->row].told, usage);
+	return relay->sink->ask(relay->sink->context, &command);
+}
+
+/* What is counted for a peer of that table, as a report. */
+static struct usage_owed
+owed_of(const struct allocation_table *table, uint32_t at, const struct usage *usage)
+{
+	const struct peer *peer = &table->peers[at];
+	const struct allocation *allocation = &table->rows[peer->row];
+
+	return (struct usage_owed){
+		.allocation = allocation->id,
+		.trace = allocation->trace,
+		.number = peer->number,
+		.peer = peer->address,
+		.usage = *usage,
+	};
+}
+
+/* There is room for as many as there are peers: more could be forgotten only by what the actor
+ * decides, and while nothing can be asked of it, it decides little. */
+static void
+owe(struct relay *relay, const struct usage_owed *owed)
+{
+	if (relay->owed_count < relay->config.limits.peers_max) {
+		relay->owed[relay->owed_count++] = *owed;
+	}
+}
+
+/* False while some are left. */
+static bool
+report_owed(struct relay *relay, const struct id *allocation)
+{
+	for (uint32_t i = 0; i < relay->owed_count;) {
+		if (!id_equal(&relay->owed[i].allocation, allocation)) {
+			i++;
+		} else if (ask_report(relay, &relay->owed[i])) {
+			relay->owed[i] = relay->owed[--relay->owed_count];
+		} else {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Reported, or owed if the peer is being forgotten. */
+static void
+report_peer(struct relay *relay, uint32_t at, bool is_forgotten)
+{
+	const struct allocation_table *table = &relay->view->table;
+	struct usage *usage = &relay->usage[at];
+	const struct usage_owed report = owed_of(table, at, usage);
+
+	if (!is_counted(usage)) {
+		return;
+	}
+	const bool is_asked = ask_report(relay, &report);
+	if (!is_asked && is_forgotten) {
+		owe(relay, &report);
+	}
+	if (is_asked || is_forgotten) {
+		usage_add(&relay->rows[table->peers[at].row].told, usage);
 		*usage = (struct usage){ 0 };
 	}
 }
@@ -48,19 +106,96 @@ void
 relay_report_row(struct relay *relay, uint32_t row, uint64_t ended_us)
 {
 	const struct allocation_table *table = &relay->view->table;
-	bool left = false;
 
 	if (!relay->rows[row].dirty) {
 		return;
 	}
+	bool left = false;
 	for (uint32_t at = table->rows[row].peer_first; at != PEER_NONE;
 	     at = table->peers[at].next) {
 		if (table->peers[at].expires_us <= ended_us) {
-			report_peer(relay, &table->rows[row], at);
+			report_peer(relay, at, ended_us != UINT64_MAX);
 		}
 		left |= is_counted(&relay->usage[at]);
 	}
+	left |= !report_owed(relay, &table->rows[row].id);
 	relay->rows[row].dirty = left;
+}
+
+void
+relay_usage_forget(struct relay *relay, uint32_t row)
+{
+	const struct allocation_table *table = &relay->view->table;
+
+	for (uint32_t at = table->rows[row].peer_first; at != PEER_NONE;
+	     at = table->peers[at].next) {
+		relay->usage[at] = (struct usage){ 0 };
+	}
+	for (uint32_t i = 0; i < relay->owed_count;) {
+		if (id_equal(&relay->owed[i].allocation, &table->rows[row].id)) {
+			relay->owed[i] = relay->owed[--relay->owed_count];
+		} else {
+			i++;
+		}
+	}
+}
+
+/* Of one peer of the former view, whose row is `now` in the new one, or ended if that is ROW_NONE.
+ */
+static void
+carry_peer(struct relay *relay, const struct allocation_table *old, uint32_t from, uint32_t now)
+{
+	struct usage *usage = &relay->spare_usage[from];
+	const struct usage_owed report = owed_of(old, from, usage);
+
+	if (is_counted(usage) && now != ROW_NONE) {
+		const uint32_t at =
+			peer_find_number(&relay->view->table, now, old->peers[from].number);
+		if (at != PEER_NONE) {
+			usage_add(&relay->usage[at], usage);
+		} else {
+			owe(relay, &report);
+		}
+	}
+	*usage = (struct usage){ 0 };
+}
+
+/* The ends of what is not in the new view stand in the log. */
+static void
+forget_ended(struct relay *relay)
+{
+	for (uint32_t i = 0; i < relay->owed_count;) {
+		if (allocation_find(&relay->view->table, &relay->owed[i].allocation) == ROW_NONE) {
+			relay->owed[i] = relay->owed[--relay->owed_count];
+		} else {
+			i++;
+		}
+	}
+}
+
+void
+relay_usage_carry(struct relay *relay, const struct allocation_state *old,
+		  const struct relay_row *old_rows)
+{
+	const struct allocation_table *table = &old->table;
+	struct usage *former = relay->usage;
+
+	relay->usage = relay->spare_usage;
+	relay->spare_usage = former;
+	for (uint32_t row = 0; row < table->rows_fresh; row++) {
+		if (id_is_none(&table->rows[row].id) || !old_rows[row].dirty) {
+			continue;
+		}
+		const uint32_t now = allocation_find(&relay->view->table, &table->rows[row].id);
+		for (uint32_t at = table->rows[row].peer_first; at != PEER_NONE;
+		     at = table->peers[at].next) {
+			carry_peer(relay, table, at, now);
+		}
+		if (now != ROW_NONE) {
+			relay->rows[now].dirty = true;
+		}
+	}
+	forget_ended(relay);
 }
 
 void

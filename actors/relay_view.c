@@ -85,6 +85,7 @@ apply_ended(struct relay *relay, const struct event *event)
 
 	if (row != ROW_NONE) {
 		relay_report_row(relay, row, UINT64_MAX);
+		relay_usage_forget(relay, row);
 		relay_row_close(relay, row, ADDRESS_IPV4);
 		relay_row_close(relay, row, ADDRESS_IPV6);
 		relay_tcp_allocation_ended(relay, &event->turn_allocation_ended.allocation);
@@ -213,8 +214,8 @@ take_view(struct relay *relay, uint64_t now_us)
 	for (uint32_t row = 0; row < relay->view->table.rows_fresh; row++) {
 		relay->rows[row] = (struct relay_row){ .sockets = { SOCKET_NONE, SOCKET_NONE } };
 	}
-	memset(relay->usage, 0, relay->view->table.peers_max * sizeof *relay->usage);
 	relay_rows_move(relay, old, old_rows);
+	relay_usage_carry(relay, old, old_rows);
 	complete_rows(relay);
 	relay_tcp_view_taken(relay, now_us);
 	end_revoked(relay);

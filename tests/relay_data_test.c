@@ -405,6 +405,56 @@ what_is_to_end_stays_closed_over_a_greeting(void **unused)
 	world_free(world);
 }
 
+/* Too much is on its way to tell it: the view is replaced, or a permission is forgotten. */
+static void
+usage_that_cannot_be_told_yet_outlives_a_greeting(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+
+	given(world);
+	use(world);
+	world->line_is_full = true;
+	greet(world);
+	assert_int_equal(world->logged.packets_up, 0);
+	use(world);
+	greet(world);
+	world->line_is_full = false;
+	relay_report_all(world->relay);
+	pump(world);
+	assert_logged(world);
+	world_free(world);
+}
+
+static void
+usage_that_cannot_be_told_yet_outlives_its_permission(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+	uint8_t memory[DATAGRAM_MAX];
+	const struct ask again = { PERMISSION, PEER("198.51.100.3:1") };
+
+	given(world);
+	use(world);
+	assert_int_equal(request(world, ANN, (struct ask){ REFRESH, .lifetime = 3600 }), 0);
+	fetch_nonce(world, ANN);
+	client_sends(world, ANN, write_request(world, &again, memory));
+	world->now_us += 700 * 1000000ull;
+	world->line_is_full = true;
+	pump(world); /* what ended is forgotten by the actor and here */
+	assert_int_equal(world->logged.packets_up, 0);
+	greet(world);
+	world->line_is_full = false;
+	relay_report_all(world->relay);
+	pump(world);
+	assert_logged(world);
+	/* Nothing of it is told twice, or as somebody else's. */
+	relay_report_all(world->relay);
+	pump(world);
+	assert_logged(world);
+	world_free(world);
+}
+
 static void
 usage_of_a_dead_permission_is_logged_before_it_is_forgotten(void **unused)
 {
@@ -599,6 +649,8 @@ main(void)
 		cmocka_unit_test(what_cannot_be_said_is_said_later),
 		cmocka_unit_test(what_is_to_end_stays_closed_over_a_greeting),
 		cmocka_unit_test(usage_of_a_dead_permission_is_logged_before_it_is_forgotten),
+		cmocka_unit_test(usage_that_cannot_be_told_yet_outlives_a_greeting),
+		cmocka_unit_test(usage_that_cannot_be_told_yet_outlives_its_permission),
 		cmocka_unit_test(an_expired_allocation_gives_way_with_its_usage_told),
 		cmocka_unit_test(a_restarted_actor_greets_and_packets_flow_on),
 		cmocka_unit_test(a_restarted_relay_gets_its_ports_back),
