@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS_PER_TICK = 32 };
+/* A sweep looks at all there is: once a second, and on with it at once while it finds something. */
+enum { ROUNDS_PER_TICK = 32, SWEEP_US = 1000 * 1000 };
 
 bool
 desk_init(struct desk *desk, const struct core *core, uint64_t epoch, uint64_t version,
@@ -146,6 +147,16 @@ run_rounds(struct desk *desk, enum command_type type, uint64_t now_us)
 }
 
 static void
+sweep_if_due(struct desk *desk, uint64_t now_us)
+{
+	const uint64_t since_us = now_us - desk->swept_us; /* vast if the clock was set back */
+
+	if (since_us >= SWEEP_US && run_rounds(desk, COMMAND_SWEEP, now_us)) {
+		desk->swept_us = now_us;
+	}
+}
+
+static void
 give_up_silent_fronts(struct desk *desk, uint64_t now_us)
 {
 	for (size_t i = 1; i <= FRONTS_MAX; i++) {
@@ -168,7 +179,7 @@ desk_tick(struct desk *desk, uint64_t now_us)
 {
 	give_up_silent_fronts(desk, now_us);
 	if (!desk_is_busy(desk)) {
-		run_rounds(desk, COMMAND_SWEEP, now_us);
+		sweep_if_due(desk, now_us);
 		desk_digest_if_due(desk, now_us);
 		desk_expel_run(desk, now_us);
 	}

@@ -104,6 +104,7 @@ struct desk {
 	struct desk_append open;
 	struct desk_append sent; /* events 0: none on its way */
 	uint64_t durable;        /* number of the last durable append */
+	uint64_t swept_us;       /* when nothing was left to sweep */
 	uint64_t since_digest;   /* events since the last state digest */
 	uint64_t digest_gate; /* the append that holds the last digest, while its snapshot is owed;
 				 0 none */
