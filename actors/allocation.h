@@ -27,11 +27,11 @@ struct allocation_limits {
 	uint64_t user_quota;    /* 0: no limit */
 	uint64_t address_quota; /* likewise */
 	uint64_t total_quota;   /* 0: as many as there are rows */
-	uint64_t bytes_per_s;    /* max-bps; 0: no limit */
+	uint64_t bytes_per_s;   /* max-bps; 0: no limit */
 	uint64_t capacity_per_s; /* bps-capacity; 0: no limit */
 	uint64_t lifetime_max_s; /* max-allocate-lifetime */
 	bool legacy_channels;    /* numbers up to 0x7FFF may be bound */
-	uint64_t relay; /* a view of that relay's alone; 0: the actor's, of all */
+	uint64_t relay;          /* a view of that relay's alone; 0: the actor's, of all */
 	uint64_t seed;           /* random; of the hash indexes, never in the dump */
 };
 

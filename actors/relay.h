@@ -46,8 +46,9 @@ struct relay_config {
 	enum client_transport transports[RELAY_LISTENERS_MAX];
 	bool serves_ipv4; /* there is an IP for relayed sockets of that family */
 	bool serves_ipv6;
-	bool serves_tcp; /* RFC 6062, for who comes over TCP or TLS */
-	uint16_t scattered_port; /* but there: a client's connections reach several relays; 0: none */
+	bool serves_tcp;         /* RFC 6062, for who comes over TCP or TLS */
+	uint16_t scattered_port; /* but there: a client's connections reach several relays; 0: none
+				  */
 	uint64_t usage_interval_s;
 	struct drain drain;
 	bool strict_expiry; /* an allocation outlives no credential (THREATS C12) */

@@ -118,8 +118,7 @@ receive_one(const struct relay_hand *hand)
 				  .msg_controllen = sizeof control.bytes };
 	int fd = -1;
 
-	while (fd < 0 &&
-	       recvmsg(hand->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) >= 0) {
+	while (fd < 0 && recvmsg(hand->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) >= 0) {
 		const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 		if (header != NULL && header->cmsg_type == SCM_RIGHTS &&
 		    header->cmsg_len == CMSG_LEN(sizeof fd)) {

@@ -476,9 +476,8 @@ relay_run(const struct start *start)
 		log_error("out of memory at start");
 		return 1;
 	}
-	process->sink = (struct relay_sink){ process,   sink_ask,   sink_reply,
-					     sink_open, sink_close, &relay_tcp_io_sink,
-					     sink_hand };
+	process->sink = (struct relay_sink){ process,    sink_ask,           sink_reply, sink_open,
+					     sink_close, &relay_tcp_io_sink, sink_hand };
 	bool failed = !relay_process_open(process, start);
 	if (!failed) {
 		while (!signals_stop() && link_state(process->link) != LINK_LOST) {

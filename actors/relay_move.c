@@ -9,9 +9,9 @@
  *     takes the sockets, and answers its client.
  *
  * The allocation is one relay's at every moment: whose `relay` says, in the log too. Whatever is
- * lost in between (a relay dies, two call at once) costs the client a retransmission of its Refresh,
- * which begins anew. The former 5-tuple is served until the old relay yields, not, as within one
- * relay, until the move is decided; from there on it is nobody's. */
+ * lost in between (a relay dies, two call at once) costs the client a retransmission of its
+ * Refresh, which begins anew. The former 5-tuple is served until the old relay yields, not, as
+ * within one relay, until the move is decided; from there on it is nobody's. */
 #include <assert.h>
 
 #include "actors/relay_state.h"
@@ -40,7 +40,7 @@ relay_call_allocation(struct relay *relay, const struct relay_request *request,
 			  .until_s = relay_until_s(relay, &request->credential) },
 	};
 
-	return relay_ask(relay, request, &command, 
+	return relay_ask(relay, request, &command,
 			 &(struct asked){ .allocation = *allocation, .calls = true });
 }
 
@@ -157,9 +157,8 @@ relay_handle_yield(struct relay *relay, const struct notice_yield *notice)
 	};
 
 	/* Said twice, by two relays, or too late: who called calls again. */
-	const uint32_t at = may_yield(relay, row, notice)
-				    ? pending_claim(&relay->pending, &nobody)
-				    : PENDING_NONE;
+	const uint32_t at = may_yield(relay, row, notice) ? pending_claim(&relay->pending, &nobody)
+							  : PENDING_NONE;
 	if (at == PENDING_NONE) {
 		return;
 	}

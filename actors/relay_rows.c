@@ -84,7 +84,6 @@ close_socket(struct relay *relay, uint32_t socket)
 	}
 }
 
-
 void
 relay_row_close(struct relay *relay, uint32_t row, uint8_t family)
 {

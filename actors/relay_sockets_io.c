@@ -145,22 +145,23 @@ open_bound(const struct address *local)
 }
 
 static uint64_t
-files_left(void)
+files_left(uint64_t beside)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
 		return UINT64_MAX;
 	}
-	return limit.rlim_cur > FDS_BESIDE ? limit.rlim_cur - FDS_BESIDE : 0;
+	return limit.rlim_cur > beside ? limit.rlim_cur - beside : 0;
 }
 
 void
-relay_sockets_announce(const struct relay_sockets *sockets)
+relay_sockets_announce(const struct relay_sockets *sockets, uint32_t connections)
 {
+	const uint64_t beside = FDS_BESIDE + (uint64_t)connections;
 	const struct relay_ips *ips = sockets->ips;
 	const uint64_t ports = (uint64_t)ips->count * (ips->port_max - ips->port_min + 1u);
-	const uint64_t files = files_left();
+	const uint64_t files = files_left(beside);
 	const uint64_t asked = ports < ALLOCATIONS_MAX ? ports : ALLOCATIONS_MAX;
 	int receive;
 	int send;
@@ -174,10 +175,12 @@ relay_sockets_announce(const struct relay_sockets *sockets)
 		 ips->port_min, ips->port_max, ips->count,
 		 (unsigned long long)(files < asked ? files : asked), receive, send);
 	if (files < asked) {
-		log_warning("open files allow %llu allocations of the %llu that ports allow: raise "
-			    "LimitNOFILE (ulimit -n) to %llu",
-			    (unsigned long long)files, (unsigned long long)asked,
-			    (unsigned long long)asked + FDS_BESIDE);
+		log_warning(
+			"open files allow %llu allocations of the %llu that ports allow, beside "
+			"%u TCP connections of clients and peers: raise LimitNOFILE (ulimit "
+			"-n) to %llu",
+			(unsigned long long)files, (unsigned long long)asked, connections,
+			(unsigned long long)(asked + beside));
 	}
 }
 

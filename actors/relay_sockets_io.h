@@ -22,8 +22,9 @@ enum { WATCH_RELAYED, WATCH_LISTENER, WATCH_LINK, WATCH_MAILBOX, WATCH_STREAMS }
 uint64_t watch_pack(uint32_t kind, uint32_t number);
 
 bool relay_sockets_open(struct relay_sockets *sockets, const struct relay_ips *ips, int epoll);
-/* Says how many allocations fit, by ports and by open files, and what buffers their sockets get. */
-void relay_sockets_announce(const struct relay_sockets *sockets);
+/* Says how many allocations fit, by ports and by open files, and what buffers their sockets get.
+ * `connections`: how many of clients and with peers there may be beside them. */
+void relay_sockets_announce(const struct relay_sockets *sockets, uint32_t connections);
 void relay_sockets_close(struct relay_sockets *sockets);
 
 /* Binds a random free port of the configured range on that IP, watches it, and says how peers see

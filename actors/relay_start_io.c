@@ -194,10 +194,15 @@ relay_process_open(struct relay_process *process, const struct start *start)
 	for (uint32_t i = 0; i < process->config.listener_count; i++) {
 		prepare_listener(process, i);
 	}
-	relay_sockets_announce(&process->sockets);
 	process->started_us = time_monotonic_us();
 	process->relay = relay_new(&process->config, &process->sink);
-	return relay_process_open_streams(process);
+	if (!relay_process_open_streams(process)) {
+		return false;
+	}
+	const uint32_t of_clients = process->streams == NULL ? 0 : STREAMS_MAX;
+	const uint32_t with_peers = process->tcp == NULL ? 0 : TCP_PEERS_MAX;
+	relay_sockets_announce(&process->sockets, of_clients + with_peers);
+	return true;
 }
 
 void

@@ -53,7 +53,7 @@ struct relay {
 	bool has_view;
 	struct relay_row *rows; /* by row of the view */
 	struct relay_row *spare_rows;
-	struct usage *usage;   /* by peer of the view: counted and not reported */
+	struct usage *usage;       /* by peer of the view: counted and not reported */
 	struct usage *spare_usage; /* all zero */
 	struct usage_owed *owed;   /* peers_max: of peers that the view has forgotten */
 	uint32_t owed_count;

@@ -243,8 +243,8 @@ struct relay_answer
 relay_handle_connection_bind(struct relay *relay, const struct relay_request *request)
 {
 	const uint32_t listener = request->reply.listener;
-	const uint32_t number = relay_serves_tcp_at(relay, listener) ? find_waiting(relay, request)
-								     : TCP_PEER_NONE;
+	const uint32_t number =
+		relay_serves_tcp_at(relay, listener) ? find_waiting(relay, request) : TCP_PEER_NONE;
 
 	/* A connection over which an allocation is held stays that. */
 	if (number == TCP_PEER_NONE ||

@@ -11,58 +11,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "actors/connection_io.h"
-#include "actors/relay_process_io.h"
+#include "actors/relay_tcp_inside_io.h"
 #include "actors/relay_tcp_sockets_io.h"
 #include "protocol/address_io.h"
 #include "protocol/log_line_io.h"
 
 enum {
 	READY_MAX = 64,
-	ACCEPTS_MAX = 16, /* in a round, before others get their turn */
-	TRIES_RANDOM = 64,
-	TRIES_IN_TURN = 4096, /* when the range is nearly full */
-	LISTENING = 1,        /* in an event's upper half */
-	LOOK_US = 10 * 1000,  /* who is over its rate waits at least so long */
-};
-
-/* One socket that listens. */
-struct door {
-	int fd; /* -1: free */
-	struct address local;
-	bool rests; /* no descriptor was left: not watched until the tick */
-};
-
-/* One direction: what comes from there. */
-struct side {
-	bool ended;    /* and sends no more */
-	bool finished; /* and was told that nothing more will come */
-};
-
-/* The worldly side of a connection, by its number. */
-struct place {
-	struct connection connection; /* fd -1: none */
-	bool connecting;
-	uint32_t watched; /* events of epoll; 0: not watched */
-	bool joined;
-	bool over_rate; /* max-bps holds a side back: nothing but time tells that it may go on */
-	uint32_t listener;
-	struct address client_address;
-	struct side peer;
-	struct side client;
-};
-
-struct relay_tcp_io {
-	struct relay_process *process;
-	int epoll;
-	struct door doors[TCP_ALLOCATIONS_MAX];
-	uint32_t free[TCP_ALLOCATIONS_MAX];
-	uint32_t free_count;
-	uint32_t over_rate; /* places that are */
-	uint64_t looked_us; /* when those were last looked at */
-	struct place places[TCP_PEERS_MAX];
-	uint8_t *memory; /* CONNECTION_MEMORY_BYTES for each */
-	uint8_t read[CONNECTION_READ_BYTES];
+	LOOK_US = 10 * 1000, /* who is over its rate waits at least so long */
 };
 
 enum { MEMORY_BYTES = TCP_PEERS_MAX * CONNECTION_MEMORY_BYTES };
@@ -76,14 +32,10 @@ relay_tcp_io_open(struct relay_process *process)
 		return NULL;
 	}
 	io->process = process;
-	for (uint32_t i = 0; i < TCP_ALLOCATIONS_MAX; i++) {
-		io->doors[i].fd = -1;
-		io->free[i] = TCP_ALLOCATIONS_MAX - 1 - i;
-	}
+	relay_tcp_doors_init(io);
 	for (uint32_t i = 0; i < TCP_PEERS_MAX; i++) {
 		io->places[i].connection.fd = -1;
 	}
-	io->free_count = TCP_ALLOCATIONS_MAX;
 	io->epoll = epoll_create1(EPOLL_CLOEXEC);
 	io->memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -102,11 +54,7 @@ relay_tcp_io_close(struct relay_tcp_io *io)
 			connection_close(&io->places[i].connection);
 		}
 	}
-	for (uint32_t i = 0; i < TCP_ALLOCATIONS_MAX; i++) {
-		if (io->doors[i].fd >= 0) {
-			close(io->doors[i].fd);
-		}
-	}
+	relay_tcp_doors_close(io);
 	if (io->memory != MAP_FAILED) {
 		munmap(io->memory, MEMORY_BYTES);
 	}
@@ -122,78 +70,13 @@ relay_tcp_io_fd(const struct relay_tcp_io *io)
 	return io->epoll;
 }
 
-static bool
-watch(const struct relay_tcp_io *io, int operation, int fd, uint32_t events, uint64_t number)
+bool
+relay_tcp_watch(const struct relay_tcp_io *io, int operation, int fd, uint32_t events,
+		uint64_t number)
 {
 	struct epoll_event event = { .events = events, .data.u64 = number };
 
 	return epoll_ctl(io->epoll, operation, fd, &event) == 0;
-}
-
-/* --- sockets that listen --- */
-
-static uint32_t
-bind_port(struct relay_tcp_io *io, size_t ip, uint16_t port, struct address *relayed)
-{
-	const struct relay_ip *item = &io->process->ips.items[ip];
-	const uint32_t number = io->free[io->free_count - 1];
-	struct door *door = &io->doors[number];
-	struct address local = item->ip;
-
-	local.port = port;
-	const int fd = relay_tcp_listen_at(&local);
-	if (fd < 0) {
-		return SOCKET_NONE;
-	}
-	if (!watch(io, EPOLL_CTL_ADD, fd, EPOLLIN, watch_pack(LISTENING, number))) {
-		close(fd);
-		return SOCKET_NONE;
-	}
-	io->free_count--;
-	*door = (struct door){ .fd = fd, .local = local };
-	*relayed = item->external;
-	relayed->port = port;
-	return RELAY_SOCKETS_MAX + number;
-}
-
-uint32_t
-relay_tcp_io_bind(struct relay_tcp_io *io, size_t ip, struct address *relayed)
-{
-	const struct relay_ips *ips = &io->process->ips;
-	const uint32_t ports = (uint32_t)ips->port_max - ips->port_min + 1;
-	const uint32_t start = relay_random_u32() % ports;
-
-	for (uint32_t i = 0; i < TRIES_RANDOM + TRIES_IN_TURN && io->free_count > 0; i++) {
-		const uint32_t at =
-			i < TRIES_RANDOM ? relay_random_u32() % ports : (start + i) % ports;
-		const uint32_t socket = bind_port(io, ip, (uint16_t)(ips->port_min + at), relayed);
-		if (socket != SOCKET_NONE) {
-			return socket;
-		}
-		if (errno == EMFILE || errno == ENFILE) {
-			return SOCKET_NONE;
-		}
-	}
-	return SOCKET_NONE;
-}
-
-static struct door *
-door_of(struct relay_tcp_io *io, uint32_t socket)
-{
-	assert(socket >= RELAY_SOCKETS_MAX);
-	assert(socket < RELAY_SOCKETS_ALL);
-	return &io->doors[socket - RELAY_SOCKETS_MAX];
-}
-
-void
-relay_tcp_io_release(struct relay_tcp_io *io, uint32_t socket)
-{
-	struct door *door = door_of(io, socket);
-
-	assert(door->fd >= 0);
-	close(door->fd);
-	*door = (struct door){ .fd = -1 };
-	io->free[io->free_count++] = socket - RELAY_SOCKETS_MAX;
 }
 
 /* --- connections --- */
@@ -207,13 +90,13 @@ watch_place(struct relay_tcp_io *io, uint32_t number, uint32_t wanted)
 						  : EPOLL_CTL_MOD;
 
 	if (wanted != place->watched) {
-		watch(io, operation, place->connection.fd, wanted, number);
+		relay_tcp_watch(io, operation, place->connection.fd, wanted, number);
 		place->watched = wanted;
 	}
 }
 
-static void
-open_place(struct relay_tcp_io *io, uint32_t number, int fd)
+void
+relay_tcp_open_place(struct relay_tcp_io *io, uint32_t number, int fd)
 {
 	struct place *place = &io->places[number];
 	const int one = 1;
@@ -253,13 +136,13 @@ void
 relay_tcp_io_connect(struct relay_tcp_io *io, uint32_t number, uint32_t socket,
 		     const struct address *to)
 {
-	const int fd = relay_tcp_connect_from(&door_of(io, socket)->local, to);
+	const int fd = relay_tcp_connect_from(relay_tcp_door_local(io, socket), to);
 
 	if (fd < 0) {
 		relay_tcp_failed(io->process->relay, number);
 		return;
 	}
-	open_place(io, number, fd);
+	relay_tcp_open_place(io, number, fd);
 	io->places[number].connecting = true;
 	watch_place(io, number, EPOLLOUT);
 }
@@ -280,41 +163,6 @@ connected(struct relay_tcp_io *io, uint32_t number)
 		relay_tcp_failed(io->process->relay, number);
 	} else if (!relay_tcp_connected(io->process->relay, number)) {
 		close_place(io, number);
-	}
-}
-
-static void
-accept_some(struct relay_tcp_io *io, uint32_t number)
-{
-	struct door *door = &io->doors[number];
-	struct relay_process *process = io->process;
-
-	for (int i = 0; i < ACCEPTS_MAX && door->fd >= 0; i++) {
-		struct sockaddr_storage from = { 0 };
-		socklen_t length = sizeof from;
-		const int fd = accept4(door->fd, (struct sockaddr *)&from, &length,
-				       SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS) {
-				/* It would be ready again at once, and for nothing (D15). */
-				watch(io, EPOLL_CTL_MOD, door->fd, 0,
-				      watch_pack(LISTENING, number));
-				door->rests = true;
-				log_warning("no descriptor for a peer's connection: raise "
-					    "LimitNOFILE");
-			}
-			return;
-		}
-		struct address peer = address_from_sockaddr(&from);
-		relay_ips_outward(&io->process->ips, &peer);
-		const uint32_t taken = relay_tcp_attempted(
-			process->relay, RELAY_SOCKETS_MAX + number, &peer, process->now_us);
-		if (taken == SOCKET_NONE) {
-			close(fd);
-		} else {
-			open_place(io, taken, fd);
-		}
 	}
 }
 
@@ -497,8 +345,7 @@ look_at_rates(struct relay_tcp_io *io)
 {
 	const uint64_t now_us = io->process->now_us;
 
-	if (io->over_rate == 0 ||
-	    (now_us >= io->looked_us && now_us - io->looked_us < LOOK_US)) {
+	if (io->over_rate == 0 || (now_us >= io->looked_us && now_us - io->looked_us < LOOK_US)) {
 		return;
 	}
 	io->looked_us = now_us;
@@ -524,14 +371,14 @@ relay_tcp_io_run(struct relay_tcp_io *io)
 
 	for (int i = 0; i < ready; i++) {
 		const uint32_t number = (uint32_t)events[i].data.u64;
-		if (events[i].data.u64 >> 32 != LISTENING) {
+		if (events[i].data.u64 >> 32 != RELAY_TCP_LISTENING) {
 			serve(io, number, events[i].events);
 		}
 	}
 	/* Last: a number that was given up in this round is given out again in the next one. */
 	for (int i = 0; i < ready; i++) {
-		if (events[i].data.u64 >> 32 == LISTENING) {
-			accept_some(io, (uint32_t)events[i].data.u64);
+		if (events[i].data.u64 >> 32 == RELAY_TCP_LISTENING) {
+			relay_tcp_accept(io, (uint32_t)events[i].data.u64);
 		}
 	}
 	look_at_rates(io);
@@ -540,13 +387,7 @@ relay_tcp_io_run(struct relay_tcp_io *io)
 void
 relay_tcp_io_tick(struct relay_tcp_io *io)
 {
-	for (uint32_t number = 0; number < TCP_ALLOCATIONS_MAX; number++) {
-		struct door *door = &io->doors[number];
-		if (door->rests) {
-			door->rests = !watch(io, EPOLL_CTL_MOD, door->fd, EPOLLIN,
-					     watch_pack(LISTENING, number));
-		}
-	}
+	relay_tcp_wake_doors(io);
 	/* What was stopped by a release that was refused, or by a policy, may go on. */
 	for (uint32_t number = 0; number < TCP_PEERS_MAX; number++) {
 		if (io->places[number].joined && relay_tcp_flows(io->process->relay, number)) {

@@ -22,8 +22,8 @@ struct sockets {
  * listening-ip (one SO_REUSEPORT group for each address), and the listeners of the gateways, the
  * intake and the cosigner. A preset address that this host does not have is dropped from the
  * settings with a notice; so is the relaying of TCP by several relays where the kernel cannot bring
- * a client's connections to one of them. False if something is busy or missing: it was logged, with what to do.
- * All are non-blocking and close-on-exec; they live as long as the process. */
+ * a client's connections to one of them. False if something is busy or missing: it was logged, with
+ * what to do. All are non-blocking and close-on-exec; they live as long as the process. */
 bool sockets_open(struct sockets *out, struct settings *settings, bool listening_is_preset);
 
 #endif

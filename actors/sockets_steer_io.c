@@ -15,10 +15,10 @@ enum { IPV4_SOURCE = 12, IPV6_SOURCE = 8 };
 enum { GOLDEN = 0x9E3779B1 };
 
 /* The program sees a SYN, or the ACK of a SYN cookie, from behind its TCP header on; what it loads
- * relative to SKF_NET_OFF is of the IP header. What it returns is a place in the group, in the order
- * of listen(). A load that fails gives 0, which is a place, too. */
+ * relative to SKF_NET_OFF is of the IP header. What it returns is a place in the group, in the
+ * order of listen(). A load that fails gives 0, which is a place, too. */
 #define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_NET_OFF + (offset)))
-#define MIX BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, (uint32_t)GOLDEN)
+#define MIX          BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, (uint32_t)GOLDEN)
 
 static bool
 attach(int fd, struct sock_filter *code, size_t length)

@@ -573,7 +573,8 @@ attach_relay(struct world *world, uint64_t number)
 	assert_int_equal(run(world, attach), ACCEPTED);
 }
 
-/* Relay 1 has the allocation, a client of relay 2 shows the ticket: relay 2 calls, relay 1 yields. */
+/* Relay 1 has the allocation, a client of relay 2 shows the ticket: relay 2 calls, relay 1 yields.
+ */
 static void
 an_allocation_goes_to_the_relay_that_calls_it_when_its_own_yields(void **unused)
 {
@@ -609,7 +610,8 @@ an_allocation_goes_to_the_relay_that_calls_it_when_its_own_yields(void **unused)
 	/* No command of relay 2 is taken for one that was accepted. */
 	assert_true(id_is_none(&world.live->relays.items[2].last_command));
 
-	/* What the former one still says of it is not its to say; a call that is repeated is good. */
+	/* What the former one still says of it is not its to say; a call that is repeated is good.
+	 */
 	assert_int_equal(run(&world, refresh_of(1, 600)), REFUSED_NO_ALLOCATION);
 	assert_int_equal(run(&world, yield), REFUSED_NO_ALLOCATION);
 	assert_int_equal(run(&world, call), ACCEPTED);
@@ -633,9 +635,9 @@ where_it_is_called_to_there_may_be_no_other_one(void **unused)
 	given(&world);
 	yield.move.relay = 2;
 	assert_int_equal(run(&world, call), ACCEPTED);
-	assert_int_equal(run(&world, by_relay(allocate_of(2, "bob", "198.51.100.77:2000", 50001, 1),
-					      2)),
-			 ACCEPTED);
+	assert_int_equal(
+		run(&world, by_relay(allocate_of(2, "bob", "198.51.100.77:2000", 50001, 1), 2)),
+		ACCEPTED);
 	assert_int_equal(run(&world, call), REFUSED_NO_ALLOCATION);
 	assert_int_equal(run(&world, yield), REFUSED_NO_ALLOCATION);
 	assert_int_equal(world.live->table.rows[0].relay, 1);

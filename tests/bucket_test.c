@@ -78,7 +78,8 @@ a_clock_that_goes_back_gives_nothing_and_takes_nothing(void **unused)
 	assert_true(bucket_take(&bucket, 100000, 100000, UINT64_MAX));
 }
 
-/* Pieces of a stream, as large as they come: in the long run not one byte more than datagrams get. */
+/* Pieces of a stream, as large as they come: in the long run not one byte more than datagrams get.
+ */
 static void
 a_stream_waits_until_what_it_took_too_much_has_come_in(void **unused)
 {

@@ -1,5 +1,5 @@
-/* What a relay takes from the settings: ports of this server that no peer may be, addresses behind a
- * NAT, for whom TCP is relayed. */
+/* What a relay takes from the settings: ports of this server that no peer may be, addresses behind
+ * a NAT, for whom TCP is relayed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -174,9 +174,8 @@ new_relay(struct world *world)
 {
 	static const struct relay_tcp_sink tcp = { tcp_close, tcp_join, tcp_resume };
 
-	world->sink =
-		(struct relay_sink){ world,	 sink_ask, sink_reply, sink_open,
-				     sink_close, &tcp,	   sink_hand };
+	world->sink = (struct relay_sink){ world,      sink_ask, sink_reply, sink_open,
+					   sink_close, &tcp,     sink_hand };
 	world->relay = relay_new(&world->config, &world->sink);
 }
 

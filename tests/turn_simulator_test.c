@@ -1,6 +1,6 @@
 /* The TURN simulator: the allocation actor and its relays under crashes, with clients that
- * allocate, refresh, move from relay to relay, permit, bind and send. A failing seed is printed and can be given as the
- * argument.
+ * allocate, refresh, move from relay to relay, permit, bind and send. A failing seed is printed and
+ * can be given as the argument.
  *
  * What must hold, whatever happens:
  *   - the state that the log gives equals the live one, always;
@@ -214,8 +214,8 @@ start_relay(size_t r)
 	assert_null(credentials_add_secret(&config->credentials, SECRET));
 	peer_policy_init(&config->policy, 49152, 65535);
 	assert_null(peer_policy_add_allow(&config->policy, "198.51.100.0/24"));
-	relay->sink = (struct relay_sink){ relay,    on_ask, on_reply, on_open,
-					   on_close, NULL,   on_hand };
+	relay->sink =
+		(struct relay_sink){ relay, on_ask, on_reply, on_open, on_close, NULL, on_hand };
 	relay->relay = relay_new(config, &relay->sink);
 	sim_start_front(r);
 }
@@ -335,8 +335,7 @@ close_connection(size_t r)
 	struct relay *relay = world.relays[r].relay;
 
 	relay_client_gone(relay, LISTENER_TCP, &source);
-	if (!is_mobile(client) &&
-	    relay_client_holds(relay, LISTENER_TCP, &source, sim.now_us)) {
+	if (!is_mobile(client) && relay_client_holds(relay, LISTENER_TCP, &source, sim.now_us)) {
 		SIM_FAIL("a client whose connection closed holds something");
 	}
 }
