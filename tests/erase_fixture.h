@@ -110,6 +110,52 @@ close_reading(struct reading *r)
 	log_reader_close(r->reader);
 }
 
+/* What can still be read: opened parts that hold a name (of alice the address counts, too), and how
+ * many events there are of each type. */
+struct remains {
+	uint64_t alice, bob, carol;
+	uint64_t types[512];
+};
+
+static inline bool
+holds(struct span plain, const void *bytes, size_t count)
+{
+	return plain.count > 0 && memmem(plain.at, plain.count, bytes, count) != NULL;
+}
+
+static inline bool
+look_into(void *context, const struct log_row *row)
+{
+	static const uint8_t alice_host[] = { 192, 0, 2, 1 };
+	struct remains *remains = ((void **)context)[0];
+	struct log_keys *keys = ((void **)context)[1];
+	struct span plain[SEALED_PARTS_MAX];
+	struct entry entry;
+
+	assert_true(entry_read(row->entry, &entry));
+	remains->types[entry.type]++;
+	assert_true(log_open_parts(keys, &entry, row->salt, row->body, plain));
+	for (unsigned part = 0; part < entry.parts; part++) {
+		remains->alice += holds(plain[part], "alice", 5) ||
+				  holds(plain[part], alice_host, sizeof alice_host);
+		remains->bob += holds(plain[part], "bob", 3);
+		remains->carol += holds(plain[part], "carol", 5);
+	}
+	return true;
+}
+
+static inline struct remains
+look(const char *directory)
+{
+	struct reading r = open_reading(directory);
+	struct remains remains = { 0 };
+	void *context[] = { &remains, r.keys };
+
+	assert_true(log_read_rows(r.reader, 0, UINT64_MAX, look_into, context));
+	close_reading(&r);
+	return remains;
+}
+
 static inline struct evidence *
 open_evidence(const char *directory)
 {

@@ -15,8 +15,6 @@
 
 enum { STEPS_MAX = 10000 };
 
-static const uint8_t alice_host[] = { 192, 0, 2, 1 };
-
 /* --- reading -----------------------------------------------------------------------------------
  */
 
@@ -90,44 +88,6 @@ learn_needles(const char *directory)
 	take_key_needles(directory, &plan);
 	close_reading(&r);
 	erase_plan_free(&plan);
-}
-
-struct remains {
-	uint64_t alice; /* opened parts that hold the name or the address */
-	uint64_t bob;
-	uint64_t types[512];
-};
-
-static bool
-look_into(void *context, const struct log_row *row)
-{
-	struct remains *remains = ((void **)context)[0];
-	struct log_keys *keys = ((void **)context)[1];
-	struct span plain[SEALED_PARTS_MAX];
-	struct entry entry;
-
-	assert_true(entry_read(row->entry, &entry));
-	remains->types[entry.type]++;
-	assert_true(log_open_parts(keys, &entry, row->salt, row->body, plain));
-	for (unsigned part = 0; part < entry.parts; part++) {
-		const struct span p = plain[part];
-		remains->alice += p.count > 0 && (memmem(p.at, p.count, "alice", 5) != NULL ||
-						  memmem(p.at, p.count, alice_host, 4) != NULL);
-		remains->bob += p.count > 0 && memmem(p.at, p.count, "bob", 3) != NULL;
-	}
-	return true;
-}
-
-static struct remains
-look(const char *directory)
-{
-	struct reading r = open_reading(directory);
-	struct remains remains = { 0 };
-	void *context[] = { &remains, r.keys };
-
-	assert_true(log_read_rows(r.reader, 0, UINT64_MAX, look_into, context));
-	close_reading(&r);
-	return remains;
 }
 
 /* --- writing -----------------------------------------------------------------------------------

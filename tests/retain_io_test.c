@@ -16,43 +16,6 @@
 enum { MONTH = 202609, STEPS_MAX = 10000 };
 static const uint64_t later_us = ((uint64_t)FIXTURE_START_S + 60 * 86400) * 1000000;
 
-struct remains {
-	uint64_t alice, bob, carol; /* opened parts that hold the name */
-	uint64_t types[512];
-};
-
-static bool
-look_into(void *context, const struct log_row *row)
-{
-	struct remains *remains = ((void **)context)[0];
-	struct log_keys *keys = ((void **)context)[1];
-	struct span plain[SEALED_PARTS_MAX];
-	struct entry entry;
-
-	assert_true(entry_read(row->entry, &entry));
-	remains->types[entry.type]++;
-	assert_true(log_open_parts(keys, &entry, row->salt, row->body, plain));
-	for (unsigned part = 0; part < entry.parts; part++) {
-		const struct span p = plain[part];
-		remains->alice += p.count > 0 && memmem(p.at, p.count, "alice", 5) != NULL;
-		remains->bob += p.count > 0 && memmem(p.at, p.count, "bob", 3) != NULL;
-		remains->carol += p.count > 0 && memmem(p.at, p.count, "carol", 5) != NULL;
-	}
-	return true;
-}
-
-static struct remains
-look(const char *directory)
-{
-	struct reading r = open_reading(directory);
-	struct remains remains = { 0 };
-	void *context[] = { &remains, r.keys };
-
-	assert_true(log_read_rows(r.reader, 0, UINT64_MAX, look_into, context));
-	close_reading(&r);
-	return remains;
-}
-
 static bool
 take_needles(void *context, const struct log_row *row)
 {
