@@ -191,6 +191,9 @@ take_messages(struct streams_io *io, uint32_t at, size_t count, struct span *lef
 	size_t taken = 0;
 	enum stream_verdict verdict;
 
+	if (!stream->heard && !stream_may_begin((struct span){ io->read, count })) {
+		return false;
+	}
 	while ((verdict = stream_next((struct span){ io->read + used, count - used }, &taken)) ==
 		       STREAM_MESSAGE &&
 	       io->places[at].mode == MODE_MESSAGES) {

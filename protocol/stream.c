@@ -71,6 +71,12 @@ stream_next(struct span bytes, size_t *taken)
 	return bytes.count < count ? STREAM_WAIT : STREAM_MESSAGE;
 }
 
+bool
+stream_may_begin(struct span bytes)
+{
+	return bytes.count == 0 || !is_channel(bytes.at[0]);
+}
+
 size_t
 stream_padding(struct span message)
 {

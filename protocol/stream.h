@@ -17,6 +17,9 @@ enum stream_verdict {
 };
 
 enum stream_verdict stream_next(struct span bytes, size_t *taken);
+/* A stream begins with STUN: before an Allocate nobody has a channel, and what looks like one is
+ * HTTP, perhaps, whose letters would be waited for as ChannelData (G2). */
+bool stream_may_begin(struct span bytes);
 
 /* How many zero bytes follow that message on a stream: ChannelData's padding, 0 to 3. */
 size_t stream_padding(struct span message);

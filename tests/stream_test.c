@@ -138,10 +138,22 @@ channel_data_is_padded(void **unused)
 	assert_int_equal(stream_padding(stream_of(BYTES("\0\1"), 22)), 0);
 }
 
+static void
+threat_G2_a_stream_begins_with_stun(void **unused)
+{
+	(void)unused;
+	assert_true(stream_may_begin((struct span){ 0 }));
+	assert_true(stream_may_begin(stream_of(BYTES("\x00\x03"), 2)));
+	assert_true(stream_may_begin(stream_of(BYTES("\x80"), 1))); /* and is broken: stream_next */
+	assert_false(stream_may_begin(stream_of(BYTES("GET / HTTP/1.1"), 14)));
+	assert_false(stream_may_begin(stream_of(BYTES("\x40"), 1)));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(threat_G2_a_stream_begins_with_stun),
 		cmocka_unit_test(the_first_message_is_told),
 		cmocka_unit_test(threat_A4_a_length_beyond_all_messages_breaks_the_stream),
 		cmocka_unit_test(threat_A3_A17_what_is_no_message_breaks_the_stream_at_once),
