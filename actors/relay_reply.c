@@ -40,14 +40,18 @@ finish(struct relay *relay, const struct reply_to *to, struct stun_writer *w)
 	return answer_of(relay, to, w);
 }
 
-/* Rounded up: what was granted as 600 s a moment ago is told as 600 s. */
+/* Rounded up, but for a tenth: what was granted as 600 s a moment ago is told as 600 s, also where
+ * the allocation actor's clock was read a little later than ours; and never more than is granted to
+ * anybody (D7). */
 static uint32_t
-seconds_left(const struct allocation *allocation, uint64_t now_us)
+seconds_left(const struct relay *relay, const struct allocation *allocation, uint64_t now_us)
 {
 	const uint64_t left_us =
 		allocation->expires_us > now_us ? allocation->expires_us - now_us : 0;
+	const uint64_t left_s = (left_us + 900000) / 1000000;
+	const uint64_t most_s = relay->config.limits.lifetime_max_s;
 
-	return (uint32_t)((left_us + 999999) / 1000000);
+	return (uint32_t)(left_s < most_s ? left_s : most_s);
 }
 
 /* Why there is no second address (RFC 8656 section 7.2, F14): not served, or no port was left. */
@@ -71,7 +75,7 @@ put_allocated(struct relay *relay, struct stun_writer *w, const struct reply_to 
 		reservations_of(&relay->reservations, &allocation->id, now_us);
 
 	stun_put_address(w, STUN_XOR_RELAYED_ADDRESS, &allocation->relayed);
-	stun_put_u32(w, STUN_LIFETIME, seconds_left(allocation, now_us));
+	stun_put_u32(w, STUN_LIFETIME, seconds_left(relay, allocation, now_us));
 	stun_put_address(w, STUN_XOR_MAPPED_ADDRESS, &to->client);
 	if (reserved != NULL) {
 		stun_put(w, STUN_RESERVATION_TOKEN, reserved->token, sizeof reserved->token);
@@ -106,7 +110,7 @@ relay_reply_success(struct relay *relay, const struct reply_to *to,
 		put_allocated(relay, &w, to, allocation, &wishes, now_us);
 	} else if (to->method == TURN_REFRESH) {
 		stun_put_u32(&w, STUN_LIFETIME,
-			     wishes.released ? 0 : seconds_left(allocation, now_us));
+			     wishes.released ? 0 : seconds_left(relay, allocation, now_us));
 	}
 	if (wishes.ticket && !wishes.released && relay->config.mobility) {
 		put_ticket(relay, &w, allocation);

@@ -289,6 +289,23 @@ threat_D7_lifetimes_are_clipped(void **unused)
 }
 
 static void
+threat_D7_no_more_is_told_than_was_granted(void **unused)
+{
+	static const uint64_t ahead_us[] = { 1, 50 * 1000, 400 * 1000 };
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof ahead_us / sizeof ahead_us[0]; i++) {
+		struct world *world = world_new(false);
+
+		given(world);
+		world->actor_ahead_us = ahead_us[i];
+		assert_int_equal(request(world, ANN, (struct ask){ REFRESH, .lifetime = 0x7FFFFFFF }), 0);
+		assert_int_equal(last_reply(world).lifetime_s, 3600);
+		world_free(world);
+	}
+}
+
+static void
 threat_B13_one_bad_peer_refuses_all(void **unused)
 {
 	(void)unused;
@@ -550,6 +567,7 @@ main(void)
 		cmocka_unit_test(threat_F1_a_retransmission_is_the_same_success),
 		cmocka_unit_test(threat_F6_a_release_is_final),
 		cmocka_unit_test(threat_D7_lifetimes_are_clipped),
+		cmocka_unit_test(threat_D7_no_more_is_told_than_was_granted),
 		cmocka_unit_test(threat_B13_one_bad_peer_refuses_all),
 		cmocka_unit_test(threat_D5_quota),
 		cmocka_unit_test(threat_E1_a_challenge_does_not_amplify),

@@ -31,6 +31,7 @@ struct world {
 	uint64_t commands;
 	uint64_t acknowledged;
 	uint64_t now_us;
+	uint64_t actor_ahead_us; /* its clock is read later */
 	struct event_list events;
 	struct integrity integrity;
 	uint16_t next_port;
@@ -273,7 +274,7 @@ note_events(struct world *world)
 static inline enum verdict
 decide(struct world *world, struct command *command)
 {
-	command->now_us = world->now_us;
+	command->now_us = world->now_us + world->actor_ahead_us;
 	world->events.count = 0;
 	const enum verdict verdict = allocation_decide(world->actor, command, &world->events);
 	if (verdict != ACCEPTED) {
