@@ -121,7 +121,7 @@ describe('two clusters that witness each other', () => {
 		assert.deepEqual(sizes, [...new Set(sizes)].sort((x, y) => x - y), 'never a smaller tree after a larger one');
 	});
 
-	it('a witness that was killed never goes back behind what it cosigned (threat_F4)', async () => {
+	it('a witness that was killed never goes back behind what it cosigned', async () => {
 		const note = await cosigned(a, 1);
 		await restart(b, 'witness');
 		const answer = await until('an answer', async () => {

@@ -301,7 +301,7 @@ describe('TCP allocations of several relays', () => {
 	it('reach the relay of their allocation, wherever they come from', async () => {
 		const peer = await listener({ echo: true });
 		for (let i = 0; i < CLIENTS; i++) {
-			const from = { localAddress: `127.0.0.${10 + i}` };
+			const from = { local: `127.0.0.${10 + i}` };
 			const [control, data] = i % 2 === 0 ? [over.TCP, over.TLS] : [over.TLS, over.TCP];
 			const name = `several-${i}`;
 			const first = await client(name, { ...control, ...from });

@@ -16,7 +16,9 @@ export const ATTRIBUTE = {
 	xorPeerAddress: 0x0012, data: 0x0013, realm: 0x0014, nonce: 0x0015, xorRelayedAddress: 0x0016,
 	requestedAddressFamily: 0x0017, evenPort: 0x0018, requestedTransport: 0x0019, dontFragment: 0x001a,
 	xorMappedAddress: 0x0020, connectionId: 0x002a, additionalAddressFamily: 0x8000, addressErrorCode: 0x8001,
-	software: 0x8022, fingerprint: 0x8028, mobilityTicket: 0x8030, icmp: 0x8004,
+	software: 0x8022, fingerprint: 0x8028, mobilityTicket: 0x8030, icmp: 0x8004, changeRequest: 0x0003,
+	unknownAttributes: 0x000a, messageIntegritySha256: 0x001c, passwordAlgorithm: 0x001d, userhash: 0x001e,
+	reservationToken: 0x0022, padding: 0x0026, responsePort: 0x0027, passwordAlgorithms: 0x8002,
 };
 
 const typeOf = (method, kind) =>
@@ -73,18 +75,25 @@ function attributeBytes([type, value]) {
 
 // attributes: [[type, Buffer] …]; key: adds MESSAGE-INTEGRITY.
 export function encode(method, kind, transaction, attributes, key) {
-	let body = Buffer.concat(attributes.map(attributeBytes));
+	const body = Buffer.concat(attributes.map(attributeBytes));
 	const header = Buffer.alloc(20);
 	header.writeUInt16BE(typeOf(method, kind), 0);
 	header.writeUInt32BE(COOKIE, 4);
 	transaction.copy(header, 8);
 	header.writeUInt16BE(body.length, 2);
-	if (key) {
-		header.writeUInt16BE(body.length + 24, 2);
-		const mac = createHmac('sha1', key).update(header).update(body).digest();
-		body = Buffer.concat([body, attributeBytes([ATTRIBUTE.messageIntegrity, mac])]);
-	}
-	return Buffer.concat([header, body]);
+	const bare = Buffer.concat([header, body]);
+	return key ? sign(bare, key) : bare;
+}
+
+// A message with MESSAGE-INTEGRITY (sha1) or MESSAGE-INTEGRITY-SHA256 behind it, or some other value there.
+export function sign(packet, key, hash = 'sha1', spoil = (mac) => mac) {
+	const copy = Buffer.from(packet);
+	copy.writeUInt16BE(packet.length - 20 + (hash === 'sha1' ? 24 : 36), 2);
+	const value = spoil(createHmac(hash, key).update(copy).digest());
+	const type = hash === 'sha1' ? ATTRIBUTE.messageIntegrity : ATTRIBUTE.messageIntegritySha256;
+	const whole = Buffer.concat([copy, attributeBytes([type, value])]);
+	whole.writeUInt16BE(whole.length - 20, 2);
+	return whole;
 }
 
 export function decode(packet) {
@@ -115,7 +124,7 @@ export function verify(message, key) {
 	return timingSafeEqual(createHmac('sha1', key).update(copy).digest(), found.value);
 }
 
-const u32 = (value) => {
+export const u32 = (value) => {
 	const out = Buffer.alloc(4);
 	out.writeUInt32BE(value);
 	return out;
@@ -129,23 +138,25 @@ export class TurnError extends Error {
 	}
 }
 
-// Emits 'data' (payload, { channel } or { peer }) for everything a peer sent.
+// Emits 'data' (payload, { channel } or { peer }) for everything a peer sent, and 'heard' (packet) for everything at all.
 export class TurnClient extends EventEmitter {
-	constructor({ host = '127.0.0.1', port, username, password }) {
+	constructor({ host = '127.0.0.1', port, local = host, username, password }) {
 		super();
 		this.server = { host, port };
 		this.username = username;
 		this.password = password;
 		this.waiting = new Map();
+		this.asked = new Set(); // transactions
 		this.counts = { requests: 0 };
 		this.socket = dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4');
 		this.socket.on('message', (packet) => this.receive(packet));
 		this.socket.on('error', () => {});
 		this.socket.unref(); // a failed test must not keep the process
-		this.ready = new Promise((resolve) => this.socket.bind({ port: 0, address: host }, resolve));
+		this.ready = new Promise((resolve) => this.socket.bind({ port: 0, address: local }, resolve));
 	}
 
 	receive(packet) {
+		this.emit('heard', packet);
 		if (packet.length >= 4 && (packet[0] & 0xc0) === 0x40) {
 			const size = packet.readUInt16BE(2);
 			this.emit('data', packet.subarray(4, 4 + size), { channel: packet.readUInt16BE(0) });
@@ -172,10 +183,14 @@ export class TurnClient extends EventEmitter {
 		return new Promise((resolve) => this.socket.send(packet, this.server.port, this.server.host, resolve));
 	}
 
+	// As they are: over a stream send pads.
+	raw(bytes) { return this.send(bytes); }
+
 	// Sends until it is answered, as RFC 8489 does but more often; one transaction id for all tries.
 	async transact(packet, limit = 8_000) {
 		await this.ready;
 		const id = packet.subarray(8, 20).toString('hex');
+		this.asked.add(id);
 		const end = Date.now() + limit * patience;
 		let wait = 200;
 		let answered;
@@ -277,13 +292,14 @@ export class TurnClient extends EventEmitter {
 
 // The same over TCP: `cut` bytes at a time, all at once if it is 0. secure: over TLS, with these options of tls.connect.
 export class TcpTurnClient extends TurnClient {
-	constructor({ host = '127.0.0.1', port, localAddress, cut = 0, secure, ...rest }) {
-		super({ host, port, ...rest });
+	constructor({ host = '127.0.0.1', port, local = host, cut = 0, secure, ...rest }) {
+		super({ host, port, local, ...rest });
 		const unused = this.socket;
 		this.ready.then(() => unused.close());
 		this.cut = cut;
 		this.got = Buffer.alloc(0);
-		this.socket = secure ? tls.connect({ host, port, localAddress, ...secure }) : net.connect({ host, port, localAddress, noDelay: true });
+		this.socket = secure ? tls.connect({ host, port, localAddress: local, ...secure })
+			: net.connect({ host, port, localAddress: local, noDelay: true });
 		this.socket.on('data', (bytes) => this.gather(bytes));
 		this.socket.on('error', () => {});
 		this.socket.unref();
@@ -326,6 +342,8 @@ export class TcpTurnClient extends TurnClient {
 	}
 
 	write(bytes) { return new Promise((resolve) => this.socket.write(bytes, resolve)); }
+
+	raw(bytes) { return this.write(bytes); }
 
 	async send(packet) {
 		const padded = Buffer.concat([packet, Buffer.alloc((4 - packet.length % 4) % 4)]);
