@@ -17,10 +17,9 @@ hash_client(const struct streams *streams, uint32_t listener, const struct addre
 static uint64_t
 hash_source(const struct streams *streams, const struct address *client)
 {
-	struct address ip = *client;
+	const struct address source = address_source(client);
 
-	ip.port = 0;
-	return chains_hash_address(streams->seed, &ip, 0);
+	return chains_hash_address(streams->seed, &source, 0);
 }
 
 bool
@@ -52,12 +51,14 @@ streams_free(struct streams *streams)
 static uint32_t
 idle_from(const struct streams *streams, const struct address *client)
 {
+	const struct address source = address_source(client);
 	uint32_t at = chains_first(&streams->by_source, hash_source(streams, client));
 	uint32_t count = 0;
 
 	for (; at != STREAM_NONE; at = chains_next(&streams->by_source, at)) {
 		const struct stream *stream = &streams->items[at];
-		count += !stream->holds && address_equal_ip(&stream->client, client);
+		const struct address other = address_source(&stream->client);
+		count += !stream->holds && address_equal_ip(&other, &source);
 	}
 	return count;
 }

@@ -2,8 +2,8 @@
  * has to go. Pure; the worldly half is streams_io.h.
  *
  * A connection costs its client nothing, so one without an allocation is worth little: there are at
- * most STREAMS_IDLE_MAX of them, STREAMS_IDLE_PER_SOURCE_MAX from one IP, and after STREAM_IDLE_S
- * without an allocation a connection is closed, whatever came over it (D13). With one it stays
+ * most STREAMS_IDLE_MAX of them, STREAMS_IDLE_PER_SOURCE_MAX from one source (an IPv4
+ * address or an IPv6 /64), and after STREAM_IDLE_S without an allocation a connection is closed, whatever came over it (D13). With one it stays
  * until either side ends it. */
 #ifndef IFSWARM_ACTORS_STREAMS_H
 #define IFSWARM_ACTORS_STREAMS_H
@@ -28,7 +28,7 @@ struct streams {
 	uint32_t free_count;
 	uint32_t idle_count;
 	struct chains by_client; /* listener and address */
-	struct chains by_source; /* IP */
+	struct chains by_source; /* IPv4 address, or /64 */
 };
 
 /* False without memory; free it all the same. */

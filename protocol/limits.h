@@ -50,7 +50,7 @@ enum {
 	STREAM_MESSAGE_BYTES_MAX   = 65532, /* of a client's TCP stream, with padding */
 	STREAMS_MAX		   = 4096, /* TCP connections of one relay */
 	STREAMS_IDLE_MAX	   = 2048, /* those without an allocation */
-	STREAMS_IDLE_PER_SOURCE_MAX = 64, /* from one IP */
+	STREAMS_IDLE_PER_SOURCE_MAX = 64, /* from one IPv4 address or IPv6 /64 */
 	STREAM_IDLE_S		   = 30, /* after which one without an allocation is closed */
 	TCP_PEERS_MAX		   = 2048, /* TCP connections with peers, and attempts at one, of one relay */
 	TCP_PEERS_PER_ALLOCATION_MAX = 16,

@@ -93,6 +93,23 @@ threat_D13_one_source_has_so_many_connections_without_an_allocation(void **unuse
 	assert_int_not_equal(admit(1, 5000), STREAM_NONE);
 }
 
+/* Who has an IPv6 address has a whole /64 of them. */
+static void
+threat_D13_a_network_of_64_bits_is_one_source(void **unused)
+{
+	struct address one = { ADDRESS_IPV6, { 0x20, 0x01, 0x0D, 0xB8, 0, 1, 0, 1 }, 1000 };
+
+	(void)unused;
+	for (unsigned i = 0; i < STREAMS_IDLE_PER_SOURCE_MAX; i++) {
+		one.bytes[15] = (uint8_t)i;
+		assert_int_not_equal(streams_admit(&streams, LISTENER, &one, START_US), STREAM_NONE);
+	}
+	one.bytes[8] = 1;
+	assert_int_equal(streams_admit(&streams, LISTENER, &one, START_US), STREAM_NONE);
+	one.bytes[7] = 2;
+	assert_int_not_equal(streams_admit(&streams, LISTENER, &one, START_US), STREAM_NONE);
+}
+
 static void
 threat_D13_all_together_have_so_many_too_and_leave_room(void **unused)
 {
@@ -190,6 +207,7 @@ main(void)
 		ROW(a_connection_is_found_until_it_is_removed),
 		ROW(a_connection_that_turns_out_to_be_tls_is_found_there_alone),
 		ROW(threat_D13_one_source_has_so_many_connections_without_an_allocation),
+		ROW(threat_D13_a_network_of_64_bits_is_one_source),
 		ROW(threat_D13_all_together_have_so_many_too_and_leave_room),
 		ROW(threat_D13_who_holds_nothing_for_too_long_has_to_go),
 		ROW(a_clock_that_is_set_back_closes_nobody),
