@@ -1,13 +1,36 @@
 #include "actors/relay_icmp_io.h"
 
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include <linux/errqueue.h> /* wants time.h */
 
+#include "actors/relay_errqueue.h"
 #include "protocol/address_io.h"
+
+#define SAME(a, a_member, b, b_member)                                                             \
+	(offsetof(a, a_member) == offsetof(b, b_member) &&                                         \
+	 sizeof(((a *)0)->a_member) == sizeof(((b *)0)->b_member))
+_Static_assert(sizeof(struct errqueue_part) == CMSG_LEN(0) &&
+		       SAME(struct errqueue_part, length, struct cmsghdr, cmsg_len) &&
+		       SAME(struct errqueue_part, level, struct cmsghdr, cmsg_level) &&
+		       SAME(struct errqueue_part, type, struct cmsghdr, cmsg_type) &&
+		       CMSG_ALIGN(1) == sizeof(size_t),
+	       "a part is the kernel's");
+_Static_assert(sizeof(struct errqueue_error) == sizeof(struct sock_extended_err) &&
+		       SAME(struct errqueue_error, origin, struct sock_extended_err, ee_origin) &&
+		       SAME(struct errqueue_error, type, struct sock_extended_err, ee_type) &&
+		       SAME(struct errqueue_error, code, struct sock_extended_err, ee_code) &&
+		       SAME(struct errqueue_error, info, struct sock_extended_err, ee_info),
+	       "so is an error");
+_Static_assert((int)ERRQUEUE_IPV4_LEVEL == (int)IPPROTO_IP && ERRQUEUE_IPV4_TYPE == IP_RECVERR &&
+		       (int)ERRQUEUE_IPV6_LEVEL == (int)IPPROTO_IPV6 && ERRQUEUE_IPV6_TYPE == IPV6_RECVERR &&
+		       ERRQUEUE_ORIGIN_ICMP == SO_EE_ORIGIN_ICMP &&
+		       ERRQUEUE_ORIGIN_ICMP6 == SO_EE_ORIGIN_ICMP6,
+	       "and their numbers");
 
 void
 relay_icmp_watch(int fd, int family)
@@ -34,20 +57,6 @@ relay_icmp_let_fragment(int fd, uint8_t family, bool may)
 	}
 }
 
-/* The part that says what came back; NULL if there is none. */
-static const struct sock_extended_err *
-find_error(struct msghdr *header)
-{
-	for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part != NULL;
-	     part = CMSG_NXTHDR(header, part)) {
-		if ((part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR) ||
-		    (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR)) {
-			return (const struct sock_extended_err *)(const void *)CMSG_DATA(part);
-		}
-	}
-	return NULL;
-}
-
 bool
 relay_icmp_read(int fd, struct relay_icmp *out)
 {
@@ -68,13 +77,8 @@ relay_icmp_read(int fd, struct relay_icmp *out)
 		if (recvmsg(fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
 			return false;
 		}
-		const struct sock_extended_err *error = find_error(&header);
-		if (error != NULL && (error->ee_origin == SO_EE_ORIGIN_ICMP ||
-				      error->ee_origin == SO_EE_ORIGIN_ICMP6)) {
-			*out = (struct relay_icmp){ .peer = address_from_sockaddr(&peer),
-						    .type = error->ee_type,
-						    .code = error->ee_code,
-						    .mtu = error->ee_info };
+		if (relay_errqueue_read((struct span){ control, header.msg_controllen }, out)) {
+			out->peer = address_from_sockaddr(&peer);
 			return true;
 		}
 	}
