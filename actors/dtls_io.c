@@ -105,7 +105,9 @@ send_to_stranger(void *context, struct span sealed)
 	const struct stranger *stranger = context;
 	const struct dtls_owner *owner = &stranger->io->owner;
 
-	owner->send(owner->context, stranger->listener, stranger->address, sealed);
+	if (owner->may_answer(owner->context, stranger->address)) {
+		owner->send(owner->context, stranger->listener, stranger->address, sealed);
+	}
 	return true;
 }
 

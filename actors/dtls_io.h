@@ -21,6 +21,8 @@ struct dtls_owner {
 	void (*send)(void *context, uint32_t listener, const struct address *client,
 		     struct span sealed);
 	bool (*holds)(void *context, uint32_t listener, const struct address *client);
+	/* A stranger may be answered now: none is too often (E3). */
+	bool (*may_answer)(void *context, const struct address *client);
 	/* The session, over which messages came, has ended. */
 	void (*gone)(void *context, uint32_t listener, const struct address *client);
 };

@@ -43,6 +43,7 @@ struct relay_config {
 	/* Where clients are heard: a local address, and how they speak there. One socket may be
 	 * several of these. */
 	struct address listeners[RELAY_LISTENERS_MAX];
+	struct address outside[RELAY_LISTENERS_MAX]; /* the same, as external-ip has them */
 	enum client_transport transports[RELAY_LISTENERS_MAX];
 	bool serves_ipv4; /* there is an IP for relayed sockets of that family */
 	bool serves_ipv6;
@@ -159,6 +160,9 @@ void relay_free(struct relay *relay);
 struct relay_answer relay_handle_client(struct relay *relay, uint32_t listener,
 					const struct address *source, struct span datagram,
 					uint64_t now_us);
+/* False if what came before any request of that source may not be answered: it asks too often (E3).
+ */
+bool relay_may_answer(struct relay *relay, const struct address *source, uint64_t now_us);
 /* The connection of a client of that listener (TCP, TLS or DTLS) has closed: its allocation ends.
  */
 void relay_client_gone(struct relay *relay, uint32_t listener, const struct address *client);

@@ -75,9 +75,10 @@ relay_ips_outward(const struct relay_ips *ips, struct address *peer)
 	}
 }
 
-/* PUBLIC is for every IP of its family, PUBLIC/PRIVATE for that one. */
+/* PUBLIC is for every IP of its family, PUBLIC/PRIVATE for that one. `out` changes if `local` is
+ * meant, but for its port. */
 static const char *
-apply_external(struct relay_ips *ips, const char *text)
+apply_external(struct address *out, const struct address *local, const char *text)
 {
 	char public_text[SETTING_BYTES_MAX];
 	const char *slash = strchr(text, '/');
@@ -90,14 +91,22 @@ apply_external(struct relay_ips *ips, const char *text)
 	if (fault == NULL && slash != NULL) {
 		fault = address_parse(&private, slash + 1);
 	}
-	for (size_t i = 0; fault == NULL && i < ips->count; i++) {
-		struct relay_ip *item = &ips->items[i];
-		const bool is_meant = slash == NULL ? item->ip.family == external.family
-						    : address_equal_ip(&item->ip, &private);
-		if (is_meant) {
-			item->external = external;
-			item->external.port = 0;
-		}
+	if (fault == NULL && (slash == NULL ? local->family == external.family
+					    : address_equal_ip(local, &private))) {
+		take_ip(out, &external);
+	}
+	return fault;
+}
+
+/* `local` as it is seen from outside. */
+static const char *
+find_outside(struct address *out, const struct address *local, const struct setting_list *external)
+{
+	const char *fault = NULL;
+
+	*out = *local;
+	for (size_t i = 0; fault == NULL && i < external->count; i++) {
+		fault = apply_external(out, local, external->items[i].bytes);
 	}
 	return fault;
 }
@@ -118,8 +127,9 @@ read_ips(struct relay_ips *ips, const struct settings *settings)
 		item->ip.port = 0;
 		item->external = item->ip;
 	}
-	for (size_t i = 0; fault == NULL && i < settings->external_ip.count; i++) {
-		fault = apply_external(ips, settings->external_ip.items[i].bytes);
+	for (size_t i = 0; fault == NULL && i < ips->count; i++) {
+		struct relay_ip *item = &ips->items[i];
+		fault = find_outside(&item->external, &item->ip, &settings->external_ip);
 	}
 	for (size_t i = 0; i < ips->count; i++) {
 		ips->is_mapped |= !address_equal_ip(&ips->items[i].ip, &ips->items[i].external);
@@ -222,6 +232,9 @@ relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct 
 	}
 	if (fault == NULL) {
 		fault = read_credentials(&out->credentials, settings, nonce_key);
+	}
+	for (size_t i = 0; fault == NULL && i < listener_count; i++) {
+		fault = find_outside(&out->outside[i], &listeners[i], &settings->external_ip);
 	}
 	for (size_t i = 0; i < ips->count; i++) {
 		out->serves_ipv4 |= ips->items[i].ip.family == ADDRESS_IPV4;

@@ -12,17 +12,21 @@ static const enum stun_attribute asked[] = { STUN_CHANGE_REQUEST, STUN_PADDING,
 					     STUN_RESPONSE_PORT };
 
 /* The place of an address among the first two of its family, by order of the listeners; 2 if it is
- * none of them. `pair` is filled as far as there are some. */
+ * none of them, or if both are one address to who is outside. `pair` is filled as far as there are
+ * some. */
 static size_t
 place_of(const struct relay_config *config, const struct address *own,
 	 const struct address *pair[2])
 {
+	const struct address *outside = NULL;
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < config->listener_count && count < 2; i++) {
 		const struct address *address = &config->listeners[i];
 		if (config->transports[i] == CLIENT_UDP && address->family == own->family &&
-		    (count == 0 || !address_equal_ip(address, pair[0]))) {
+		    (count == 0 || (!address_equal_ip(address, pair[0]) &&
+				    !address_equal_ip(&config->outside[i], outside)))) {
+			outside = &config->outside[i];
 			pair[count++] = address;
 		}
 	}
@@ -148,10 +152,13 @@ relay_discovery_binding(struct relay *relay, const struct relay_request *request
 					      STUN_SUCCESS, &to.transaction);
 	stun_put_address(&w, STUN_XOR_MAPPED_ADDRESS, &to.client);
 	put_plain_address(&w, STUN_MAPPED_ADDRESS, &to.client);
-	put_plain_address(&w, STUN_RESPONSE_ORIGIN, &config->listeners[from]);
-	put_plain_address(&w, STUN_OTHER_ADDRESS, &config->listeners[other]);
+	put_plain_address(&w, STUN_RESPONSE_ORIGIN, &config->outside[from]);
+	put_plain_address(&w, STUN_OTHER_ADDRESS, &config->outside[other]);
 	if (is_padded) {
 		put_padding(&w, message->values[STUN_PADDING].count);
+	}
+	if (to.fingerprint) {
+		stun_put_fingerprint(&w);
 	}
 	if (is_redirected) {
 		const uint8_t *port = message->values[STUN_RESPONSE_PORT].at;

@@ -377,6 +377,7 @@ read_errors(struct relay_process *process, uint32_t socket)
 		if (!relay_icmp_read(process->sockets.fds[socket], &icmp)) {
 			return;
 		}
+		relay_ips_outward(&process->ips, &icmp.peer);
 		const struct relay_answer answer =
 			relay_handle_icmp(process->relay, socket, &icmp, process->now_us);
 		relay_process_act(process, &answer);

@@ -14,6 +14,7 @@ struct reply_to {
 	uint32_t listener;
 	struct address client;
 	struct transaction transaction;
+	bool fingerprint; /* the request had one: so has the response */
 	bool sign;
 	enum integrity_hash hash;
 	struct integrity_key key;

@@ -11,10 +11,12 @@
 static const char software[] = "ifswarm";
 
 static struct relay_answer
-answer_of(struct relay *relay, const struct reply_to *to, const struct stun_writer *w)
+answer_of(const struct reply_to *to, struct stun_writer *w)
 {
+	if (to->fingerprint) {
+		stun_put_fingerprint(w); /* RFC 8489 section 7 */
+	}
 	assert(!w->bad);
-	(void)relay;
 	return (struct relay_answer){ .action = RELAY_REPLY,
 				      .from = to->listener,
 				      .to = to->client,
@@ -37,7 +39,7 @@ finish(struct relay *relay, const struct reply_to *to, struct stun_writer *w)
 		}
 		stun_put_integrity(w, &relay->integrity, to->hash, &to->key);
 	}
-	return answer_of(relay, to, w);
+	return answer_of(to, w);
 }
 
 /* Rounded up, but for a tenth: what was granted as 600 s a moment ago is told as 600 s, also where
@@ -198,7 +200,7 @@ relay_reply_challenge(struct relay *relay, const struct relay_request *request,
 				     request->message, &request->reply.client,
 				     request->now_us / 1000000, &w);
 	}
-	return answer_of(relay, &request->reply, &w);
+	return answer_of(&request->reply, &w);
 }
 
 struct relay_answer
@@ -207,7 +209,7 @@ relay_reply_binding(struct relay *relay, const struct relay_request *request)
 	struct stun_writer w = begin(relay, &request->reply, STUN_SUCCESS);
 
 	stun_put_address(&w, STUN_XOR_MAPPED_ADDRESS, &request->reply.client);
-	return answer_of(relay, &request->reply, &w);
+	return answer_of(&request->reply, &w);
 }
 
 void

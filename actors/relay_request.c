@@ -125,7 +125,9 @@ handle_channel_bind(struct relay *relay, const struct relay_request *request, ui
 		return relay_refuse(relay, request, REFUSED_BAD_REQUEST);
 	}
 	if (!turn_channel_is_valid(message->channel, relay->config.limits.legacy_channels)) {
-		return relay_refuse(relay, request, REFUSED_CHANNEL);
+		const bool was_one = turn_channel_is_valid(message->channel, true);
+		return relay_refuse(relay, request,
+				    was_one ? REFUSED_CHANNEL_LEGACY : REFUSED_CHANNEL);
 	}
 	const enum verdict verdict = check_peer(relay, allocation, &message->peers[0]);
 	if (verdict != ACCEPTED) {
@@ -201,6 +203,15 @@ claimed_user(const struct stun_message *message)
 	return name;
 }
 
+bool
+relay_may_answer(struct relay *relay, const struct address *source, uint64_t now_us)
+{
+	const bool may = limit_take(&relay->limit, source, now_us);
+
+	relay->counts[RELAY_COUNT_LIMITED] += !may;
+	return may;
+}
+
 static struct relay_answer
 challenge(struct relay *relay, const struct relay_request *request, enum verdict verdict)
 {
@@ -211,8 +222,8 @@ challenge(struct relay *relay, const struct relay_request *request, enum verdict
 	const bool ordinary =
 		verdict == REFUSED_STALE_NONCE || (verdict == REFUSED_UNAUTHENTICATED && bare);
 
-	if (!limit_take(&relay->limit, &request->reply.client, request->now_us)) {
-		return relay_drop(relay, RELAY_COUNT_LIMITED);
+	if (!relay_may_answer(relay, &request->reply.client, request->now_us)) {
+		return (struct relay_answer){ .action = RELAY_DROP };
 	}
 	relay_note_refusal(relay, &request->reply, verdict, &user, NULL, ordinary, request->now_us);
 	return relay_reply_challenge(relay, request, verdict);
@@ -221,8 +232,8 @@ challenge(struct relay *relay, const struct relay_request *request, enum verdict
 static struct relay_answer
 handle_binding(struct relay *relay, const struct relay_request *request)
 {
-	if (!limit_take(&relay->limit, &request->reply.client, request->now_us)) {
-		return relay_drop(relay, RELAY_COUNT_LIMITED);
+	if (!relay_may_answer(relay, &request->reply.client, request->now_us)) {
+		return (struct relay_answer){ .action = RELAY_DROP };
 	}
 	if (request->message->unknown_count > 0) {
 		return relay_reply_unknown(relay, request);
@@ -248,7 +259,8 @@ relay_handle_request(struct relay *relay, uint32_t listener, const struct addres
 		.reply = { .method = message->method,
 			   .listener = listener,
 			   .client = *source,
-			   .transaction = message->transaction },
+			   .transaction = message->transaction,
+			   .fingerprint = stun_has(message, STUN_FINGERPRINT) },
 	};
 
 	relay->counts[RELAY_COUNT_REQUESTS]++;

@@ -37,6 +37,14 @@ on_holds(void *context, uint32_t listener, const struct address *client)
 	return relay_client_holds(process->relay, listener, client, process->now_us);
 }
 
+static bool
+on_may_answer(void *context, const struct address *client)
+{
+	struct relay_process *process = context;
+
+	return relay_may_answer(process->relay, client, process->now_us);
+}
+
 static void
 on_gone(void *context, uint32_t listener, const struct address *client)
 {
@@ -128,7 +136,8 @@ open_tcp(struct relay_process *process)
 static bool
 open_dtls(struct relay_process *process, uint64_t seed)
 {
-	const struct dtls_owner owner = { process, on_message, on_sealed, on_holds, on_gone };
+	const struct dtls_owner owner = { process,  on_message,    on_sealed,
+					   on_holds, on_may_answer, on_gone };
 
 	if (!has_transport(process, CLIENT_DTLS)) {
 		return true;

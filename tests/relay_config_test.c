@@ -118,6 +118,29 @@ relayed_addresses_are_found_behind_a_nat_that_leads_nothing_back(void **state)
 }
 
 static void
+a_listener_is_known_outside_by_its_external_ip(void **state)
+{
+	static const struct {
+		const char *given, *outside;
+	} rows[] = {
+		{ "", "127.0.0.2:3478" },
+		{ "external-ip = 203.0.113.9\n", "203.0.113.9:3478" },
+		{ "external-ip = 203.0.113.1/127.0.0.2\n", "203.0.113.1:3478" },
+		{ "relay-ip = 10.0.0.1\nexternal-ip = 203.0.113.1/10.0.0.1\n", "127.0.0.2:3478" },
+		{ "external-ip = 2001:db8::1\n", "127.0.0.2:3478" }, /* of the other family */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct address outside = at(rows[i].outside);
+
+		print_message("%s\n", rows[i].given);
+		read_config(rows[i].given);
+		assert_true(address_equal(&config.outside[0], &outside));
+	}
+}
+
+static void
 tcp_is_relayed_by_several_relays_but_not_behind_a_proxy(void **state)
 {
 	static const struct {
@@ -147,6 +170,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_ports_are_those_that_are_configured),
 		cmocka_unit_test(relayed_addresses_are_found_behind_a_nat_that_leads_nothing_back),
+		cmocka_unit_test(a_listener_is_known_outside_by_its_external_ip),
 		cmocka_unit_test(tcp_is_relayed_by_several_relays_but_not_behind_a_proxy),
 	};
 

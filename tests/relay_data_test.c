@@ -605,6 +605,20 @@ what_was_refused_before_the_actor_died_is_no_success_after(void **unused)
 	world_free(world);
 }
 
+/* True if the last refusal tells of a key that would have taken it. */
+static bool
+names_the_key(struct world *world)
+{
+	static const char key[] = "legacy-channels";
+	const struct stun_message reply = last_reply(world);
+	const struct span said = reply.values[STUN_ERROR_CODE];
+	char text[256] = { 0 };
+
+	assert_true(said.count < sizeof text + 4);
+	memcpy(text, said.at + 4, said.count - 4);
+	return strstr(text, key) != NULL;
+}
+
 /* threat_F7 is the default: see relay_test.c. */
 static void
 legacy_channels_are_those_of_rfc_5766(void **unused)
@@ -616,6 +630,15 @@ legacy_channels_are_those_of_rfc_5766(void **unused)
 				  .channel = 0x7FFF,
 				  .peers = { "198.51.100.3:7000" } };
 	struct ask beyond = last;
+
+	allocate(world, "bob", BOB);
+	beyond.user = "bob";
+	assert_int_equal(request(world, BOB, beyond), 400);
+	assert_true(names_the_key(world));
+	beyond.channel = 0x3FFF; /* of no RFC */
+	assert_int_equal(request(world, BOB, beyond), 400);
+	assert_false(names_the_key(world));
+	beyond.user = "ann";
 
 	world->config.limits.legacy_channels = true;
 	world->actor->limits.legacy_channels = true;

@@ -20,6 +20,7 @@ four_sockets(void)
 		config->listeners[config->listener_count++] = address_of(listeners[i]);
 	}
 	assert_int_equal(config->listener_count, LISTENERS);
+	memcpy(config->outside, config->listeners, sizeof config->outside);
 	config->discovery = true;
 	config->discovery_ports[0] = 3478;
 	config->discovery_ports[1] = 3479;
@@ -89,6 +90,39 @@ an_answer_says_from_where_and_what_else_there_is(void **unused)
 	assert_int_equal(ask_at(world, TWO_ALT, STUN_ATTRIBUTES, nothing, STUN_ATTRIBUTES).from,
 			 TWO_ALT);
 	assert_address(world, STUN_OTHER_ADDRESS, "192.0.2.1:3478");
+	world_free(world);
+}
+
+/* Behind a NAT clients know the listeners by what it calls them; with one name for both addresses there is no second one. */
+static void
+an_answer_names_what_is_seen_from_outside(void **unused)
+{
+	(void)unused;
+	struct world *world = four_sockets();
+	const struct span nothing = { NULL, 0 };
+
+	relay_free(world->relay);
+	for (size_t i = 0; i < LISTENERS; i++) {
+		const struct address *local = &world->config.listeners[i];
+		struct address *outside = &world->config.outside[i];
+
+		*outside = address_of(local->bytes[3] == 1 ? "198.18.0.1:1" : "198.18.0.2:1");
+		outside->port = local->port;
+	}
+	new_relay(world);
+	ask_at(world, LISTENER, STUN_ATTRIBUTES, nothing, STUN_ATTRIBUTES);
+	assert_address(world, STUN_RESPONSE_ORIGIN, "198.18.0.1:3478");
+	assert_address(world, STUN_OTHER_ADDRESS, "198.18.0.2:3479");
+	assert_int_equal(ask_change(world, LISTENER, 6).from, TWO_ALT);
+	assert_address(world, STUN_RESPONSE_ORIGIN, "198.18.0.2:3479");
+
+	relay_free(world->relay);
+	world->config.outside[TWO] = address_of("198.18.0.1:3478");
+	world->config.outside[TWO_ALT] = address_of("198.18.0.1:3479");
+	new_relay(world);
+	ask_at(world, LISTENER, STUN_ATTRIBUTES, nothing, STUN_ATTRIBUTES);
+	const struct stun_message reply = last_reply(world);
+	assert_false(stun_has(&reply, STUN_OTHER_ADDRESS));
 	world_free(world);
 }
 
@@ -191,6 +225,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_says_from_where_and_what_else_there_is),
+		cmocka_unit_test(an_answer_names_what_is_seen_from_outside),
 		cmocka_unit_test(an_answer_comes_from_where_it_was_wanted),
 		cmocka_unit_test(an_answer_goes_to_the_port_that_was_named_and_no_other_host),
 		cmocka_unit_test(threat_E4_padding_is_no_longer_than_it_came),

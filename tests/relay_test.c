@@ -392,10 +392,55 @@ threat_E3_a_flood_falls_silent(void **unused)
 	}
 	assert_int_equal(world->replies, 200);
 	assert_int_equal(relay_counted(world->relay, RELAY_COUNT_LIMITED), 800);
+	/* What comes before a request of DTLS counts too: the cookies of its strangers. */
+	const struct address flooding = address_of(BOB);
+	const struct address other = address_of(ANN);
+	assert_false(relay_may_answer(world->relay, &flooding, world->now_us));
+	assert_true(relay_may_answer(world->relay, &other, world->now_us));
+	assert_int_equal(relay_counted(world->relay, RELAY_COUNT_LIMITED), 801);
 	allocate(world, "ann", ANN); /* somebody else is not concerned */
 	world->now_us += 1000000;
 	assert_int_equal(request(world, BOB, (struct ask){ .method = TURN_BINDING }), 0);
 	world_free(world);
+}
+
+/* Who tells STUN from other things by FINGERPRINT finds it in the answers too (RFC 8489 section 7). */
+static void
+who_sends_a_fingerprint_gets_one(void **unused)
+{
+	static const struct {
+		const char *given, *client;
+		struct ask ask;
+		int code;
+	} cases[] = {
+		{ "Binding", BOB, { .method = TURN_BINDING }, 0 },
+		{ "a challenge", BOB, { .method = TURN_ALLOCATE, .transport = 17 }, 401 },
+		{ "an Allocate", BOB, { ALLOCATE, .transport = 17 }, 0 },
+		{ "a refusal", ANN, { PERMISSION, PEER("10.0.0.1:1") }, 403 },
+		{ "an unknown attribute", ANN, { REFRESH, .unknown = 0x7FFF }, 420 },
+		{ "what the allocation actor refuses",
+		  ANN,
+		  { CHANNEL, .channel = 0x4000, PEER("198.51.100.9:1") },
+		  400 },
+	};
+
+	(void)unused;
+	for (size_t with = 0; with < 2; with++) {
+		struct world *world = world_new(false);
+
+		given(world);
+		for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+			struct ask ask = cases[i].ask;
+
+			ask.fingerprint = with == 1;
+			assert_int_equal(request(world, cases[i].client, ask), cases[i].code);
+			const struct stun_message reply = last_reply(world);
+			if (stun_has(&reply, STUN_FINGERPRINT) != (with == 1)) {
+				fail_msg("%s", cases[i].given);
+			}
+		}
+		world_free(world);
+	}
 }
 
 static void
@@ -573,6 +618,7 @@ main(void)
 		cmocka_unit_test(threat_E1_a_challenge_does_not_amplify),
 		cmocka_unit_test(threat_E2_a_binding_is_answered_in_32_to_44_bytes),
 		cmocka_unit_test(threat_E3_a_flood_falls_silent),
+		cmocka_unit_test(who_sends_a_fingerprint_gets_one),
 		cmocka_unit_test(threat_E6_answers_are_not_answered),
 		cmocka_unit_test(threat_A1_to_A17_what_is_not_stun_is_dropped),
 		cmocka_unit_test(threat_C14_refusals_are_folded),

@@ -444,6 +444,7 @@ struct ask {
 	unsigned unknown;        /* an attribute of that number */
 	uint8_t transaction;     /* 0: a fresh one */
 	bool stale;              /* with a nonce that is not ours */
+	bool fingerprint;
 	enum stun_attribute odd; /* an attribute with 3 bytes, where that is wrong */
 };
 
@@ -536,6 +537,9 @@ write_request(struct world *world, const struct ask *ask, uint8_t *memory)
 	put_wishes(&w, ask);
 	if (ask->user != NULL) {
 		sign(world, &w, ask);
+	}
+	if (ask->fingerprint) {
+		stun_put_fingerprint(&w);
 	}
 	assert_false(w.bad);
 	return stun_written(&w);

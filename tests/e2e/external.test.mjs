@@ -85,14 +85,16 @@ describe('external-ip without a way back through the NAT', () => {
 	});
 	after(() => cluster?.close());
 
+	const two = () => Promise.all(['a', 'b'].map(async (name) => {
+		const { username, credential: password } = await cluster.credential(name);
+		const made = new TurnClient({ port: cluster.ports.turn, username, password });
+		await made.ready;
+		await made.allocate();
+		return made;
+	}));
+
 	it('lets two of its clients reach one another', async () => {
-		const [a, b] = await Promise.all(['a', 'b'].map(async (name) => {
-			const { username, credential: password } = await cluster.credential(name);
-			const made = new TurnClient({ port: cluster.ports.turn, username, password });
-			await made.ready;
-			await made.allocate();
-			return made;
-		}));
+		const [a, b] = await two();
 		const got = [];
 		b.on('data', (payload) => got.push(payload.toString()));
 		assert.equal(b.relayed.address, '203.0.113.9');
@@ -101,6 +103,21 @@ describe('external-ip without a way back through the NAT', () => {
 		await a.sendChannel(0x4000, Buffer.from('across'));
 		await until('it to arrive', () => got.length === 1);
 		assert.equal(got[0], 'across');
+		await Promise.all([a.close(), b.close()]);
+	});
+
+	it('names a relayed address that is no more in an ICMP error as clients know it', async () => {
+		const [a, b] = await two();
+		const { relayed } = b;
+		const told = [];
+		a.on('icmp', (error) => told.push(error));
+		await a.permit(relayed);
+		await b.refresh(0);
+		await until('the ICMP error', async () => {
+			await a.sendIndication(relayed, Buffer.from('anyone?'));
+			return told.length > 0;
+		});
+		assert.deepEqual(told[0], { type: 3, code: 3, peer: relayed });
 		await Promise.all([a.close(), b.close()]);
 	});
 });

@@ -355,6 +355,23 @@ describe('datagrams to peers, and replies', () => {
 		await Promise.all([made.close(), peer.close()]);
 	});
 
+	it('may be empty, both ways, with a channel and without', async () => {
+		const made = await client(cluster, 'empty');
+		const peer = await echoPeer();
+		const heard = [];
+		made.on('data', (payload, { channel }) => heard.push([payload.length, channel]));
+		await made.allocate();
+		await made.permit(peer);
+		await made.sendIndication(peer, Buffer.alloc(0));
+		await until('the Data indication', () => heard.length === 1);
+		await made.bindChannel(0x4000, peer);
+		await made.sendChannel(0x4000, Buffer.alloc(0));
+		await until('the ChannelData', () => heard.length === 2);
+		assert.deepEqual(heard, [[0, undefined], [0, 0x4000]]);
+		await made.refresh(0);
+		await Promise.all([made.close(), peer.close()]);
+	});
+
 	it('are not fragmented if the client says so (threat_F11)', async () => {
 		const made = await client(cluster, 'whole');
 		const peer = await echoPeer();

@@ -238,10 +238,12 @@ describe('TURN over DTLS', { concurrency: 2 }, () => {
 		await handshake(between.port, '-dtls1_2');
 		between.close();
 		const [hello, withCookie] = between.up;
+		let sources = 0; // one alone would be answered less often (E3)
 		const answers = async (bytes) => {
 			const socket = dgram.createSocket('udp4').unref();
 			const heard = [];
 			socket.on('message', (answer) => heard.push(answer));
+			await new Promise((resolve) => socket.bind(0, `127.0.2.${1 + sources++ % 100}`, resolve));
 			for (const each of bytes) await new Promise((resolve) => socket.send(each, cluster.ports.turns, '127.0.0.1', resolve));
 			return { socket, heard };
 		};
@@ -257,6 +259,22 @@ describe('TURN over DTLS', { concurrency: 2 }, () => {
 		// One address may have 64 without an allocation: none of these counts.
 		assertNothingLost(await over());
 		assert.doesNotMatch(cluster.err, /turned away/);
+	});
+
+	it('gives one source so many cookies a second, and then none (threat_E3)', async () => {
+		const between = await tap(cluster.ports.turns);
+		await handshake(between.port, '-dtls1_2');
+		between.close();
+		const socket = dgram.createSocket('udp4').unref();
+		let heard = 0;
+		socket.on('message', () => { heard++; });
+		await new Promise((resolve) => socket.bind(0, '127.0.2.200', resolve));
+		const began = Date.now();
+		for (let n = 0; n < 2000; n++) await new Promise((resolve) => socket.send(between.up[0], cluster.ports.turns, '127.0.0.1', resolve));
+		assertNothingLost(await over()); // others are served behind it
+		const seconds = Math.ceil((Date.now() - began) / 1000) + 1;
+		assert.ok(heard > 0 && heard <= 200 * seconds && heard < 2000, `${heard} cookies in ${seconds} s`);
+		socket.close();
 	});
 
 	it('ends a session that asks for nothing (threat_D13)', async () => {
