@@ -16,6 +16,18 @@
 
 enum { ACCEPT_BACKLOG = 1024 };
 
+static bool
+set_reuse(int fd, int type, int option)
+{
+	const int one = 1;
+	/* What a connection leaves behind (TIME-WAIT) has its listener's options, and would be in
+	 * the way of the next one's probe. */
+	const bool also = type == SOCK_STREAM && option == SO_REUSEPORT;
+
+	return (option == 0 || setsockopt(fd, SOL_SOCKET, option, &one, sizeof one) == 0) &&
+	       (!also || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0);
+}
+
 static int
 open_bound(const struct address *address, int type, int reuse_option)
 {
@@ -27,8 +39,7 @@ open_bound(const struct address *address, int type, int reuse_option)
 	if (fd < 0) {
 		return -1;
 	}
-	if ((reuse_option != 0 &&
-	     setsockopt(fd, SOL_SOCKET, reuse_option, &one, sizeof one) != 0) ||
+	if (!set_reuse(fd, type, reuse_option) ||
 	    (where.ss_family == AF_INET6 &&
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0) ||
 	    bind(fd, (const struct sockaddr *)&where, length) != 0) {

@@ -270,6 +270,28 @@ describe('TURN over TCP', { concurrency: 2 }, () => {
 	});
 });
 
+describe('TURN over TCP, started again', () => {
+	let cluster;
+	before(async () => { cluster = await start('again', { 'turn-tcp': 'yes' }); });
+	after(() => cluster?.close());
+
+	// Who closes a connection first keeps its address for a minute (TIME-WAIT): that must not be in the way.
+	it('listens at once where it has just closed connections', async () => {
+		for (let n = 0; n < 3; n++) {
+			const made = new TcpTurnClient({ port: cluster.ports.turn });
+			await made.ready;
+			await made.raw(Buffer.from([0x80]));
+			await made.closed;
+		}
+		await cluster.stop();
+		await cluster.up();
+		const made = new TcpTurnClient({ port: cluster.ports.turn });
+		await made.ready;
+		assert.equal((await made.binding()).address, '127.0.0.1');
+		await made.close();
+	});
+});
+
 describe('TURN without an allowed range', () => {
 	let cluster;
 	before(async () => { cluster = await start('denied'); });
