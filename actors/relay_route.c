@@ -6,6 +6,8 @@
 #include "actors/relay_state.h"
 #include "protocol/turn.h"
 
+enum { INDICATIONS_PER_ID = 256 }; /* a fresh one costs an HMAC */
+
 void
 relay_count_up(struct relay *relay, uint32_t row, uint32_t peer, size_t bytes)
 {
@@ -155,18 +157,30 @@ write_u16(uint8_t *at, size_t value)
 	at[1] = (uint8_t)value;
 }
 
+/* The transaction id of an indication is of no use to anybody and must only differ; and it tells
+ * nothing, neither a seed nor how much is relayed. */
+static struct transaction
+next_indication(struct relay *relay)
+{
+	const uint32_t number = relay->indications++ % INDICATIONS_PER_ID;
+	struct transaction transaction;
+
+	if (number == 0) {
+		relay->indication = relay_fresh_id(relay);
+	}
+	memcpy(transaction.bytes, relay->indication.bytes, sizeof transaction.bytes);
+	transaction.bytes[0] ^= (uint8_t)number;
+	return transaction;
+}
+
 /* Puts the head of a Data indication (RFC 8656 section 11.4) before the payload, and padding
- * behind. The transaction id is of no use to anybody and must only differ: a count. */
+ * behind. */
 static struct span
 wrap_data(struct relay *relay, const struct address *source, uint8_t *data, size_t count)
 {
 	uint8_t wire[ADDRESS_WIRE_MAX];
-	struct transaction transaction = { { 0 } };
-	const uint64_t number = relay->counts[RELAY_COUNT_PACKETS_DOWN];
+	const struct transaction transaction = next_indication(relay);
 	const size_t padded = (count + 3) & ~(size_t)3;
-
-	memcpy(transaction.bytes, &relay->seed, 4);
-	memcpy(transaction.bytes + 4, &number, sizeof number);
 	const size_t address_bytes = address_to_wire(wire, source, &transaction);
 	const size_t head = STUN_HEADER_BYTES + 4 + address_bytes + 4;
 	uint8_t *at = data - head;

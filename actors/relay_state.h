@@ -46,6 +46,8 @@ struct relay {
 	uint64_t seed;         /* of the tables */
 	uint64_t fresh_number; /* of the ids made so far */
 	struct integrity integrity;
+	struct id indication; /* what Data indications are told apart by, anew every so often */
+	uint32_t indications;
 
 	struct allocation_state *view;
 	struct allocation_state *next; /* being built by a greeting */

@@ -88,6 +88,37 @@ data_flows_both_ways(void **unused)
 	world_free(world);
 }
 
+/* Who gets a Data indication learns no seed of the tables from it, and not how much others relay. */
+static void
+indications_differ_and_tell_nothing(void **unused)
+{
+	enum { INDICATIONS = 600 };
+	static struct transaction seen[INDICATIONS];
+
+	(void)unused;
+	struct world *world = world_new(false);
+	struct stun_message message;
+	uint8_t out[DATAGRAM_MAX];
+
+	memset(world->config.seed, 0x5A, sizeof world->config.seed);
+	relay_free(world->relay);
+	new_relay(world);
+	greet(world);
+	given(world);
+	for (size_t i = 0; i < INDICATIONS; i++) {
+		const size_t count = peer_sends(world, "198.51.100.1:4711", "x", out);
+
+		assert_true(stun_read((struct span){ out, count }, &message));
+		seen[i] = message.transaction;
+		assert_memory_not_equal(seen[i].bytes, world->config.seed, 4);
+		assert_memory_not_equal(seen[i].bytes + 4, "\0\0\0\0\0\0", 6);
+		for (size_t j = 0; j < i; j++) {
+			assert_memory_not_equal(seen[i].bytes, seen[j].bytes, sizeof seen[j].bytes);
+		}
+	}
+	world_free(world);
+}
+
 static void
 what_has_no_route_is_dropped(void **unused)
 {
@@ -619,6 +650,22 @@ names_the_key(struct world *world)
 	return strstr(text, key) != NULL;
 }
 
+static void
+threat_F7_a_refusal_names_the_key_that_would_have_taken_it(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+	struct ask ask = { CHANNEL, .channel = 0x5000, PEER("198.51.100.3:7000") };
+
+	allocate(world, "ann", ANN);
+	assert_int_equal(request(world, ANN, ask), 400);
+	assert_true(names_the_key(world));
+	ask.channel = 0x3FFF; /* of no RFC */
+	assert_int_equal(request(world, ANN, ask), 400);
+	assert_false(names_the_key(world));
+	world_free(world);
+}
+
 /* threat_F7 is the default: see relay_test.c. */
 static void
 legacy_channels_are_those_of_rfc_5766(void **unused)
@@ -630,15 +677,6 @@ legacy_channels_are_those_of_rfc_5766(void **unused)
 				  .channel = 0x7FFF,
 				  .peers = { "198.51.100.3:7000" } };
 	struct ask beyond = last;
-
-	allocate(world, "bob", BOB);
-	beyond.user = "bob";
-	assert_int_equal(request(world, BOB, beyond), 400);
-	assert_true(names_the_key(world));
-	beyond.channel = 0x3FFF; /* of no RFC */
-	assert_int_equal(request(world, BOB, beyond), 400);
-	assert_false(names_the_key(world));
-	beyond.user = "ann";
 
 	world->config.limits.legacy_channels = true;
 	world->actor->limits.legacy_channels = true;
@@ -658,6 +696,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(data_flows_both_ways),
+		cmocka_unit_test(indications_differ_and_tell_nothing),
 		cmocka_unit_test(what_has_no_route_is_dropped),
 		cmocka_unit_test(threat_A6_channel_data_lengths),
 		cmocka_unit_test(threat_B8_a_permission_does_not_open_our_own_ports),
@@ -680,6 +719,7 @@ main(void)
 		cmocka_unit_test(a_port_that_is_gone_ends_its_allocation),
 		cmocka_unit_test(what_was_decided_before_the_actor_died_is_answered_after),
 		cmocka_unit_test(what_was_refused_before_the_actor_died_is_no_success_after),
+		cmocka_unit_test(threat_F7_a_refusal_names_the_key_that_would_have_taken_it),
 		cmocka_unit_test(legacy_channels_are_those_of_rfc_5766),
 	};
 
