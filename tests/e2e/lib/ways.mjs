@@ -139,7 +139,7 @@ class Server {
 		this.peer = '127.0.3.1';
 	}
 
-	async start(options) {
+	async start(options, relayed) {
 		this.directory = temporary('ways');
 		const { cert, key } = await (await authority(this.directory)).issue('ways', { hosts: `IP:${this.address}` });
 		const config = path.join(this.directory, 'ifswarm.conf');
@@ -148,7 +148,7 @@ class Server {
 			config, host: this.address, 'listening-ip': [this.address, ...(hasIpv6 ? ['::1'] : [])],
 			'relay-ip': ['127.0.0.2', ...(hasIpv6 ? ['::1'] : [])], 'allowed-peer-ip': ['127.0.3.0/24', this.address],
 			'turn-tcp': 'yes', cert, pkey: key, ...options,
-		}, { env: { TURN_AUTH_SECRET: SECRET }, relayed: 700 });
+		}, { env: { TURN_AUTH_SECRET: SECRET }, relayed });
 	}
 
 	async close() {
@@ -177,11 +177,11 @@ class Server {
 	}
 }
 
-// The table as tests: one suite for each transport, all against one server.
-export function tellRows(title, rows, options = {}) {
+// The table as tests: one suite for each transport, all against one server with so many relayed ports.
+export function tellRows(title, rows, options = {}, relayed = 700) {
 	describe(title, () => {
 		const server = new Server();
-		before(() => server.start(options));
+		before(() => server.start(options, relayed));
 		after(() => server.close());
 
 		describe('row by row', { concurrency: ALL.length }, () => {

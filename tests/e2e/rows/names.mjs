@@ -1,8 +1,8 @@
 // The names of all tests that the tables make, each behind its file: for tests/threats.sh.
 import { nameOf } from '../lib/ways.mjs';
 import { rows as input } from './wire.mjs';
-import { rows as peers } from './peers.mjs';
+import { narrow, rows as peers } from './peers.mjs';
 
-for (const [file, rows] of [['bad_input', input], ['bad_peers', peers]]) {
+for (const [file, rows] of [['bad_input', input], ['bad_peers', [...peers, ...narrow]]]) {
 	for (const row of rows) for (const transport of row.over) console.log(`${file} ${nameOf(row, transport)}`);
 }

@@ -343,3 +343,41 @@ export const rows = [
 	{ row: 'F8', what: 'data before a permission, either way', over: ALL, run: tooEarlyRow },
 	{ row: 'F9', what: 'data from another port of a permitted peer', over: ALL, run: otherPortRow },
 ];
+
+// Of a server that has one family alone, and few ports.
+
+async function unservedRow(way) {
+	const client = await way.client();
+	const asked = (number) => way.ask(client, METHOD.allocate, [TRANSPORT_UDP, [ATTRIBUTE.requestedAddressFamily, family(number)]]);
+	await way.refused(440, asked(2), 'IPv6');
+	await way.refused(440, asked(3), 'no family');
+	await client.close();
+}
+
+// All ports are soon gone, to this transport or another: then there is no room, and none of it is lost.
+async function fullRow(way) {
+	const all = await Promise.all(Array.from({ length: 9 }, () => way.client()));
+	const results = await Promise.allSettled(all.map((each) => each.allocate()));
+	const refused = results.filter(({ status }) => status === 'rejected');
+	assert.ok(refused.length > 0);
+	assert.deepEqual(refused.map(({ reason }) => reason.code).filter((each) => each !== 508), []);
+	way.server.expect('refused_total 508', refused.length);
+	await Promise.all(all.map((each) => each.relayed && each.refresh(0)));
+	await Promise.all(all.map((each) => each.close()));
+}
+
+async function oneOfTwoRow(way) {
+	const client = await way.client();
+	const reply = await until('a port', () => way.ask(client, METHOD.allocate, [TRANSPORT_UDP, additional]));
+	client.relayed = decodeAddress(reply.get(ATTRIBUTE.xorRelayedAddress), reply.transaction);
+	assert.deepEqual([...reply.get(ATTRIBUTE.addressErrorCode).subarray(0, 4)], [2, 0, 4, 40]);
+	assert.equal(client.relayed.address, '127.0.0.2');
+	await client.refresh(0);
+	await client.close();
+}
+
+export const narrow = [
+	{ row: 'F5', what: 'a family that is not served', over: ALL, run: unservedRow },
+	{ row: 'F5', what: 'more allocations than there are ports', over: ALL, run: fullRow },
+	{ row: 'F14', what: 'two families of which one is served', over: ALL, run: oneOfTwoRow },
+];
