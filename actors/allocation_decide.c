@@ -455,7 +455,8 @@ allocation_decide(const void *opaque, const struct command *command, struct even
 	case COMMAND_EXPEL:
 		return command->front != 0 ? REFUSED_MALFORMED : decide_expel(state, command, out);
 	case COMMAND_REVOKE:
-		return command->front != 0 ? REFUSED_MALFORMED : allocation_decide_revoke(state, command, out);
+		return command->front != 0 ? REFUSED_MALFORMED
+					   : allocation_decide_revoke(state, command, out);
 	default:
 		return decide_of_front(state, command, out);
 	}

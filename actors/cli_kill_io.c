@@ -34,7 +34,8 @@ static const char revoke_help[] =
 	"is an event of the log, with who asked.\n"
 	"\n"
 	"  --undo  its credentials are good again, as far as they have not expired\n"
-	"  --json  {\"agent\":...,\"revoked\":true or false,\"changed\":false if it was so already}\n"
+	"  --json  {\"agent\":...,\"revoked\":true or false,\"changed\":false if it was so "
+	"already}\n"
 	"\n"
 	"Exit code 0: it is so; 1: it could not be done, or not all allocations have ended.\n";
 

@@ -105,9 +105,8 @@ cli_config(int argc, char **argv)
 		return EXIT_HOLDS;
 	}
 	if (cli.word_count != 1 || strcmp(cli.words[0], "check") != 0 || cli.json) {
-		fprintf(stderr,
-			"ifswarm config: `ifswarm config check` or `ifswarm config import "
-			"turnserver.conf`\n");
+		fprintf(stderr, "ifswarm config: `ifswarm config check` or `ifswarm config import "
+				"turnserver.conf`\n");
 		return EXIT_USAGE;
 	}
 	size_t count = cli_settings(&cli, &settings, &faults, &file);

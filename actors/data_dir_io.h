@@ -33,8 +33,9 @@ bool run_dir_find(const char *data, char out[RUN_DIR_BYTES_MAX]);
  * `make`: and is made if it is missing. False if it cannot be read or made: it was logged. */
 bool turn_secret_add(struct settings *settings, bool make);
 
-/* What the running cluster was started with, without its secrets, for the commands that tell others how to
- * reach it: DATA/run/settings. False if it cannot be written (it was logged), or if no cluster runs. */
+/* What the running cluster was started with, without its secrets, for the commands that tell others
+ * how to reach it: DATA/run/settings. False if it cannot be written (it was logged), or if no
+ * cluster runs. */
 bool running_settings_write(const char *data, const char *text, size_t count);
 bool running_settings_read(const char *data, struct settings *out);
 /* The same, of the cluster that ran there last if none runs: for those who audit it afterwards. */

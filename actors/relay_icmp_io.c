@@ -27,7 +27,8 @@ _Static_assert(sizeof(struct errqueue_error) == sizeof(struct sock_extended_err)
 		       SAME(struct errqueue_error, info, struct sock_extended_err, ee_info),
 	       "so is an error");
 _Static_assert((int)ERRQUEUE_IPV4_LEVEL == (int)IPPROTO_IP && ERRQUEUE_IPV4_TYPE == IP_RECVERR &&
-		       (int)ERRQUEUE_IPV6_LEVEL == (int)IPPROTO_IPV6 && ERRQUEUE_IPV6_TYPE == IPV6_RECVERR &&
+		       (int)ERRQUEUE_IPV6_LEVEL == (int)IPPROTO_IPV6 &&
+		       ERRQUEUE_IPV6_TYPE == IPV6_RECVERR &&
 		       ERRQUEUE_ORIGIN_ICMP == SO_EE_ORIGIN_ICMP &&
 		       ERRQUEUE_ORIGIN_ICMP6 == SO_EE_ORIGIN_ICMP6,
 	       "and their numbers");

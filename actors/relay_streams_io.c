@@ -137,7 +137,7 @@ static bool
 open_dtls(struct relay_process *process, uint64_t seed)
 {
 	const struct dtls_owner owner = { process,  on_message,    on_sealed,
-					   on_holds, on_may_answer, on_gone };
+					  on_holds, on_may_answer, on_gone };
 
 	if (!has_transport(process, CLIENT_DTLS)) {
 		return true;

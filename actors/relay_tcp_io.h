@@ -22,7 +22,8 @@ void relay_tcp_io_close(struct relay_tcp_io *io);
 /* For the relay's epoll: readable when there is something to do. */
 int relay_tcp_io_fd(const struct relay_tcp_io *io);
 
-/* Listens at a random free port of the configured range on that IP; SOCKET_NONE if there is none. */
+/* Listens at a random free port of the configured range on that IP; SOCKET_NONE if there is none.
+ */
 uint32_t relay_tcp_io_bind(struct relay_tcp_io *io, size_t ip, struct address *relayed);
 void relay_tcp_io_release(struct relay_tcp_io *io, uint32_t socket);
 /* RELAY_CONNECT */

@@ -231,9 +231,10 @@ ask_servers(const struct settings *settings, char *out, size_t size)
 		log_info("external-ip auto-detect: %s, say %zu of %zu stun-servers", out, votes,
 			 settings->stun_server.count);
 	} else {
-		log_warning("external-ip auto-detect: %s, say %zu of %zu stun-servers: too few to be "
-			    "sure; name it, external-ip = PUBLIC",
-			    out, votes, settings->stun_server.count);
+		log_warning(
+			"external-ip auto-detect: %s, say %zu of %zu stun-servers: too few to be "
+			"sure; name it, external-ip = PUBLIC",
+			out, votes, settings->stun_server.count);
 	}
 	return true;
 }

@@ -3,8 +3,8 @@
  *
  * A connection costs its client nothing, so one without an allocation is worth little: there are at
  * most STREAMS_IDLE_MAX of them, STREAMS_IDLE_PER_SOURCE_MAX from one source (an IPv4
- * address or an IPv6 /64), and after STREAM_IDLE_S without an allocation a connection is closed, whatever came over it (D13). With one it stays
- * until either side ends it. */
+ * address or an IPv6 /64), and after STREAM_IDLE_S without an allocation a connection is closed,
+ * whatever came over it (D13). With one it stays until either side ends it. */
 #ifndef IFSWARM_ACTORS_STREAMS_H
 #define IFSWARM_ACTORS_STREAMS_H
 

@@ -5,8 +5,8 @@
  * Children come in groups. A group is started once every child of the groups before it has
  * answered; it is stopped once every group after it has stopped. Whoever dies is restarted: at once
  * the first time, then after 0.1 s, doubling to 5 s, and at once again after 30 s of health. A
- * child that never answered and dies again and again, or says that another start would end alike, is
- * given up: then the cluster cannot start, and stops.
+ * child that never answered and dies again and again, or says that another start would end alike,
+ * is given up: then the cluster cannot start, and stops.
  *
  * Times are microseconds of a clock that never steps.
  */

@@ -142,8 +142,8 @@ on_terminate(uv_signal_t *handle, int number)
 	begin_stop(handle->data);
 }
 
-/* A ping may bring what the pages tell: [PING, when the log was last read again, findings, what each
- * relay counts]. */
+/* A ping may bring what the pages tell: [PING, when the log was last read again, findings, what
+ * each relay counts]. */
 static void
 take_ping(struct gateway *gateway, struct mp_reader *r)
 {

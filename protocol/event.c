@@ -70,11 +70,9 @@ stream_name(uint64_t stream)
 const char *
 leave_reason_name(uint64_t reason)
 {
-	static const char *const names[] = {
-		"unknown",  "closed",   "gateway lost",    "too slow",
-		"too fast", "shutdown", "gateway stopped", "expelled",
-		"killed"
-	};
+	static const char *const names[] = { "unknown",         "closed",   "gateway lost",
+					     "too slow",        "too fast", "shutdown",
+					     "gateway stopped", "expelled", "killed" };
 
 	return names[reason < sizeof names / sizeof names[0] ? reason : 0];
 }
@@ -82,9 +80,9 @@ leave_reason_name(uint64_t reason)
 const char *
 end_reason_name(uint64_t reason)
 {
-	static const char *const names[] = { "unknown",  "released", "expired",    "port lost",
-					     "shutdown", "expelled", "client gone", "killed",
-					     "revoked" };
+	static const char *const names[] = { "unknown",     "released", "expired",
+					     "port lost",   "shutdown", "expelled",
+					     "client gone", "killed",   "revoked" };
 
 	return names[reason < sizeof names / sizeof names[0] ? reason : 0];
 }

@@ -2,6 +2,7 @@
 #ifndef IFSWARM_PROTOCOL_LIMITS_H
 #define IFSWARM_PROTOCOL_LIMITS_H
 
+/* clang-format off */
 enum {
 	/* Names: agent ids, room names, user names (a TURN USERNAME is "expiry:agent"). */
 	NAME_BYTES_MAX = 256,
@@ -86,16 +87,20 @@ enum {
 	/* Between actors. */
 	MESSAGE_BYTES_MAX = 16 * 1024 * 1024,
 };
+/* clang-format on */
 
-_Static_assert(5 * (NAME_BYTES_MAX + 3) + JSON_BYTES_MAX + 3 + 21 <= SEALED_BYTES_MAX, "a claim fits one part");
+_Static_assert(5 * (NAME_BYTES_MAX + 3) + JSON_BYTES_MAX + 3 + 21 <= SEALED_BYTES_MAX,
+	       "a claim fits one part");
 _Static_assert(CHANNEL_LIFETIME_S >= PERMISSION_LIFETIME_S, "a channel outlives its permission");
 _Static_assert(SESSION_NAMES_MAX <= KNOWN_NAMES_MAX, "a directory holds them");
 _Static_assert(PERMIT_PEERS_MAX <= EVENTS_PER_COMMAND_MAX, "one event for each peer");
 _Static_assert(RESERVATIONS_PER_USER_MAX < RESERVATIONS_MAX, "one user cannot take all of them");
 _Static_assert(STREAMS_IDLE_MAX < STREAMS_MAX, "strangers leave room for who holds something");
-_Static_assert(STREAM_MESSAGE_BYTES_MAX % 4 == 0 && STREAM_MESSAGE_BYTES_MAX < DATAGRAM_BYTES_MAX, "a message is a datagram");
+_Static_assert(STREAM_MESSAGE_BYTES_MAX % 4 == 0 && STREAM_MESSAGE_BYTES_MAX < DATAGRAM_BYTES_MAX,
+	       "a message is a datagram");
 _Static_assert(ALLOCATION_LIFETIME_S <= ALLOCATION_LIFETIME_MAX_S, "the default is allowed");
 _Static_assert(EVENTS_PER_COMMAND_MAX <= EVENTS_PER_APPEND_MAX, "a command fits one append");
-_Static_assert(NAME_BYTES_MAX + 11 <= CREDENTIAL_USERNAME_BYTES, "a name without escapes fits a USERNAME");
+_Static_assert(NAME_BYTES_MAX + 11 <= CREDENTIAL_USERNAME_BYTES,
+	       "a name without escapes fits a USERNAME");
 
 #endif

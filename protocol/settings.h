@@ -77,7 +77,8 @@ struct setting_faults {
 /* One key's description; NULL if there is no such key. */
 const struct setting_description *settings_find(const char *key);
 
-/* What coturn.def says of that key, NULL if it is not in there; `holds`: it asks for what is so anyway. */
+/* What coturn.def says of that key, NULL if it is not in there; `holds`: it asks for what is so
+ * anyway. */
 const char *setting_coturn(const char *key, bool *holds);
 
 /* The key that was probably meant by a word that is none; NULL if none is near. */
@@ -110,8 +111,8 @@ bool settings_serve_dtls(const struct settings *settings);
 bool settings_use_certificate(const struct settings *settings);
 
 /* What is wrong between keys (min-port above max-port, TLS certificate without key, signaling
- * beyond loopback without open-signaling, no-auth beside users, no-tcp beside turn-tcp...). Each value alone is checked by
- * settings_set. */
+ * beyond loopback without open-signaling, no-auth beside users, no-tcp beside turn-tcp...). Each
+ * value alone is checked by settings_set. */
 void settings_check(const struct settings *settings, struct setting_faults *faults);
 /* Writes all keys as INI text that settings_read gives back as the same settings, secrets included:
  * for handing a checked configuration to a child through a memfd. Returns the length, 0 if `size`

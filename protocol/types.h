@@ -40,7 +40,8 @@ struct text {
 	char bytes[TEXT_BYTES_MAX];
 };
 
-/* What a stranger reports beside the name of an event: one compact JSON value; length 0 for none. */
+/* What a stranger reports beside the name of an event: one compact JSON value; length 0 for none.
+ */
 struct json_text {
 	uint16_t length;
 	char bytes[JSON_BYTES_MAX];

@@ -55,7 +55,8 @@ print_made(const struct options *options, const struct backup_made *made, const 
 /* Through the witness of a running cluster; else the log is opened for this one event. NULL: it is
  * in the log. */
 static const char *
-log_backup(const struct options *options, const struct backup_made *made, char fault[CARE_FAULT_MAX])
+log_backup(const struct options *options, const struct backup_made *made,
+	   char fault[CARE_FAULT_MAX])
 {
 	const struct event event = { .type = EVENT_BACKUP_MADE,
 				     .backup_made = { made->size, made->manifest } };

@@ -1,5 +1,5 @@
-/* One disclosed event, as every file of an export sees it: the exporter decides once what the profile
- * lets out, and the writers of JSON, CSV, OCSF, SQL and the report need not know profiles.
+/* One disclosed event, as every file of an export sees it: the exporter decides once what the
+ * profile lets out, and the writers of JSON, CSV, OCSF, SQL and the report need not know profiles.
  *
  *   none           nothing is withheld: sealed parts, and the names and addresses in them
  *
@@ -21,8 +21,8 @@ struct disclosed {
 	const struct entry *entry;
 	struct span bytes;         /* the entry as it lies in the log */
 	struct digest leaf;        /* its leaf hash */
-	const struct event *event; /* personal fields hold what the profile shows, empty fields what it
-				    * does not; NULL: a type that this program does not know */
+	const struct event *event; /* personal fields hold what the profile shows, empty fields what
+				    * it does not; NULL: a type that this program does not know */
 	/* Sealed rows by part; count 0: withheld, or erased. */
 	struct span salt[SEALED_PARTS_MAX];
 	struct span body[SEALED_PARTS_MAX];

@@ -80,23 +80,26 @@ look_at_files(struct visit *v)
 
 	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
 		if (!look(v, files[i].name, &status)) {
-			doctor_note(v, files[i].severity, files[i].todo, "%s is missing", files[i].name);
+			doctor_note(v, files[i].severity, files[i].todo, "%s is missing",
+				    files[i].name);
 		} else if (S_ISREG(status.st_mode) && status.st_size == 0) {
-			doctor_note(v, files[i].severity, files[i].todo, "%s is empty", files[i].name);
+			doctor_note(v, files[i].severity, files[i].todo, "%s is empty",
+				    files[i].name);
 		} else if ((status.st_mode & files[i].mode) != 0) {
-			doctor_note(v, WRONG, "chmod go= on it", "%s can be reached by others (mode %04o)",
-			     files[i].name, (unsigned)status.st_mode & 07777);
+			doctor_note(v, WRONG, "chmod go= on it",
+				    "%s can be reached by others (mode %04o)", files[i].name,
+				    (unsigned)status.st_mode & 07777);
 		}
 	}
 	if (look(v, ".", &status) && (status.st_mode & 077) != 0) {
 		doctor_note(v, WRONG, "chmod 700 on it",
-		     "the data directory is open to others (mode %04o)",
-		     (unsigned)status.st_mode & 07777);
+			    "the data directory is open to others (mode %04o)",
+			    (unsigned)status.st_mode & 07777);
 	}
 	if (look(v, ".", &status) && status.st_uid != geteuid() && geteuid() != 0) {
 		doctor_note(v, WRONG, "ask as the user that runs the cluster",
-		     "the data directory belongs to user %u, and you are %u",
-		     (unsigned)status.st_uid, (unsigned)geteuid());
+			    "the data directory belongs to user %u, and you are %u",
+			    (unsigned)status.st_uid, (unsigned)geteuid());
 	}
 }
 
@@ -113,7 +116,7 @@ look_at_secrets(struct visit *v)
 		if (file_exists(path) && access(path, R_OK) == 0 &&
 		    secret_read(path, secret) != FILE_OK) {
 			doctor_note(v, LOST, "put back the right file: nothing can replace it",
-			     "%s does not hold 64 hex digits", names[i]);
+				    "%s does not hold 64 hex digits", names[i]);
 		}
 		explicit_bzero(secret, sizeof secret);
 	}
@@ -133,11 +136,13 @@ look_for_remains(struct visit *v)
 		const size_t count = strlen(item->d_name);
 		if (strncmp(item->d_name, "before-", 7) == 0) {
 			doctor_note(v, NOTICE, "remove it once the log is well: it undoes erasures",
-			     "%.200s keeps the files of before a restore or repair", item->d_name);
+				    "%.200s keeps the files of before a restore or repair",
+				    item->d_name);
 		} else if (count > 4 && strcmp(item->d_name + count - 4, ".new") == 0 &&
 			   !v->is_running) {
 			doctor_note(v, NOTICE, "remove it",
-			     "%.200s was left by something that did not finish", item->d_name);
+				    "%.200s was left by something that did not finish",
+				    item->d_name);
 		}
 	}
 	closedir(directory);
@@ -156,20 +161,22 @@ look_at_disk(struct visit *v)
 		const uint64_t free_mb = (uint64_t)disk.f_bavail * disk.f_frsize >> 20;
 		if (free_mb < ROOM_MB_MIN) {
 			doctor_note(v, WRONG, "make room: new work is refused while it is full",
-			     "only %" PRIu64 " MB are free on the log's disk", free_mb);
+				    "only %" PRIu64 " MB are free on the log's disk", free_mb);
 		}
 		if (disk.f_files > 0 && disk.f_favail < 1000) {
-			doctor_note(v, WRONG, "remove small files elsewhere, or enlarge the file system",
-			     "the disk is nearly out of inodes");
+			doctor_note(v, WRONG,
+				    "remove small files elsewhere, or enlarge the file system",
+				    "the disk is nearly out of inodes");
 		}
 		if ((disk.f_flag & ST_RDONLY) != 0) {
 			doctor_note(v, WRONG, "see dmesg: a disk with errors is mounted so",
-			     "the log's disk is mounted read-only");
+				    "the log's disk is mounted read-only");
 		}
 	}
 	if (look(v, "witness.db-wal", &status) && status.st_size > WAL_BYTES_LARGE) {
 		doctor_note(v, NOTICE, "end the reader that holds it open: fuser witness.db",
-		     "witness.db-wal has grown to %" PRIu64 " MB", (uint64_t)status.st_size >> 20);
+			    "witness.db-wal has grown to %" PRIu64 " MB",
+			    (uint64_t)status.st_size >> 20);
 	}
 }
 
@@ -213,26 +220,28 @@ look_at_events(struct visit *v, struct log_reader *reader)
 	if (!log_read_events_back(reader, NULL, 0, UINT64_MAX, LOG_STREAM(STREAM_WITNESS),
 				  see_event, &seen)) {
 		doctor_note(v, LOST, "ifreplay verify names it; then ifreplay repair --from COPY",
-		     "the log cannot be read to its beginning: %s", log_reader_fault(reader));
+			    "the log cannot be read to its beginning: %s",
+			    log_reader_fault(reader));
 		return;
 	}
 	if (seen.recorded_us > now_us + 1000000) {
-		doctor_note(v, WRONG, "set the clock (timedatectl): recorded times stand still until then",
-		     "the clock is %" PRIu64 " s behind the log's newest event",
-		     (seen.recorded_us - now_us) / 1000000);
+		doctor_note(v, WRONG,
+			    "set the clock (timedatectl): recorded times stand still until then",
+			    "the clock is %" PRIu64 " s behind the log's newest event",
+			    (seen.recorded_us - now_us) / 1000000);
 	}
 	if (seen.requested > seen.ended) {
 		doctor_note(v, WRONG, "start the witness, then ask for the erasure again",
-		     "%" PRIu64 " erasures were asked for and not finished",
-		     seen.requested - seen.ended);
+			    "%" PRIu64 " erasures were asked for and not finished",
+			    seen.requested - seen.ended);
 	}
 	if (seen.suspended == 1) {
 		doctor_note(v, WRONG, "make room on the disk: it goes on by itself",
-		     "the log is suspended: its disk was full");
+			    "the log is suspended: its disk was full");
 	}
 	if (seen.lost > 0) {
 		doctor_note(v, NOTICE, "nothing: names in them stay unknown",
-		     "a restore in the past lost sealed parts (see parts_lost in the log)");
+			    "a restore in the past lost sealed parts (see parts_lost in the log)");
 	}
 }
 
@@ -247,28 +256,29 @@ look_at_head(struct visit *v, struct log_reader *reader)
 	struct stat status;
 
 	if (!log_reader_size(reader, &size) || !log_read_verifier(reader, &verifier)) {
-		doctor_note(v, WRONG, "put the log's own log.vkey back", "log.vkey is not a verifier key");
+		doctor_note(v, WRONG, "put the log's own log.vkey back",
+			    "log.vkey is not a verifier key");
 		return;
 	}
 	if (strcmp(verifier.name, log_reader_origin(reader)) != 0) {
 		doctor_note(v, WRONG, "put the log's own log.vkey back",
-		     "log.vkey is the key of %s, the log is %s", verifier.name,
-		     log_reader_origin(reader));
+			    "log.vkey is the key of %s, the log is %s", verifier.name,
+			    log_reader_origin(reader));
 	}
 	if (!repair_anchor(v->data, &verifier, &head, text, &count)) {
 		doctor_note(v, WRONG, "put head back, or the newest pub/checkpoint in its place",
-		     "neither head nor pub/checkpoint holds a checkpoint of this log");
+			    "neither head nor pub/checkpoint holds a checkpoint of this log");
 	} else if (head.size > size) {
 		doctor_note(v, LOST, "ifreplay restore BACKUP fetches them from pub/ or a backup",
-		     "events %" PRIu64 " to %" PRIu64 " were published and are missing in "
-		     "witness.db",
-		     size, head.size - 1);
+			    "events %" PRIu64 " to %" PRIu64 " were published and are missing in "
+			    "witness.db",
+			    size, head.size - 1);
 	} else if (v->is_running && look(v, "head", &status) && head.size < size &&
 		   (uint64_t)status.st_mtime + CHECKPOINT_OLD_S < time_now_us() / 1000000) {
 		doctor_note(v, WRONG, "see the witness's lines in the cluster's output",
-		     "the newest checkpoint is over an hour old, and %" PRIu64
-		     " events are not signed",
-		     size - head.size);
+			    "the newest checkpoint is over an hour old, and %" PRIu64
+			    " events are not signed",
+			    size - head.size);
 	}
 }
 
@@ -285,7 +295,7 @@ look_at_log(struct visit *v)
 	}
 	if (!log_reader_open(v->data, &reader, fault, sizeof fault)) {
 		doctor_note(v, LOST, "ifreplay repair --from COPY, or ifreplay restore BACKUP",
-		     "the log does not open: %.400s", fault);
+			    "the log does not open: %.400s", fault);
 		return;
 	}
 	look_at_head(v, reader);
@@ -294,8 +304,9 @@ look_at_log(struct visit *v)
 	if (log_keys_open(reader, NULL, &keys, fault, sizeof fault)) {
 		log_keys_close(keys);
 	} else {
-		doctor_note(v, WRONG, "names stay sealed until keys.db and private/wrap.key are back",
-		     "the keys do not open: %.400s", fault);
+		doctor_note(v, WRONG,
+			    "names stay sealed until keys.db and private/wrap.key are back",
+			    "the keys do not open: %.400s", fault);
 	}
 	log_reader_close(reader);
 }
@@ -310,13 +321,15 @@ look_at_scrub(struct visit *v)
 	const uint64_t findings = v->scrub.ended_findings + v->scrub.findings;
 	if (findings > 0) {
 		doctor_note(v, WRONG,
-		     "ifreplay verify names them; then stop the cluster, ifreplay repair --from COPY",
-		     "%" PRIu64 " breaks were found when the log was last read again", findings);
+			    "ifreplay verify names them; then stop the cluster, ifreplay repair "
+			    "--from COPY",
+			    "%" PRIu64 " breaks were found when the log was last read again",
+			    findings);
 	} else if (v->scrub.ended_s > 0 &&
 		   now_s > v->scrub.ended_s + SCRUB_OLD_DAYS * UINT64_C(86400)) {
 		doctor_note(v, NOTICE, "ifreplay scrub --all, or set scrub-interval",
-		     "the log was last read again %" PRIu64 " days ago",
-		     (now_s - v->scrub.ended_s) / 86400);
+			    "the log was last read again %" PRIu64 " days ago",
+			    (now_s - v->scrub.ended_s) / 86400);
 	}
 }
 
@@ -372,7 +385,7 @@ doctor_command(const struct options *options)
 	v->data = options->data_dir;
 	if (stat(options->data_dir, &status) != 0 || !S_ISDIR(status.st_mode)) {
 		doctor_note(v, LOST, "name the data directory with --data-dir",
-		     "%.300s is not a directory that can be read", options->data_dir);
+			    "%.300s is not a directory that can be read", options->data_dir);
 	} else {
 		const int lock = care_lock(options->data_dir);
 		v->is_running = lock < 0;

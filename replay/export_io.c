@@ -394,14 +394,13 @@ print_made(const struct export *x, const struct digest *manifest)
 
 	hex_write(hex, manifest->bytes, sizeof manifest->bytes);
 	if (x->options->json) {
-		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:s?}", "file",
-				     x->options->copy, "from", (json_int_t)w->from, "end",
-				     (json_int_t)w->end, "disclosed", (json_int_t)w->disclosed,
-				     "omitted", (json_int_t)w->omitted, "size",
-				     (json_int_t)w->checkpoint.size, "profile",
-				     profile_name(w->profile), "manifest_sha256", hex,
-				     "timestamped", x->is_stamped, "timestamp",
-				     x->stamp_says[0] == '\0' ? NULL : x->stamp_says));
+		print_json(json_pack(
+			"{s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:s?}", "file",
+			x->options->copy, "from", (json_int_t)w->from, "end", (json_int_t)w->end,
+			"disclosed", (json_int_t)w->disclosed, "omitted", (json_int_t)w->omitted,
+			"size", (json_int_t)w->checkpoint.size, "profile", profile_name(w->profile),
+			"manifest_sha256", hex, "timestamped", x->is_stamped, "timestamp",
+			x->stamp_says[0] == '\0' ? NULL : x->stamp_says));
 		return;
 	}
 	printf("%s: events %" PRIu64 " to %" PRIu64 ", %" PRIu64 " disclosed, %" PRIu64
@@ -414,8 +413,8 @@ print_made(const struct export *x, const struct digest *manifest)
 		       ? " --checkpoint with its log/checkpoint"
 		       : "");
 	if (x->stamp_says[0] != '\0') {
-		printf("  %s %s\n", x->is_stamped ? "timestamped by" : "not timestamped:",
-		       x->stamp_says);
+		printf("  %s %s\n",
+		       x->is_stamped ? "timestamped by" : "not timestamped:", x->stamp_says);
 	}
 }
 

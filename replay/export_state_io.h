@@ -26,8 +26,8 @@ struct export
 {
 	const struct options *options; /* with --subject: its name as --agent */
 	struct source *source;
-	struct newest newest;   /* what vouches for it all */
-	struct newest previous; /* checkpoint.size 0: none */
+	struct newest newest;           /* what vouches for it all */
+	struct newest previous;         /* checkpoint.size 0: none */
 	struct anchored_choice anchors; /* what others said of it, and of what stands before it */
 	struct anchored anchored;
 	struct log_signer signer;
@@ -39,7 +39,8 @@ struct export
 	struct name asked;                 /* memory of the report's names_ask */
 	uint64_t proof[EXPORT_PROOFS_MAX]; /* seqs of disclosed events, while there are few */
 	bool is_stamped;                   /* the manifest, by an authority */
-	char stamp_says[EXPORT_FAULT_MAX]; /* by whom and when, or why not; "" nobody is to be asked */
+	char stamp_says[EXPORT_FAULT_MAX]; /* by whom and when, or why not; "" nobody is to be asked
+					    */
 	uint64_t *pruned; /* seqs of the log_pruned that tell of entries of the range, in order */
 	size_t pruned_count;
 	char fault[EXPORT_FAULT_MAX];

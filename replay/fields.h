@@ -7,8 +7,8 @@
 #include "protocol/event.h"
 #include "replay/json_line.h"
 
-/* An object of all fields. Numbers as numbers, ids and digests in hex, names, texts and addresses as
- * strings (with escapes if they are not UTF-8); null for what is none or not shown. */
+/* An object of all fields. Numbers as numbers, ids and digests in hex, names, texts and addresses
+ * as strings (with escapes if they are not UTF-8); null for what is none or not shown. */
 void fields_json(struct json_line *line, const char *key, const struct event *event);
 
 /* In hex; null for none. */

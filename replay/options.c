@@ -11,8 +11,9 @@
 #define FOR(ask) (UINT64_C(1) << ASK_##ask)
 #define FOR_ALL  UINT64_MAX
 /* Those that tell events one by one, and those that add them up. */
-#define FOR_EVENTS  (FOR(LOG) | FOR(FOLLOW) | FOR(TRACE))
-#define FOR_REPORTS (FOR(ROOM) | FOR(SESSION) | FOR(PEERS) | FOR(TIMELINE) | FOR(REFUSALS) | FOR(STATS))
+#define FOR_EVENTS (FOR(LOG) | FOR(FOLLOW) | FOR(TRACE))
+#define FOR_REPORTS                                                                                \
+	(FOR(ROOM) | FOR(SESSION) | FOR(PEERS) | FOR(TIMELINE) | FOR(REFUSALS) | FOR(STATS))
 #define FOR_FILTERS (FOR_EVENTS | FOR_REPORTS)
 _Static_assert((int)ASK_COUNT <= 64, "a command for each bit");
 
@@ -68,7 +69,16 @@ static const struct option_row {
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-enum operand { OPERAND_NONE, OPERAND_SEQ, OPERAND_AGENT, OPERAND_PEER, OPERAND_ROOM, OPERAND_TRACE, OPERAND_COPY, OPERAND_HOLD };
+enum operand {
+	OPERAND_NONE,
+	OPERAND_SEQ,
+	OPERAND_AGENT,
+	OPERAND_PEER,
+	OPERAND_ROOM,
+	OPERAND_TRACE,
+	OPERAND_COPY,
+	OPERAND_HOLD
+};
 
 static const struct operand_row {
 	const char *name;

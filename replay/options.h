@@ -19,16 +19,16 @@ enum ask {
 	ASK_COUNT,
 };
 
-#define OPTION_FIELD_FLAG   bool
-#define OPTION_FIELD_TEXT   const char *
-#define OPTION_FIELD_NAME   const char *
+#define OPTION_FIELD_FLAG    bool
+#define OPTION_FIELD_TEXT    const char *
+#define OPTION_FIELD_NAME    const char *
 #define OPTION_FIELD_PRIVATE const char *
-#define OPTION_FIELD_COUNT  uint64_t
-#define OPTION_FIELD_WIDTH  uint64_t
-#define OPTION_FIELD_MOMENT struct moment
-#define OPTION_FIELD_SEQ    struct moment
-#define OPTION_FIELD_TYPE   const struct event_description *
-#define OPTION_FIELD_STREAM uint64_t
+#define OPTION_FIELD_COUNT   uint64_t
+#define OPTION_FIELD_WIDTH   uint64_t
+#define OPTION_FIELD_MOMENT  struct moment
+#define OPTION_FIELD_SEQ     struct moment
+#define OPTION_FIELD_TYPE    const struct event_description *
+#define OPTION_FIELD_STREAM  uint64_t
 #define OPTION_FIELD_OUTCOME struct outcome
 #define OPTION_FIELD_PLACE   struct moment
 #define OPTION_FIELD_ID      struct id
@@ -36,14 +36,14 @@ enum ask {
 /* Strings are borrowed from the command line; what was not given is NULL, 0, false or not set. */
 struct options {
 	enum ask ask;
-	bool is_help;      /* --help, of that command or of all: nothing else counts */
-	bool is_version;   /* likewise */
-	unsigned operands; /* how many were given */
-	const char *asked; /* the first name that was given: who the question is about */
+	bool is_help;               /* --help, of that command or of all: nothing else counts */
+	bool is_version;            /* likewise */
+	unsigned operands;          /* how many were given */
+	const char *asked;          /* the first name that was given: who the question is about */
 	char scope[TEXT_BYTES_MAX]; /* the other options that were given, cut if they are long */
-	uint64_t seq;      /* the operand of show and prove; the last seq of a range */
-	struct id hold;    /* the operand of release */
-	const char *at_file; /* of --at, where that is no moment: a checkpoint's file */
+	uint64_t seq;               /* the operand of show and prove; the last seq of a range */
+	struct id hold;             /* the operand of release */
+	const char *at_file;        /* of --at, where that is no moment: a checkpoint's file */
 #define OPTION(field, take, name, value, meaning, commands) OPTION_FIELD_##take field;
 #define OPTION_AS(field, take, name, value, meaning, commands)
 #include "replay/options.def"

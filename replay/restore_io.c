@@ -82,7 +82,8 @@ put_aside(struct work *w)
 	char from[FILE_PATH_MAX], to[FILE_PATH_MAX];
 
 	strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &utc));
-	snprintf(w->aside, sizeof w->aside, "%.4000s/before-%s-%s", w->options->data_dir, w->verb, stamp);
+	snprintf(w->aside, sizeof w->aside, "%.4000s/before-%s-%s", w->options->data_dir, w->verb,
+		 stamp);
 	if (!is_there(w->options->data_dir, "witness.db")) {
 		w->aside[0] = '\0';
 		return true;
@@ -209,7 +210,8 @@ check_secrets(struct work *w)
 		return say(w, w->options->data_dir,
 			   "no keys.db: name the place of the keys' own backup with --keys DIR");
 	}
-	return is_there(w->options->keys, "keys.db") || say(w, w->options->keys, "no keys.db in it");
+	return is_there(w->options->keys, "keys.db") ||
+	       say(w, w->options->keys, "no keys.db in it");
 }
 
 static bool
@@ -339,14 +341,16 @@ int
 restore_command(const struct options *options)
 {
 	struct work w = { .options = options, .verb = "restore" };
-	const bool was_empty = !is_there(options->data_dir, "head") && !is_there(options->data_dir, "witness.db");
+	const bool was_empty =
+		!is_there(options->data_dir, "head") && !is_there(options->data_dir, "witness.db");
 
 	if (directory_make(options->data_dir, 0700) != FILE_OK) {
 		return say(&w, options->data_dir, "cannot be made"), fail(&w);
 	}
 	const int lock = care_lock(options->data_dir);
 	if (lock < 0) {
-		return say(&w, options->data_dir, "a witness runs there: ifswarm stop, then restore"),
+		return say(&w, options->data_dir,
+			   "a witness runs there: ifswarm stop, then restore"),
 		       fail(&w);
 	}
 	const bool ok = restore(&w, was_empty);

@@ -173,7 +173,7 @@ struct survey {
 	struct hold {
 		struct name agent;
 		struct id id;
-	} *holds; /* that stand; as many as there are */
+	} * holds; /* that stand; as many as there are */
 	size_t hold_count, hold_room;
 	struct erase_plan *plans;
 	size_t plan_count;

@@ -277,18 +277,20 @@ verify_end(struct verify *v)
 const char *
 verify_limits(char out[VERIFY_LIMITS_MAX], const char *witnessed)
 {
-	snprintf(out, VERIFY_LIMITS_MAX,
-		 "What this does not prove:\n"
-		 "  - that everything that happened was appended: an event never written leaves no "
-		 "trace;\n"
-		 "  - that what agents claimed about themselves (stream claimed) is true;\n"
-		 "  - that the key is the right one: compare log.vkey with the copy you were given;\n"
-		 "  - that nothing was cut off after the newest checkpoint you hold from elsewhere: "
-		 "whoever\n"
-		 "    owned the machine and its key could have rewritten what came after it\n"
-		 "    (give your copy with --checkpoint);\n"
-		 "  - what nobody else has seen: %s;\n"
-		 "  - that the clock was right: only that it did not go back.\n",
-		 witnessed);
+	snprintf(
+		out, VERIFY_LIMITS_MAX,
+		"What this does not prove:\n"
+		"  - that everything that happened was appended: an event never written leaves no "
+		"trace;\n"
+		"  - that what agents claimed about themselves (stream claimed) is true;\n"
+		"  - that the key is the right one: compare log.vkey with the copy you were "
+		"given;\n"
+		"  - that nothing was cut off after the newest checkpoint you hold from elsewhere: "
+		"whoever\n"
+		"    owned the machine and its key could have rewritten what came after it\n"
+		"    (give your copy with --checkpoint);\n"
+		"  - what nobody else has seen: %s;\n"
+		"  - that the clock was right: only that it did not go back.\n",
+		witnessed);
 	return out;
 }

@@ -229,7 +229,8 @@ void verify_end(struct verify *v);
 void verify_say(struct verify *v, const char *what, const char *where, const char *expected,
 		const char *found);
 
-/* What a log cannot prove, in lines that end in newlines; `witnessed`: how far others have seen it. */
+/* What a log cannot prove, in lines that end in newlines; `witnessed`: how far others have seen it.
+ */
 enum { VERIFY_LIMITS_MAX = 2048 };
 const char *verify_limits(char out[VERIFY_LIMITS_MAX], const char *witnessed);
 

@@ -23,7 +23,7 @@ enum {
 	BUNDLE_LINE_MAX = 1 << 20,
 	BUNDLE_SMALL_MAX = 1 << 18, /* files that are read whole */
 	BUNDLE_PRUNED_MAX = 4096,
-	BUNDLE_FOLD_MAX = 16,       /* like findings about tiles, before they are folded */
+	BUNDLE_FOLD_MAX = 16, /* like findings about tiles, before they are folded */
 };
 
 struct bundle_file {
@@ -51,7 +51,7 @@ struct bundle_trust {
 	bool has_checkpoint;
 	struct span checkpoint; /* a signed note */
 	bool has_previous;
-	struct span previous; /* log/checkpoint of the export before this one */
+	struct span previous;                /* log/checkpoint of the export before this one */
 	const struct policy *policy;         /* NULL: cosignatures are not judged */
 	const struct timestamp_trust *trust; /* NULL: who signed a timestamp is not judged */
 };

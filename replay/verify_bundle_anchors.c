@@ -15,7 +15,7 @@ enum { ANCHOR_NAME_MAX = 64 };
 
 struct anchor {
 	char name[ANCHOR_NAME_MAX]; /* of the file with the note */
-	char *note;               /* NULL: it is not there, or does not hold */
+	char *note;                 /* NULL: it is not there, or does not hold */
 	size_t count;
 	struct anchor_tree tree;
 };

@@ -173,18 +173,16 @@ print_json_summary(const struct bundle *b, uint64_t findings)
 {
 	const struct bundle_manifest *m = &b->manifest;
 
-	print_json(json_pack("{s:s, s:b, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:o, "
-			     "s:o}",
-			     "kind",
-			     "summary", "holds", findings == 0, "breaks", (json_int_t)findings,
-			     "origin", m->origin, "size", (json_int_t)m->size, "from",
-			     (json_int_t)m->from, "end", (json_int_t)m->end, "disclosed",
-			     (json_int_t)m->disclosed, "omitted", (json_int_t)m->omitted, "files",
-			     (json_int_t)b->files->count, "log_key_given", b->trust->has_log_key,
-			     "export_key_given", b->trust->has_export_key, "anchors",
-			     anchors_json(&b->anchors), "manifest_timestamped_time_s",
-			     b->stamped_s == 0 ? json_null()
-					       : json_integer((json_int_t)b->stamped_s)));
+	print_json(json_pack(
+		"{s:s, s:b, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:o, "
+		"s:o}",
+		"kind", "summary", "holds", findings == 0, "breaks", (json_int_t)findings, "origin",
+		m->origin, "size", (json_int_t)m->size, "from", (json_int_t)m->from, "end",
+		(json_int_t)m->end, "disclosed", (json_int_t)m->disclosed, "omitted",
+		(json_int_t)m->omitted, "files", (json_int_t)b->files->count, "log_key_given",
+		b->trust->has_log_key, "export_key_given", b->trust->has_export_key, "anchors",
+		anchors_json(&b->anchors), "manifest_timestamped_time_s",
+		b->stamped_s == 0 ? json_null() : json_integer((json_int_t)b->stamped_s)));
 }
 
 static void
@@ -207,7 +205,8 @@ add_what_holds(struct paper *paper, const struct bundle *b)
 	}
 }
 
-/* What is judged for what the reviewer has handed in is told, and what is not for the lack of it. */
+/* What is judged for what the reviewer has handed in is told, and what is not for the lack of it.
+ */
 static void
 add_anchors(struct paper *paper, const struct bundle *b)
 {
@@ -217,7 +216,8 @@ add_anchors(struct paper *paper, const struct bundle *b)
 	if (b->stamped_s != 0) {
 		paper_add(paper, "manifest      timestamped at %s%s\n",
 			  moment_print(time, sizeof time, b->stamped_s * 1000000),
-			  b->trust->trust == NULL ? "; who signed that was not judged (--tsa-ca)" : "");
+			  b->trust->trust == NULL ? "; who signed that was not judged (--tsa-ca)"
+						  : "");
 	}
 }
 

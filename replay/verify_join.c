@@ -265,8 +265,8 @@ check_type(struct verify *v, const struct verify_fact *fact)
 	}
 	/* These two come before their declarations; verify_end sees that those are there. What was
 	 * pruned may have declared anything. */
-	if (fact->type == EVENT_LOG_CREATED || fact->type == EVENT_TYPE_DECLARED || v->pruned_to > 0 ||
-	    verify_is_declared(v, fact->type, fact->type_version)) {
+	if (fact->type == EVENT_LOG_CREATED || fact->type == EVENT_TYPE_DECLARED ||
+	    v->pruned_to > 0 || verify_is_declared(v, fact->type, fact->type_version)) {
 		return;
 	}
 	snprintf(found, sizeof found, "type %" PRIu64 " version %" PRIu64, fact->type,

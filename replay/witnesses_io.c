@@ -35,7 +35,7 @@ take_policy(struct witnesses *w)
 	} else {
 		snprintf(w->policy_from, sizeof w->policy_from, "%s",
 			 w->settings.policy_file.bytes[0] != '\0' ? "that policy names no witness"
-								 : "there is no policy.txt");
+								  : "there is no policy.txt");
 	}
 	return is_read;
 }

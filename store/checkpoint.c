@@ -233,8 +233,7 @@ note_line_read(struct span line, struct note_line *out)
 	const size_t length = space == NULL ? 0 : (size_t)(space - name);
 	const size_t rest = line.count - mark - length - 1;
 	out->name = (struct span){ (const uint8_t *)name, length };
-	out->count =
-		length == 0 ? 0 : base64_read(out->bytes, sizeof out->bytes, space + 1, rest);
+	out->count = length == 0 ? 0 : base64_read(out->bytes, sizeof out->bytes, space + 1, rest);
 	return out->count > KEY_ID_BYTES;
 }
 

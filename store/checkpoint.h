@@ -28,8 +28,8 @@ struct checkpoint {
 	struct digest root;
 };
 
-/* What an Ed25519 key is for: the signature type of C2SP signed-note, part of the key id, so that no
- * key can speak in another role. */
+/* What an Ed25519 key is for: the signature type of C2SP signed-note, part of the key id, so that
+ * no key can speak in another role. */
 enum vkey_type {
 	VKEY_LOG = 0x01,      /* signs its own checkpoints */
 	VKEY_COSIGNER = 0x04, /* cosigns those of other logs (store/cosignature.h) */
@@ -91,11 +91,12 @@ enum checkpoint_check {
  * when it holds. */
 enum checkpoint_check checkpoint_verify(struct span note, const struct log_verifier *verifier,
 					struct checkpoint *out);
-/* A note in two (C2SP signed-note): the text with its last newline, which is what is signed, and the
- * signatures' lines behind the empty line. False if there is no such line, or nothing behind it;
- * both borrow. */
+/* A note in two (C2SP signed-note): the text with its last newline, which is what is signed, and
+ * the signatures' lines behind the empty line. False if there is no such line, or nothing behind
+ * it; both borrow. */
 bool note_split(struct span note, struct span *text, struct span *lines);
-/* One signature's line, without its newline, whoever signed it: "— name base64(key id || signature)". */
+/* One signature's line, without its newline, whoever signed it: "— name base64(key id ||
+ * signature)". */
 struct note_line {
 	struct span name; /* borrowed */
 	size_t count;     /* more than the four of the key id */

@@ -322,9 +322,10 @@ keys_forget_subject(struct keys *keys, const struct id *subject, uint64_t *count
 static enum db_result
 note_kept(struct keys *keys, const struct kept_key *kept, size_t count)
 {
-	enum db_result result = db_run(keys->db, "CREATE TEMP TABLE IF NOT EXISTS kept"
-						 "(subject BLOB, month INTEGER, PRIMARY KEY(subject,"
-						 " month)); DELETE FROM kept");
+	enum db_result result =
+		db_run(keys->db, "CREATE TEMP TABLE IF NOT EXISTS kept"
+				 "(subject BLOB, month INTEGER, PRIMARY KEY(subject,"
+				 " month)); DELETE FROM kept");
 	sqlite3_stmt *statement =
 		result == DB_OK ? db_prepare(keys->db, "INSERT OR IGNORE INTO kept VALUES(?, ?)")
 				: NULL;

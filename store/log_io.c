@@ -34,7 +34,8 @@ log_open(struct log *log, const char *path, char *fault, size_t fault_size)
 	log->declared = db_prepare(log->db, "INSERT INTO declared_type(number, version, seq)"
 					    " VALUES(?, ?, ?)");
 	sqlite3_wal_hook(log->db, count_wal_pages, log);
-	if (reads && log->event && log->sealed && log->unseal && log->tile && log->head && log->declared) {
+	if (reads && log->event && log->sealed && log->unseal && log->tile && log->head &&
+	    log->declared) {
 		return true;
 	}
 	snprintf(fault, fault_size, "%s: its tables are not those of an evidence log: %s", path,

@@ -23,7 +23,8 @@ struct lookup {
 	sqlite3_stmt *entry;
 	sqlite3_stmt *leaves;
 	sqlite3_stmt *tile;
-	struct lookup_derived derived[MERKLE_LEVELS]; /* the newest of each level; none of level 0 */
+	struct lookup_derived
+		derived[MERKLE_LEVELS]; /* the newest of each level; none of level 0 */
 };
 
 /* False if the schema is not ours. */

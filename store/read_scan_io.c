@@ -59,8 +59,8 @@ see_event(void *context, sqlite3_stmt *row)
 }
 
 bool
-log_read_types_to(struct log_reader *reader, const uint64_t *types, size_t count,
-		  uint64_t from_seq, uint64_t to_seq, log_event_visitor *visit, void *context)
+log_read_types_to(struct log_reader *reader, const uint64_t *types, size_t count, uint64_t from_seq,
+		  uint64_t to_seq, log_event_visitor *visit, void *context)
 {
 	struct picking picking = { reader, visit, context };
 	char sql[SQL_MAX] = "SELECT seq, type, entry FROM event WHERE seq >= ? AND seq < ?"
@@ -225,7 +225,10 @@ see_form(void *context, sqlite3_stmt *row)
 	char *form = context;
 	const char *said = (const char *)sqlite3_column_text(row, 0);
 
-	snprintf(form, LOG_FORM_MAX, "%s", said == NULL ? "no answer" : strcmp(said, "ok") == 0 ? "" : said);
+	snprintf(form, LOG_FORM_MAX, "%s",
+		 said == NULL              ? "no answer"
+		 : strcmp(said, "ok") == 0 ? ""
+					   : said);
 	return false;
 }
 

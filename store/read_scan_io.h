@@ -1,6 +1,6 @@
 /* More of what lies in a data directory, for those who check it: events picked by their types,
- * declared types, checkpoints of a range, the file's own form, and the key store's own list. As in store/read_io.h nothing of it is believed,
- * and what fails leaves its reason in log_reader_fault.
+ * declared types, checkpoints of a range, the file's own form, and the key store's own list. As in
+ * store/read_io.h nothing of it is believed, and what fails leaves its reason in log_reader_fault.
  */
 #ifndef IFSWARM_STORE_READ_SCAN_IO_H
 #define IFSWARM_STORE_READ_SCAN_IO_H

@@ -116,10 +116,9 @@ take_erasure(void *context, const struct event *event)
 static size_t
 times_kept(const struct dropping *d, const struct kept_key *key)
 {
-	const struct kept_key *at = d->kept_count == 0
-					    ? NULL
-					    : bsearch(key, d->kept, d->kept_count, sizeof *key,
-						      compare_kept);
+	const struct kept_key *at = d->kept_count == 0 ? NULL
+						       : bsearch(key, d->kept, d->kept_count,
+								 sizeof *key, compare_kept);
 	size_t count = 0;
 
 	while (at != NULL && at > d->kept && compare_kept(at - 1, key) == 0) {
@@ -192,7 +191,8 @@ repair_drop_erased(struct log *log, uint64_t *erasures, char *fault, size_t faul
 	bool ok = d.drop != NULL && db_run(log->db, "PRAGMA secure_delete=ON") == DB_OK &&
 		  db_run(log->db, "BEGIN IMMEDIATE") == DB_OK &&
 		  walk_erasures(log->db, take_erasure, &d, erasures) &&
-		  (d.count + d.month_count == 0 || drop_rows(&d)) && db_run(log->db, "COMMIT") == DB_OK;
+		  (d.count + d.month_count == 0 || drop_rows(&d)) &&
+		  db_run(log->db, "COMMIT") == DB_OK;
 
 	if (!ok) {
 		snprintf(fault, fault_size, "what was erased cannot be left out: %s",

@@ -401,15 +401,21 @@ static const struct {
 	int code;
 	const char *has;
 } anchored[] = {
-	{ "a witness that was never reached", POLICY, true, 0, 0, 1, "witness w has seen nothing after size 0" },
-	{ "a quorum that never met", POLICY, true, 0, 0, 1, "no checkpoint has been seen by the quorum" },
-	{ "a witness that was reached long ago", POLICY, true, 100, 0, 1, "witness w has seen nothing after size 100" },
-	{ "a quorum that is behind", POLICY, true, 100, 0, 1, "the quorum is behind: it has seen size 100" },
+	{ "a witness that was never reached", POLICY, true, 0, 0, 1,
+	  "witness w has seen nothing after size 0" },
+	{ "a quorum that never met", POLICY, true, 0, 0, 1,
+	  "no checkpoint has been seen by the quorum" },
+	{ "a witness that was reached long ago", POLICY, true, 100, 0, 1,
+	  "witness w has seen nothing after size 100" },
+	{ "a quorum that is behind", POLICY, true, 100, 0, 1,
+	  "the quorum is behind: it has seen size 100" },
 	{ "the same, and nobody runs", POLICY, false, 100, 0, 0, "well; the cluster does not run" },
-	{ "a policy that is none", "echo x >data/policy.txt", false, 0, 0, 1, "the policy cannot be read" },
-	{ "a timestamp without its file", "true", false, 0, 7, 1, "1 timestamps that the log knows are missing" },
-	{ "a timestamp with its file", "mkdir -p data/pub/timestamp; : >data/pub/timestamp/7.tsr", false, 0, 7, 0,
-	  "well; the cluster does not run" },
+	{ "a policy that is none", "echo x >data/policy.txt", false, 0, 0, 1,
+	  "the policy cannot be read" },
+	{ "a timestamp without its file", "true", false, 0, 7, 1,
+	  "1 timestamps that the log knows are missing" },
+	{ "a timestamp with its file", "mkdir -p data/pub/timestamp; : >data/pub/timestamp/7.tsr",
+	  false, 0, 7, 0, "well; the cluster does not run" },
 };
 
 /* $VKEY in the rows: a witness of that name. */

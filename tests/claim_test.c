@@ -24,7 +24,8 @@ keep(void *context, const struct claim *claim)
 static bool
 read_text(const char *text, struct claims_report *report)
 {
-	return claims_read((struct span){ (const uint8_t *)text, strlen(text) }, keep, NULL, report);
+	return claims_read((struct span){ (const uint8_t *)text, strlen(text) }, keep, NULL,
+			   report);
 }
 
 static const struct {
@@ -37,7 +38,8 @@ static const struct {
 	{ "an array", "[{" WHOLE "},{" WHOLE "}]", 2, NULL },
 	{ "NDJSON", "{" WHOLE "}\n{" WHOLE "}\r\n{" WHOLE "}\n", 3, NULL },
 	{ "NDJSON without a last newline", "{" WHOLE "}\n{" WHOLE "}", 2, NULL },
-	{ "nulls where nothing is needed", "{" WHOLE ",\"peer_id\":null,\"metadata\":null}", 1, NULL },
+	{ "nulls where nothing is needed", "{" WHOLE ",\"peer_id\":null,\"metadata\":null}", 1,
+	  NULL },
 	{ "nothing", "", 0, "no claim" },
 	{ "an empty array", "[]", 0, "no claim" },
 	{ "no JSON", "hello", 0, "claim 0 is not JSON" },
@@ -50,8 +52,8 @@ static const struct {
 	{ "a time that is an object", "{\"event\":\"e\",\"agent_id\":\"a\",\"timestamp\":{}}", 0,
 	  "string or a number" },
 	{ "an empty name", "{\"event\":\"\",\"agent_id\":\"a\",\"timestamp\":1}", 0, "1 to 256" },
-	{ "threat_H3 a control character", "{\"event\":\"e\\u001b\",\"agent_id\":\"a\",\"timestamp\":1}",
-	  0, "control characters" },
+	{ "threat_H3 a control character",
+	  "{\"event\":\"e\\u001b\",\"agent_id\":\"a\",\"timestamp\":1}", 0, "control characters" },
 	{ "threat_H3 a NUL", "{\"event\":\"e\\u0000\",\"agent_id\":\"a\",\"timestamp\":1}", 0,
 	  "not JSON" },
 	{ "threat_H3 no UTF-8", "{\"event\":\"\xff\",\"agent_id\":\"a\",\"timestamp\":1}", 0,
@@ -68,7 +70,8 @@ what_is_wrong_is_named(void **state)
 		const bool taken = read_text(rows[i].given, &report);
 
 		if (taken != (rows[i].count > 0) || (taken && report.count != rows[i].count) ||
-		    (!taken && (report.status != 400 || strstr(report.fault, rows[i].then) == NULL))) {
+		    (!taken &&
+		     (report.status != 400 || strstr(report.fault, rows[i].then) == NULL))) {
 			fail_msg("%s: %d, %zu claims, %s", rows[i].name, taken, report.count,
 				 report.fault);
 		}
@@ -97,7 +100,8 @@ values_are_kept_as_they_were_sent(void **state)
 		assert_int_equal(last.timestamp.length, strlen(times[i].kept));
 		assert_memory_equal(last.timestamp.bytes, times[i].kept, last.timestamp.length);
 	}
-	assert_true(read_text("{" WHOLE ",\"peer_id\":\"b\",\"trace_id\":\"c\",\"metadata\":{\"x\": [1, 2]}}",
+	assert_true(read_text("{" WHOLE
+			      ",\"peer_id\":\"b\",\"trace_id\":\"c\",\"metadata\":{\"x\": [1, 2]}}",
 			      &report));
 	assert_memory_equal(last.peer.bytes, "b", 2);
 	assert_memory_equal(last.trace.bytes, "c", 2);
@@ -111,7 +115,8 @@ what_is_not_kept_is_told(void **state)
 	struct claims_report report;
 
 	(void)state;
-	assert_true(read_text("[{" WHOLE ",\"extra\":1},{" WHOLE ",\"extra\":2,\"more\":3}]", &report));
+	assert_true(
+		read_text("[{" WHOLE ",\"extra\":1},{" WHOLE ",\"extra\":2,\"more\":3}]", &report));
 	assert_int_equal(report.ignored, 2);
 	assert_string_equal(report.ignored_name[0], "extra");
 	assert_string_equal(report.ignored_name[1], "more");

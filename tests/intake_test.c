@@ -53,7 +53,8 @@ send(struct intake *intake, const char *agent, size_t count, void *owner)
 
 	for (size_t i = 0; i < count; i++) {
 		at += (size_t)sprintf(body + at,
-				      "{\"event\":\"e\",\"agent_id\":\"%s\",\"timestamp\":1}\n", agent);
+				      "{\"event\":\"e\",\"agent_id\":\"%s\",\"timestamp\":1}\n",
+				      agent);
 	}
 	return intake_take(intake, (struct span){ (const uint8_t *)body, at }, &client, 1000, owner,
 			   &report);

@@ -88,7 +88,8 @@ data_flows_both_ways(void **unused)
 	world_free(world);
 }
 
-/* Who gets a Data indication learns no seed of the tables from it, and not how much others relay. */
+/* Who gets a Data indication learns no seed of the tables from it, and not how much others relay.
+ */
 static void
 indications_differ_and_tell_nothing(void **unused)
 {

@@ -93,7 +93,8 @@ an_answer_says_from_where_and_what_else_there_is(void **unused)
 	world_free(world);
 }
 
-/* Behind a NAT clients know the listeners by what it calls them; with one name for both addresses there is no second one. */
+/* Behind a NAT clients know the listeners by what it calls them; with one name for both addresses
+ * there is no second one. */
 static void
 an_answer_names_what_is_seen_from_outside(void **unused)
 {

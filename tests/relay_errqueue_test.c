@@ -48,9 +48,8 @@ put_row(uint8_t control[CONTROL_MAX], size_t at, const struct row *row)
 			(struct span){ (const uint8_t *)&error, sizeof error });
 }
 
-static const struct row refused = {
-	"refused", IPPROTO_IP, IP_RECVERR, SO_EE_ORIGIN_ICMP, 3, 3, 0, true
-};
+static const struct row refused = { "refused", IPPROTO_IP, IP_RECVERR, SO_EE_ORIGIN_ICMP,
+				    3,         3,          0,          true };
 
 static void
 icmp_errors_are_told_and_nothing_else(void **unused)
@@ -58,9 +57,12 @@ icmp_errors_are_told_and_nothing_else(void **unused)
 	static const struct row rows[] = {
 		{ "IPv4", IPPROTO_IP, IP_RECVERR, SO_EE_ORIGIN_ICMP, 3, 4, 1300, true },
 		{ "IPv6", IPPROTO_IPV6, IPV6_RECVERR, SO_EE_ORIGIN_ICMP6, 2, 0, 1280, true },
-		{ "any words", IPPROTO_IP, IP_RECVERR, SO_EE_ORIGIN_ICMP, 255, 255, 0xFFFFFFFF, true },
-		{ "the kernel's own", IPPROTO_IP, IP_RECVERR, SO_EE_ORIGIN_LOCAL, 3, 4, 1300, false },
-		{ "a timestamp", IPPROTO_IP, IP_RECVERR, SO_EE_ORIGIN_TIMESTAMPING, 0, 0, 0, false },
+		{ "any words", IPPROTO_IP, IP_RECVERR, SO_EE_ORIGIN_ICMP, 255, 255, 0xFFFFFFFF,
+		  true },
+		{ "the kernel's own", IPPROTO_IP, IP_RECVERR, SO_EE_ORIGIN_LOCAL, 3, 4, 1300,
+		  false },
+		{ "a timestamp", IPPROTO_IP, IP_RECVERR, SO_EE_ORIGIN_TIMESTAMPING, 0, 0, 0,
+		  false },
 		{ "another option", IPPROTO_IP, IP_TTL, SO_EE_ORIGIN_ICMP, 3, 3, 0, false },
 		{ "another level", SOL_SOCKET, IP_RECVERR, SO_EE_ORIGIN_ICMP, 3, 3, 0, false },
 	};

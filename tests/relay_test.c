@@ -299,7 +299,8 @@ threat_D7_no_more_is_told_than_was_granted(void **unused)
 
 		given(world);
 		world->actor_ahead_us = ahead_us[i];
-		assert_int_equal(request(world, ANN, (struct ask){ REFRESH, .lifetime = 0x7FFFFFFF }), 0);
+		assert_int_equal(
+			request(world, ANN, (struct ask){ REFRESH, .lifetime = 0x7FFFFFFF }), 0);
 		assert_int_equal(last_reply(world).lifetime_s, 3600);
 		world_free(world);
 	}
@@ -404,7 +405,8 @@ threat_E3_a_flood_falls_silent(void **unused)
 	world_free(world);
 }
 
-/* Who tells STUN from other things by FINGERPRINT finds it in the answers too (RFC 8489 section 7). */
+/* Who tells STUN from other things by FINGERPRINT finds it in the answers too (RFC 8489 section 7).
+ */
 static void
 who_sends_a_fingerprint_gets_one(void **unused)
 {

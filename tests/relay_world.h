@@ -441,9 +441,9 @@ struct ask {
 	unsigned channel;
 	uint32_t connection; /* CONNECTION-ID, as it was told */
 	const char *peers[20];
-	unsigned unknown;        /* an attribute of that number */
-	uint8_t transaction;     /* 0: a fresh one */
-	bool stale;              /* with a nonce that is not ours */
+	unsigned unknown;    /* an attribute of that number */
+	uint8_t transaction; /* 0: a fresh one */
+	bool stale;          /* with a nonce that is not ours */
 	bool fingerprint;
 	enum stun_attribute odd; /* an attribute with 3 bytes, where that is wrong */
 };

@@ -500,11 +500,16 @@ static const struct {
 	const char *line; /* of report.txt, and with a capital and tags of report.html */
 } seen_by[] = {
 	{ "nobody", { 0 }, "by nobody: all of this is on the log's own word" },
-	{ "a witness", { .cosigned_size = 1200, .count = 1, .by = { { "w.example", 1790000000 } } },
+	{ "a witness",
+	  { .cosigned_size = 1200, .count = 1, .by = { { "w.example", 1790000000 } } },
 	  "w.example, 2026-09-21 14:13:20 UTC" },
-	{ "up to where", { .cosigned_size = 1200, .count = 1, .by = { { "w.example", 1790000000 } } },
+	{ "up to where",
+	  { .cosigned_size = 1200, .count = 1, .by = { { "w.example", 1790000000 } } },
 	  "up to size 1200" },
-	{ "an authority", { .stamped_size = 7, .stamped_us = UINT64_C(1790000000000000), .authority = "tsa.example" },
+	{ "an authority",
+	  { .stamped_size = 7,
+	    .stamped_us = UINT64_C(1790000000000000),
+	    .authority = "tsa.example" },
 	  "size 7, by tsa.example, recorded 2026-09-21 14:13:20 UTC" },
 };
 
@@ -522,7 +527,8 @@ who_else_has_seen_it_is_told(void **state)
 			fail_msg("%s: not in report.txt", seen_by[i].name);
 		}
 		/* Without what HTML writes otherwise. */
-		const char *plain = strchr(seen_by[i].line, '\'') == NULL ? seen_by[i].line : "by nobody";
+		const char *plain =
+			strchr(seen_by[i].line, '\'') == NULL ? seen_by[i].line : "by nobody";
 		if (strstr(html.text, plain) == NULL) {
 			fail_msg("%s: not in report.html", seen_by[i].name);
 		}

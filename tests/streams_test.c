@@ -102,7 +102,8 @@ threat_D13_a_network_of_64_bits_is_one_source(void **unused)
 	(void)unused;
 	for (unsigned i = 0; i < STREAMS_IDLE_PER_SOURCE_MAX; i++) {
 		one.bytes[15] = (uint8_t)i;
-		assert_int_not_equal(streams_admit(&streams, LISTENER, &one, START_US), STREAM_NONE);
+		assert_int_not_equal(streams_admit(&streams, LISTENER, &one, START_US),
+				     STREAM_NONE);
 	}
 	one.bytes[8] = 1;
 	assert_int_equal(streams_admit(&streams, LISTENER, &one, START_US), STREAM_NONE);

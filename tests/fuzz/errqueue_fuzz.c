@@ -63,8 +63,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(control, data + 1, size - 1);
 	if (relay_errqueue_read((struct span){ control, size - 1 }, &icmp)) {
 		icmp.peer = address_of(peers[data[0] % 4]);
-		const struct relay_answer answer = relay_handle_icmp(
-			world->relay, world->last_socket, &icmp, world->now_us);
+		const struct relay_answer answer =
+			relay_handle_icmp(world->relay, world->last_socket, &icmp, world->now_us);
 		check_told(&answer, &icmp);
 	}
 	free(control);
