@@ -134,7 +134,7 @@ give(struct connection *connection)
 	}
 }
 
-/* As few records as hold it. */
+/* Each message in a record of its own: coturn's client hears the first one of a record alone. */
 static bool
 seal_fresh(struct connection *connection)
 {
@@ -142,12 +142,22 @@ seal_fresh(struct connection *connection)
 	const uint32_t count = connection->fresh_count;
 
 	connection->fresh_count = 0;
+	connection->fresh_messages = 0;
 	if (connection->tls == NULL || count == 0) {
 		return true;
 	}
 	connection->out_count -= count;
 	memcpy(plain, queue_of(connection) + connection->out_count, count);
-	return tls_session_send(connection->tls, (struct span){ plain, count });
+	for (size_t at = 0, taken = 0; at < count; at += taken) {
+		if (stream_next((struct span){ plain + at, count - at }, &taken) !=
+		    STREAM_MESSAGE) {
+			taken = count - at;
+		}
+		if (!tls_session_send(connection->tls, (struct span){ plain + at, taken })) {
+			return false;
+		}
+	}
+	return true;
 }
 
 /* An empty queue takes any message: none is longer. */
@@ -155,8 +165,9 @@ static bool
 has_room(const struct connection *connection, size_t count, bool is_data)
 {
 	const size_t fresh = connection->fresh_count + count;
+	const size_t records = (size_t)connection->fresh_messages * TLS_RECORD_OVERHEAD_BYTES;
 	const size_t used = connection->out_count - connection->fresh_count +
-			    (connection->tls == NULL ? fresh : tls_sealed_bytes(fresh));
+			    (connection->tls == NULL ? fresh : tls_sealed_bytes(fresh) + records);
 
 	return connection->out_count == 0 ||
 	       used <= (is_data ? CONNECTION_DATA_BYTES : CONNECTION_OUT_BYTES);
@@ -184,6 +195,7 @@ connection_send(struct connection *connection, struct span message, bool is_data
 	memset(to + message.count, 0, padding);
 	connection->out_count += (uint32_t)(message.count + padding);
 	connection->fresh_count += (uint32_t)(message.count + padding);
+	connection->fresh_messages++;
 	return true;
 }
 

@@ -1,8 +1,8 @@
 /* One client's TCP connection as bytes, with or without TLS: what came of a message that is not
  * whole yet, and a bounded queue of what its client has not taken.
  *
- * What is sent gathers at the queue's end and leaves with the next flush, in one call of the system
- * and, with TLS, sealed together: a record for each message would cost more than the message.
+ * What is sent gathers at the queue's end and leaves with the next flush, in one call of the
+ * system. With TLS each message is a record of its own: there are clients that read no further.
  *
  * Relayed data that does not fit into the queue is dropped, as on UDP; a reply that does not fit
  * ends the connection. With TLS all but the fresh end of the queue is sealed bytes, which cannot be
@@ -28,6 +28,7 @@ struct connection {
 	uint32_t in_count;
 	uint32_t out_count;
 	uint32_t fresh_count;    /* of these, at the end: not flushed yet, and not sealed */
+	uint32_t fresh_messages; /* so many messages are they */
 	struct tls_session *tls; /* NULL: plain */
 };
 

@@ -166,8 +166,10 @@ shaken_hands(struct connection *connection, int client)
 	return ssl;
 }
 
+/* Together, but each in a record of its own: turnutils_uclient hears the first of a record alone.
+ */
 static void
-messages_leave_in_one_record(void **unused)
+messages_leave_in_records_of_their_own(void **unused)
 {
 	struct connection connection;
 	struct tls_server *server = server_of(TLS_STREAMS, "here");
@@ -183,9 +185,13 @@ messages_leave_in_one_record(void **unused)
 	assert_int_equal(take(client), 0);
 	assert_true(connection_flush(&connection));
 	const size_t count = take(client);
-	assert_true(count > RECORD_HEADER_BYTES + 24);
-	assert_int_equal(got[0], SSL3_RT_APPLICATION_DATA);
-	assert_int_equal(got[3] << 8 | got[4], count - RECORD_HEADER_BYTES);
+	size_t records = 0;
+	for (size_t at = 0; at < count; records++) {
+		assert_int_equal(got[at], SSL3_RT_APPLICATION_DATA);
+		at += RECORD_HEADER_BYTES + (size_t)(got[at + 3] << 8 | got[at + 4]);
+		assert_true(at <= count);
+	}
+	assert_int_equal(records, 3);
 	connection_close(&connection);
 	SSL_free(ssl);
 	tls_server_close(server);
@@ -199,7 +205,7 @@ main(void)
 		cmocka_unit_test(messages_leave_together_with_their_padding),
 		cmocka_unit_test(what_was_sent_leaves_before_the_connection_closes),
 		cmocka_unit_test(data_that_finds_no_room_is_dropped_and_a_reply_ends_it),
-		cmocka_unit_test(messages_leave_in_one_record),
+		cmocka_unit_test(messages_leave_in_records_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
