@@ -4,8 +4,8 @@ enum {
 	WINDOW_US = 20 * 1000,
 	WINDOW_DATAGRAMS = 100, /* 5,000 a second */
 	TURN_ENOUGH = 32,       /* in a turn: waiting would gain nothing */
-	LATE_US = 1000,
-	LATE_COST = 16, /* up to one late pause in so many is borne */
+	LATE_US = 800,          /* beyond what was asked for */
+	LATE_COST = 16,         /* up to one late pause in so many is borne */
 	LATE_MAX = 8 * LATE_COST,
 	AGAIN_US = 500 * 1000,
 };
@@ -26,16 +26,16 @@ gather_count(struct gather *gather, uint32_t taken, uint64_t now_us)
 }
 
 bool
-gather_is_due(const struct gather *gather, uint64_t now_us)
+gather_is_due(const struct gather *gather, uint64_t pause_us, uint64_t now_us)
 {
-	return gather->pays && gather->taken > 0 && gather->taken < TURN_ENOUGH &&
+	return pause_us > 0 && gather->pays && gather->taken > 0 && gather->taken < TURN_ENOUGH &&
 	       now_us >= gather->not_before_us;
 }
 
 void
-gather_paused(struct gather *gather, uint64_t from_us, uint64_t to_us)
+gather_paused(struct gather *gather, uint64_t pause_us, uint64_t from_us, uint64_t to_us)
 {
-	if (to_us - from_us <= LATE_US) {
+	if (to_us - from_us <= pause_us + LATE_US) {
 		gather->late -= gather->late > 0;
 		return;
 	}

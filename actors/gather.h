@@ -12,8 +12,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { GATHER_PAUSE_US = 200 };
-
 /* Zeroed: nothing came yet. */
 struct gather {
 	uint64_t window_us; /* when the window began */
@@ -26,9 +24,9 @@ struct gather {
 
 /* At the end of a turn that took so many datagrams. */
 void gather_count(struct gather *gather, uint32_t taken, uint64_t now_us);
-/* True if a pause of GATHER_PAUSE_US is due now. */
-bool gather_is_due(const struct gather *gather, uint64_t now_us);
-/* The pause that was due lasted from there to there. */
-void gather_paused(struct gather *gather, uint64_t from_us, uint64_t to_us);
+/* True if a pause of that length is due now; 0: never. */
+bool gather_is_due(const struct gather *gather, uint64_t pause_us, uint64_t now_us);
+/* The pause of that length that was due took from there to there. */
+void gather_paused(struct gather *gather, uint64_t pause_us, uint64_t from_us, uint64_t to_us);
 
 #endif

@@ -51,6 +51,7 @@ struct relay_config {
 	uint16_t scattered_port; /* but there: a client's connections reach several relays; 0: none
 				  */
 	uint64_t usage_interval_s;
+	uint64_t gather_us; /* how long datagrams are left alone under load: gather.h */
 	struct drain drain;
 	bool strict_expiry; /* an allocation outlives no credential (THREATS C12) */
 	bool discovery;     /* Bindings tell clients about their NATs (RFC 5780), at these ports */

@@ -249,6 +249,7 @@ relay_config_read(struct relay_config *out, struct relay_ips *ips, const struct 
 	memcpy(out->listeners, listeners, listener_count * sizeof *listeners);
 	memcpy(out->transports, transports, listener_count * sizeof *transports);
 	out->usage_interval_s = settings->usage_interval;
+	out->gather_us = settings->gather_us;
 	drain_of(&out->drain, settings);
 	out->strict_expiry = settings->strict_expiry;
 	out->mobility = settings->mobility;

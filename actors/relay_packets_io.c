@@ -120,12 +120,13 @@ relay_process_read_relayed(struct relay_process *process, uint32_t socket, uint3
 void
 relay_process_gather(struct relay_process *process)
 {
-	const struct timespec pause = { .tv_nsec = GATHER_PAUSE_US * 1000 };
+	const uint64_t pause_us = process->config.gather_us;
+	const struct timespec pause = { .tv_nsec = (long)pause_us * 1000 };
 	const uint64_t before_us = time_monotonic_us();
 
 	gather_count(&process->gather, process->taken, before_us);
-	if (gather_is_due(&process->gather, before_us)) {
+	if (gather_is_due(&process->gather, pause_us, before_us)) {
 		nanosleep(&pause, NULL);
-		gather_paused(&process->gather, before_us, time_monotonic_us());
+		gather_paused(&process->gather, pause_us, before_us, time_monotonic_us());
 	}
 }

@@ -78,6 +78,7 @@ enum {
 
 	REVOKED_MAX = 1024, /* agents whose credentials were taken back */
 
+	GATHER_US_MAX = 1000,
 	BYTES_PER_S_MAX = 1000 * 1000 * 1000, /* max-bps */
 
 	/* Peer policy: allow and deny rules together; our own listeners, and our own relayed IPs. */

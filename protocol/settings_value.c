@@ -30,6 +30,7 @@ static const struct {
 	{ "total-quota", 0, ALLOCATIONS_MAX },
 	{ "max-bps", 0, BYTES_PER_S_MAX },
 	{ "unauthenticated-rate", 1, 1000000 },
+	{ "gather-us", 0, GATHER_US_MAX },
 	{ "usage-interval", 1, 86400 },
 	{ "claims-port", 0, 65535 },
 	{ "witness-port", 0, 65535 },
