@@ -39,18 +39,12 @@ static const struct {
 	const char *where;
 	uint64_t most;
 } rows[] = {
-	{ "a bit of an entry in a full tile",
-	  "UPDATE event SET entry = CAST(substr(entry, 1, length(entry) - 1) || x'00' AS BLOB) "
-	  "WHERE seq = 100",
-	  "", "the entry is not the one whose hash was recorded", "seq 100", 3 },
-	{ "two entries edited are two findings",
-	  "UPDATE event SET entry = CAST(substr(entry, 1, length(entry) - 1) || x'00' AS BLOB) "
-	  "WHERE seq IN (100, 300)",
-	  "", "the entry is not the one whose hash was recorded", "seq 300", 5 },
-	{ "an entry in the tile that is not full",
-	  "UPDATE event SET entry = CAST(substr(entry, 1, length(entry) - 1) || x'00' AS BLOB) "
-	  "WHERE seq = 600",
-	  "", "the root over the entries is not the signed one", "checkpoint of size <616>", 0 },
+	{ "a bit of an entry in a full tile", LAST_BYTE_CHANGED "WHERE seq = 100", "",
+	  "the entry is not the one whose hash was recorded", "seq 100", 3 },
+	{ "two entries edited are two findings", LAST_BYTE_CHANGED "WHERE seq IN (100, 300)", "",
+	  "the entry is not the one whose hash was recorded", "seq 300", 5 },
+	{ "an entry in the tile that is not full", LAST_BYTE_CHANGED "WHERE seq = 600", "",
+	  "the root over the entries is not the signed one", "checkpoint of size <616>", 0 },
 	{ "an entry that is not msgpack", "UPDATE event SET entry = x'C1' WHERE seq = 100", "",
 	  "the entry cannot be read", "seq 100", 0 },
 	{ "a row deleted", "DELETE FROM event WHERE seq = 100", "", "entries are missing",
