@@ -106,10 +106,10 @@ static const struct {
 	  "substr(note, -11) AS BLOB) WHERE size = <616>",
 	  "", "a checkpoint's signature does not hold", "checkpoint of size <616>", 1 },
 	{ "a published tile changed", "",
-	  "printf x | dd of=pub/tile/0/001 conv=notrunc status=none",
+	  "printf anotherhash | dd of=pub/tile/0/001 conv=notrunc status=none",
 	  "a published tile's hash is not the log's", "pub/tile/0/001 hash 0", 0 },
 	{ "a published entry changed", "",
-	  "printf x | dd of=pub/tile/entries/000 bs=1 seek=40 conv=notrunc status=none",
+	  "printf another | dd of=pub/tile/entries/000 bs=1 seek=40 conv=notrunc status=none",
 	  "a published entry is not the log's", "pub/tile/entries/000 seq 0", 1 },
 	{ "no key", "", "rm log.vkey", "no signature can be checked", "log.vkey", 1 },
 };

@@ -193,10 +193,10 @@ describe('evidence', () => {
 		}
 		const last = '(select max(seq) from event)';
 		const rows = [
-			['one changed byte of an entry', "update event set entry = cast(substr(entry, 1, 20) || x'00' || substr(entry, 22) as blob) where seq = 7", /\b7\b/],
+			['one changed byte of an entry', "update event set entry = cast(substr(entry, 1, 20) || case substr(entry, 21, 1) when x'00' then x'01' else x'00' end || substr(entry, 22) as blob) where seq = 7", /\b7\b/],
 			['a deleted row', 'delete from event where seq = 7', /\b7\b/],
 			['two rows changed for one another', 'update event set entry = (select e.entry from event e where e.seq = 15 - event.seq) where seq in (7, 8)', /\b7\b/],
-			['one changed byte of an entry after the last full tile', `update event set entry = cast(substr(entry, 1, 20) || x'00' || substr(entry, 22) as blob) where seq = ${last}`, /checkpoint/],
+			['one changed byte of an entry after the last full tile', `update event set entry = cast(substr(entry, 1, 20) || case substr(entry, 21, 1) when x'00' then x'01' else x'00' end || substr(entry, 22) as blob) where seq = ${last}`, /checkpoint/],
 			['the last row cut off', `delete from event where seq = ${last}`, /\d/],
 			['the last five rows cut off', `delete from event where seq > ${last} - 5`, /\d/],
 		];
@@ -210,7 +210,7 @@ describe('evidence', () => {
 		}
 
 		it('every broken row, not the first alone', async () => {
-			const data = await spoil("update event set entry = cast(substr(entry, 1, 20) || x'00' || substr(entry, 22) as blob) where seq in (5, 9)");
+			const data = await spoil("update event set entry = cast(substr(entry, 1, 20) || case substr(entry, 21, 1) when x'00' then x'01' else x'00' end || substr(entry, 22) as blob) where seq in (5, 9)");
 			const { code, text } = await verify(data);
 			assert.equal(code, 1);
 			assert.match(text, /\b5\b/);
