@@ -108,6 +108,8 @@ mailbox_request(struct mailbox_client *client, size_t index, struct span bytes)
 		nng_msg_free(lane->message);
 		lane->message = NULL;
 	}
+	/* The last one has left, for it was answered; a thread of nng may be about to say so. */
+	nng_aio_wait(lane->sending);
 	lane->state = LANE_ASKED;
 	nng_aio_set_msg(lane->sending, mailbox_message(bytes));
 	nng_ctx_send(lane->context, lane->sending);
