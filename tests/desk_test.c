@@ -428,8 +428,8 @@ one_answer_tells_what_became_durable(void **unused)
 	make_durable();
 	assert_int_equal(answered(&ticket), ACCEPTED);
 	assert_int_equal(said().done, 2);
-	assert_int_equal(said().first,
-			 3); /* what was told and is not acknowledged yet comes once */
+	/* What was told and is not acknowledged yet comes once. */
+	assert_int_equal(said().first, 3);
 	assert_int_equal(said().notices, 1);
 	assert_int_equal(answered(&ticket), -1);
 }
