@@ -23,7 +23,9 @@ enum {
 	TURNS_MAX = 3000,
 	DEATHS = 40,
 	VANISHED = 64,
-	DEATH_WAIT_MS = 200
+	DEATH_WAIT_MS = 200,
+	LANES = 4,
+	ASKED = 20000
 };
 
 static char directory[] = "/tmp/ifswarm-mailbox-XXXXXX";
@@ -315,6 +317,50 @@ given_a_request_that_is_given_up_then_the_lane_asks_another(void **unused)
 	mailbox_close(server);
 }
 
+static void
+answer_all(struct mailbox_server *server)
+{
+	uint32_t slot = 0;
+	struct span bytes;
+
+	while (mailbox_take(server, &slot, &bytes)) {
+		mailbox_answer(server, slot, span_of("yes"));
+	}
+}
+
+/* The second of two requests waits until the first has left, and its reply may be there before nng
+ * is through with what it sent: the lane asks again at once all the same. */
+static void
+given_lanes_that_ask_again_at_once_then_each_is_answered(void **unused)
+{
+	char fault[256];
+	struct mailbox_server *server = listen_or_fail();
+	struct mailbox_client *client = mailbox_dial(url, LANES, fault, sizeof fault);
+	struct span bytes;
+	size_t lane = 0;
+	size_t left = ASKED;
+
+	(void)unused;
+	for (size_t i = 0; i < LANES; i++) {
+		mailbox_request(client, i, span_of("question"));
+	}
+	while (left > 0) {
+		struct pollfd waits[] = {
+			{ .fd = mailbox_client_fd(client), .events = POLLIN },
+			{ .fd = mailbox_server_fd(server), .events = POLLIN },
+		};
+		assert_true(poll(waits, 2, PATIENCE_MS) > 0);
+		answer_all(server);
+		while (left > 0 && mailbox_reply(client, &lane, &bytes)) {
+			assert_int_equal(bytes.count, 3);
+			left--;
+			mailbox_request(client, lane, span_of("question"));
+		}
+	}
+	mailbox_hang_up(client);
+	mailbox_close(server);
+}
+
 int
 main(void)
 {
@@ -327,6 +373,7 @@ main(void)
 		cmocka_unit_test(
 			given_servers_that_die_while_clients_connect_then_the_next_one_hears_all_of_them),
 		cmocka_unit_test(given_a_request_that_is_given_up_then_the_lane_asks_another),
+		cmocka_unit_test(given_lanes_that_ask_again_at_once_then_each_is_answered),
 		cmocka_unit_test(given_nobody_listens_then_a_question_gets_no_reply),
 		cmocka_unit_test(given_a_directory_that_is_not_there_then_listening_says_so),
 	};
