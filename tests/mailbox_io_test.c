@@ -354,7 +354,9 @@ given_lanes_that_ask_again_at_once_then_each_is_answered(void **unused)
 		while (left > 0 && mailbox_reply(client, &lane, &bytes)) {
 			assert_int_equal(bytes.count, 3);
 			left--;
-			mailbox_request(client, lane, span_of("question"));
+			if (left >= LANES) {
+				mailbox_request(client, lane, span_of("question"));
+			}
 		}
 	}
 	mailbox_hang_up(client);
