@@ -126,15 +126,26 @@ find_named(struct relay *relay, const struct relay_request *request, uint32_t *r
 	return table->rows[*row].transport == TURN_TRANSPORT_UDP ? ACCEPTED : REFUSED_MOBILITY;
 }
 
-/* We gave that ticket to this user, and no row of ours is of its allocation: then it is another
- * relay's, or nobody's any more, which the actor knows. */
+/* We gave that ticket to this user, after the last that is heard here of its allocation: then it is
+ * another relay's, or nobody's any more, which the actor knows. A client may be back before this
+ * relay has heard where it had been. */
 static bool
 is_elsewhere(struct relay *relay, const struct relay_request *request, struct ticket named)
 {
+	const struct allocation_table *table = &relay->view->table;
+	const uint32_t row = allocation_find(table, &named.allocation);
+
 	named.user = request->credential.user;
-	return allocation_find(&relay->view->table, &named.allocation) == ROW_NONE &&
+	return (row == ROW_NONE || table->rows[row].moves < named.moves) &&
 	       ticket_holds(request->message->values[STUN_MOBILITY_TICKET], &relay->integrity,
 			    &relay->config.credentials.nonce_key, &named);
+}
+
+/* What it may have had there is given up: no allocation of its own is in its way. */
+static bool
+is_free(const struct relay *relay, uint32_t own)
+{
+	return own == ROW_NONE || relay->rows[own].releasing;
 }
 
 static bool
@@ -155,7 +166,7 @@ relay_handle_ticket(struct relay *relay, const struct relay_request *request, ui
 	const enum verdict verdict = find_named(relay, request, &row, &named);
 
 	/* Who only wants to end it moves first, or lets it expire. */
-	if (verdict == REFUSED_NO_ALLOCATION && own == ROW_NONE &&
+	if ((verdict == REFUSED_NO_ALLOCATION || verdict == ACCEPTED) && is_free(relay, own) &&
 	    lifetime_asked(request->message) != 0 && is_elsewhere(relay, request, named)) {
 		return relay_call_allocation(relay, request, &named.allocation, named.moves);
 	}

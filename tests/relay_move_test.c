@@ -309,6 +309,104 @@ a_move_leaves_the_old_connection_behind(void **unused)
 	world_free(world);
 }
 
+/* --- from relay to relay: this one is number 1, and number 2 is played --- */
+
+static void
+attach(struct world *world, uint64_t front)
+{
+	struct command command = { .type = COMMAND_ATTACH,
+				   .front = front,
+				   .attach.instance = { { (uint8_t)front } } };
+
+	assert_int_equal(decide(world, &command), ACCEPTED);
+}
+
+static void
+given_a_second_relay(struct world *world)
+{
+	outbox_drop(world->outbox, 2);
+	outbox_attach(world->outbox, 2, false, 1);
+	attach(world, 1);
+	attach(world, 2);
+}
+
+/* What the second relay's MOVE leads to. */
+static void
+told_to_yield(struct world *world, const char *client)
+{
+	const struct notice notice = {
+		.type = NOTICE_YIELD,
+		.yield = { .allocation = world->actor->table.rows[0].id,
+			   .moves = world->actor->table.rows[0].moves,
+			   .relay = 2,
+			   .client = address_of(client),
+			   .server = world->config.listeners[LISTENER],
+			   .transaction = { { 77 } },
+			   .lifetime_s = 600 },
+	};
+
+	relay_handle_notice(world->relay, &notice, (struct span){ 0 }, world->now_us);
+	assert_int_equal(world->handed, 1);
+}
+
+/* The second relay has answered its client with a new ticket; the first has not heard of it yet. */
+static void
+given_an_allocation_that_has_just_left_then_its_client_may_come_back(void **unused)
+{
+	(void)unused;
+	struct world *world = mobile_world();
+	const struct nonce_key key = { { 7 } };
+	struct ticket next = { .moves = 1 };
+	char ticket[TICKET_BYTES + 1] = "";
+	uint8_t memory[DATAGRAM_MAX];
+	const struct ask back = { REFRESH, .ticket = ticket };
+
+	given_a_second_relay(world);
+	allocate_mobile(world, ticket);
+	assert_true(sends(world, ANN));
+	told_to_yield(world, AWAY);
+	next.allocation = world->actor->table.rows[0].id;
+	name_set(&next.user, "ann", 3);
+	ticket_write(ticket, &world->integrity, &key, &next);
+
+	fetch_nonce(world, ANN);
+	world->replies = 0;
+	client_sends(world, ANN, write_request(world, &back, memory));
+	assert_int_equal(world->replies, 0); /* neither refused nor believed yet */
+	struct command yields = world->queue[world->queued - 1];
+	assert_int_equal(yields.type, COMMAND_MOVE);
+	assert_int_equal(yields.move.moves, 1);
+	pump(world);
+	assert_int_equal(world->actor->table.rows[0].relay, 2);
+	assert_int_equal(world->replies, 0);
+	yields.front = 2;
+	yields.move.relay = 1;
+	assert_int_equal(decide(world, &yields), ACCEPTED);
+	deliver_notices(world);
+	assert_int_equal(world->replies, 1);
+	assert_int_equal(last_reply(world).class, STUN_SUCCESS);
+	assert_true(sends(world, ANN));
+	assert_int_equal(world->logged.packets_up, 1);
+	world_free(world);
+}
+
+/* On its way, its ticket is used: shown here too, it is worth nothing. */
+static void
+threat_F15_a_ticket_on_its_way_is_not_good_here(void **unused)
+{
+	(void)unused;
+	struct world *world = mobile_world();
+	char ticket[TICKET_BYTES + 1];
+
+	given_a_second_relay(world);
+	allocate_mobile(world, ticket);
+	told_to_yield(world, AWAY);
+	assert_int_equal(request(world, BOB, (struct ask){ REFRESH, .ticket = ticket }), 437);
+	assert_int_equal(world->actor->table.rows[0].relay, 2);
+	assert_int_equal(world->actor->table.rows[0].moves, 1);
+	world_free(world);
+}
+
 int
 main(void)
 {
@@ -324,6 +422,9 @@ main(void)
 		cmocka_unit_test(tickets_outlive_restarts),
 		cmocka_unit_test(a_release_may_come_from_elsewhere),
 		cmocka_unit_test(a_move_leaves_the_old_connection_behind),
+		cmocka_unit_test(
+			given_an_allocation_that_has_just_left_then_its_client_may_come_back),
+		cmocka_unit_test(threat_F15_a_ticket_on_its_way_is_not_good_here),
 	};
 
 	return cmocka_run_group_tests_name("relay_move", tests, world_setup, world_teardown);
