@@ -227,7 +227,7 @@ describe('a client that moves (RFC 8016)', () => {
 
 // Three relays: the kernel brings a client that comes from another port to any of them.
 describe('a client that moves from relay to relay (RFC 8016)', () => {
-	const MOVES = 16;
+	const MOVES = 48; // often enough that some come back before the relay they left has heard of it
 	let cluster;
 	before(async () => {
 		cluster = await start('moves', { relays: 3, mobility: 'yes', 'allowed-peer-ip': '127.0.0.1', 'legacy-channels': 'yes' },
