@@ -10,6 +10,7 @@ import { patience } from './cluster.mjs';
 const COOKIE = 0x2112a442;
 export const METHOD = { binding: 1, allocate: 3, refresh: 4, send: 6, data: 7, createPermission: 8, channelBind: 9,
 	connect: 10, connectionBind: 11, connectionAttempt: 12 };
+const CHALLENGES = [401, 438]; // which no copy of the same request can overcome
 export const CLASS = { request: 0, indication: 1, success: 2, error: 3 };
 export const ATTRIBUTE = {
 	username: 0x0006, messageIntegrity: 0x0008, errorCode: 0x0009, channelNumber: 0x000c, lifetime: 0x000d,
@@ -186,28 +187,43 @@ export class TurnClient extends EventEmitter {
 	// As they are: over a stream send pads.
 	raw(bytes) { return this.send(bytes); }
 
-	// Sends until it is answered, as RFC 8489 does but more often; one transaction id for all tries.
+	// Over datagrams a request is sent again; over a stream its bytes would come twice (RFC 8489 section 6.2.2).
+	get repeats() { return true; }
+
+	// Sends until it is answered, as RFC 8489 does but more often; one transaction id for all copies. A server keeps
+	// nothing of what it refused: a copy that is still on its way may succeed. So a refusal counts when none is left.
 	async transact(packet, limit = 8_000) {
 		await this.ready;
 		const id = packet.subarray(8, 20).toString('hex');
+		const answers = [];
+		let came;
+		const another = (wait) => new Promise((resolve) => {
+			const timer = setTimeout(resolve, wait);
+			came = () => {
+				clearTimeout(timer);
+				resolve();
+			};
+		});
 		this.asked.add(id);
-		const end = Date.now() + limit * patience;
-		let wait = 200;
-		let answered;
-		const reply = new Promise((resolve) => { answered = resolve; });
-		this.waiting.set(id, answered);
+		this.waiting.set(id, (message) => {
+			answers.push(message);
+			came?.();
+		});
 		try {
-			while (Date.now() < end) {
+			const end = Date.now() + limit * patience;
+			let copies = 0;
+			for (let wait = 200; answers.length === 0; wait = Math.min(wait * 2, 800)) {
+				if (Date.now() >= end) throw new Error('no reply');
+				copies++;
 				this.counts.requests++;
 				await this.send(packet);
-				let timer;
-				const nothing = new Promise((resolve) => { timer = setTimeout(resolve, wait, null); });
-				const got = await Promise.race([reply, nothing]);
-				clearTimeout(timer);
-				if (got) return got;
-				wait = Math.min(wait * 2, 800);
+				if (answers.length === 0) await another(this.repeats ? wait : end - Date.now());
 			}
-			throw new Error('no reply');
+			// A copy that came while the first was being decided has no answer of its own.
+			const last = Date.now() + 1_000 * patience;
+			const isFinal = (reply) => reply.class === CLASS.success || CHALLENGES.includes(reply.code);
+			while (answers.length < copies && !answers.some(isFinal) && Date.now() < last) await another(last - Date.now());
+			return answers.find((reply) => reply.class === CLASS.success) ?? answers[0];
 		} finally {
 			this.waiting.delete(id);
 		}
@@ -340,6 +356,8 @@ export class TcpTurnClient extends TurnClient {
 	connectionBind(id) {
 		return this.request('ConnectionBind', METHOD.connectionBind, () => [[ATTRIBUTE.connectionId, id]]);
 	}
+
+	get repeats() { return false; }
 
 	write(bytes) { return new Promise((resolve) => this.socket.write(bytes, resolve)); }
 
