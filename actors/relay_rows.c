@@ -137,6 +137,21 @@ move_socket(struct relay *relay, uint32_t now, const struct address *relayed, ui
 	}
 }
 
+/* What a relay knows of a row beyond the view. A row whose end is asked stays ended, with sockets
+ * or, where it came from another relay, still without: the actor that was restarted decides it. */
+static void
+carry_row(struct relay *relay, uint32_t now, const struct relay_row *former)
+{
+	struct relay_row *own = &relay->rows[now];
+
+	own->ending = former->ending;
+	own->gone = former->gone;
+	own->mobile = former->mobile;
+	own->kill = former->kill;
+	own->told = former->told;
+	own->releasing = relay_row_is_ending(former);
+}
+
 /* Sockets move to the rows of the new view; what is in neither view nor question is closed. */
 void
 relay_rows_move(struct relay *relay, const struct allocation_state *old,
@@ -144,21 +159,18 @@ relay_rows_move(struct relay *relay, const struct allocation_state *old,
 {
 	const struct allocation_table *table = &old->table;
 
+	for (uint32_t row = 0; row < relay->view->table.rows_fresh; row++) {
+		row_begin(relay, row);
+	}
 	for (uint32_t row = 0; row < table->rows_fresh; row++) {
 		const struct allocation *allocation = &table->rows[row];
 		const struct relay_row *former = &old_rows[row];
-		if (id_is_none(&allocation->id) || !is_bound(former)) {
+		if (id_is_none(&allocation->id)) {
 			continue;
 		}
 		const uint32_t now = allocation_find(&relay->view->table, &allocation->id);
 		if (now != ROW_NONE) {
-			row_begin(relay, now);
-			relay->rows[now].ending = former->ending;
-			relay->rows[now].gone = former->gone;
-			relay->rows[now].mobile = former->mobile;
-			relay->rows[now].kill = former->kill;
-			relay->rows[now].told = former->told;
-			relay->rows[now].releasing = relay_row_is_ending(former);
+			carry_row(relay, now, former);
 		}
 		move_socket(relay, now, &allocation->relayed,
 			    relay_row_socket(former, allocation->relayed.family));
@@ -211,18 +223,10 @@ bind_row(struct relay *relay, uint32_t row)
 }
 
 /* Nothing leaves by a socket that is not there. */
-static void
+static bool
 lose_port(struct relay *relay, uint32_t row)
 {
-	const struct allocation *allocation = &relay->view->table.rows[row];
-	struct command command = {
-		.type = COMMAND_END,
-		.trace_id = allocation->trace,
-		.end = { .allocation = allocation->id, .reason = END_PORT_LOST },
-	};
-
-	relay->rows[row].releasing = true;
-	relay->sink->ask(relay->sink->context, &command);
+	return relay_ask_end(relay, row, END_PORT_LOST);
 }
 
 /* The relay it came from, if it came from one, may not have closed its port yet. */
@@ -249,8 +253,7 @@ try_port(struct relay *relay, uint32_t row, uint64_t now_us)
 	own->port_us = own->port_us == 0 ? now_us : own->port_us;
 	relay_row_wait(relay, row);
 	if (own->waits_for_port && now_us - own->port_us >= PORT_US) {
-		own->waits_for_port = false;
-		lose_port(relay, row);
+		own->waits_for_port = !lose_port(relay, row);
 	}
 }
 
@@ -269,22 +272,28 @@ relay_rows_tick(struct relay *relay, uint64_t now_us)
 	}
 }
 
+/* Its client's connection closed with the relay that was here before this one. */
+static bool
+is_left_behind(const struct relay *relay, uint32_t row)
+{
+	const struct allocation *allocation = &relay->view->table.rows[row];
+
+	return !is_bound(&relay->rows[row]) && !relay->rows[row].mobile &&
+	       allocation->client_transport != CLIENT_UDP &&
+	       socket_asked(relay, &allocation->relayed, allocation->transport) == SOCKET_NONE &&
+	       !is_called(relay, &allocation->id);
+}
+
 /* All of its relayed addresses, or the allocation ends. */
 void
 relay_row_open(struct relay *relay, uint32_t row)
 {
-	const struct allocation *allocation = &relay->view->table.rows[row];
-
-	if (!is_bound(&relay->rows[row])) {
-		row_begin(relay, row);
-		if (allocation->client_transport != CLIENT_UDP &&
-		    socket_asked(relay, &allocation->relayed, allocation->transport) ==
-			    SOCKET_NONE &&
-		    !is_called(relay, &allocation->id)) {
-			/* its connection closed with the relay before this */
-			relay_end_gone(relay, row);
-			return;
-		}
+	if (relay_row_is_ending(&relay->rows[row])) {
+		return; /* it needs none any more */
+	}
+	if (is_left_behind(relay, row)) {
+		relay_end_gone(relay, row);
+		return;
 	}
 	relay_row_wait(relay, row);
 }

@@ -211,9 +211,6 @@ take_view(struct relay *relay, uint64_t now_us)
 	relay->greeting = false;
 	relay->has_view = true;
 	relay->forbidding = true; /* the policy may have changed since these peers were permitted */
-	for (uint32_t row = 0; row < relay->view->table.rows_fresh; row++) {
-		relay->rows[row] = (struct relay_row){ .sockets = { SOCKET_NONE, SOCKET_NONE } };
-	}
 	relay_rows_move(relay, old, old_rows);
 	relay_usage_carry(relay, old, old_rows);
 	complete_rows(relay);

@@ -576,6 +576,34 @@ a_port_that_is_gone_ends_its_allocation(void **unused)
 	world_free(world);
 }
 
+/* Its end is asked; the actor is restarted before it has decided that. */
+static void
+a_port_that_is_there_again_brings_no_allocation_back(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+
+	given(world);
+	relay_free(world->relay);
+	world->sockets_open = 0;
+	world->port_is_gone = true;
+	new_relay(world);
+	greeted(world);
+	assert_int_equal(world->queued, 1);
+	struct command end = world->queue[0];
+	assert_int_equal(end.type, COMMAND_END);
+	world->queued = 0;
+	world->port_is_gone = false;
+	greet(world);
+	assert_int_equal(channel_data(world, ANN, 0x4000, "x").action, RELAY_DROP);
+	end.front = 1;
+	assert_int_equal(decide(world, &end), ACCEPTED);
+	deliver_notices(world);
+	assert_int_equal(relay_allocations(world->relay), 0);
+	assert_int_equal(world->sockets_open, 0);
+	world_free(world);
+}
+
 static void
 what_was_decided_before_the_actor_died_is_answered_after(void **unused)
 {
@@ -718,6 +746,7 @@ main(void)
 		cmocka_unit_test(a_restarted_actor_greets_and_packets_flow_on),
 		cmocka_unit_test(a_restarted_relay_gets_its_ports_back),
 		cmocka_unit_test(a_port_that_is_gone_ends_its_allocation),
+		cmocka_unit_test(a_port_that_is_there_again_brings_no_allocation_back),
 		cmocka_unit_test(what_was_decided_before_the_actor_died_is_answered_after),
 		cmocka_unit_test(what_was_refused_before_the_actor_died_is_no_success_after),
 		cmocka_unit_test(threat_F7_a_refusal_names_the_key_that_would_have_taken_it),

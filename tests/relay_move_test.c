@@ -390,6 +390,45 @@ given_an_allocation_that_has_just_left_then_its_client_may_come_back(void **unus
 	world_free(world);
 }
 
+/* It comes while its agent is expelled, and the actor is restarted before it has decided the end.
+ */
+static void
+given_an_end_asked_as_it_arrives_then_nothing_flows_over_a_new_greeting_either(void **unused)
+{
+	(void)unused;
+	struct world *world = mobile_world();
+	struct notice expel = { .type = NOTICE_EXPEL, .command_id = { { 9 } } };
+	char ticket[TICKET_BYTES + 1];
+
+	given_a_second_relay(world);
+	allocate_mobile(world, ticket);
+	told_to_yield(world, AWAY);
+	struct command back = world->queue[world->queued - 1];
+	assert_int_equal(back.type, COMMAND_MOVE);
+	pump(world);
+	name_set(&expel.expel.agent_name, "ann", 3);
+	relay_handle_notice(world->relay, &expel, (struct span){ 0 }, world->now_us);
+	world->queued = 0; /* it has none */
+	back.front = 2;
+	back.move.relay = 1;
+	back.move.moves = 1;
+	back.move.client = address_of(ANN);
+	assert_int_equal(decide(world, &back), ACCEPTED);
+	deliver_notices(world);
+	assert_int_equal(world->queued, 1);
+	struct command end = world->queue[0];
+	assert_int_equal(end.type, COMMAND_END);
+
+	world->queued = 0;
+	greet(world);
+	assert_false(sends(world, ANN));
+	end.front = 1;
+	assert_int_equal(decide(world, &end), ACCEPTED);
+	deliver_notices(world);
+	assert_int_equal(world->sockets_open, 0);
+	world_free(world);
+}
+
 /* On its way, its ticket is used: shown here too, it is worth nothing. */
 static void
 threat_F15_a_ticket_on_its_way_is_not_good_here(void **unused)
@@ -424,6 +463,8 @@ main(void)
 		cmocka_unit_test(a_move_leaves_the_old_connection_behind),
 		cmocka_unit_test(
 			given_an_allocation_that_has_just_left_then_its_client_may_come_back),
+		cmocka_unit_test(
+			given_an_end_asked_as_it_arrives_then_nothing_flows_over_a_new_greeting_either),
 		cmocka_unit_test(threat_F15_a_ticket_on_its_way_is_not_good_here),
 	};
 

@@ -317,8 +317,9 @@ sweep(struct world *world)
 	pump(world);
 }
 
+/* Told all, and nothing that comes of it is decided. */
 static inline void
-greet(struct world *world)
+greeted(struct world *world)
 {
 	const struct command command = { .type = COMMAND_ATTACH };
 	const struct notice welcome = { .type = NOTICE_WELCOME };
@@ -328,6 +329,12 @@ greet(struct world *world)
 	allocation_greet(world->actor, 1, world->outbox);
 	outbox_post(world->outbox, 1, &welcome, (struct span){ 0 });
 	deliver_notices(world);
+}
+
+static inline void
+greet(struct world *world)
+{
+	greeted(world);
 	pump(world);
 }
 
