@@ -121,21 +121,6 @@ on_get(struct cosigner_process *process, struct cosigner_socket *socket, const c
 /* --- one request ---------------------------------------------------------------------------------
  */
 
-/* How long the body will be; false if that is not said as a number. */
-static bool
-body_length(struct lws *wsi, uint64_t *out)
-{
-	char value[32];
-	char *end = NULL;
-
-	*out = 0;
-	if (lws_hdr_copy(wsi, value, sizeof value, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0) {
-		return false;
-	}
-	*out = strtoull(value, &end, 10);
-	return end != value && *end == '\0';
-}
-
 static unsigned
 judge(struct cosigner_process *process, struct cosigner_socket *socket, const char *path,
       bool has_length, uint64_t length)
@@ -152,15 +137,7 @@ judge(struct cosigner_process *process, struct cosigner_socket *socket, const ch
 	if (!has_length || length > ADD_CHECKPOINT_BODY_MAX) {
 		return has_length ? 413 : 411;
 	}
-	socket->body = malloc(length + 1);
-	return socket->body == NULL || process->actor.stopping ? 503 : 0;
-}
-
-static void
-drop_body(struct cosigner_socket *socket)
-{
-	free(socket->body);
-	socket->body = NULL;
+	return !body_begin(&socket->body, length) || process->actor.stopping ? 503 : 0;
 }
 
 static int
@@ -173,9 +150,8 @@ on_request(struct cosigner_process *process, struct cosigner_socket *socket, con
 
 	socket->answer.is_head = method == LWSHUMETH_HEAD;
 	socket->answer.closes = false;
-	socket->used = 0;
 	socket->refusal = 0;
-	drop_body(socket);
+	body_drop(&socket->body);
 	if (method == LWSHUMETH_GET || method == LWSHUMETH_HEAD) {
 		return on_get(process, socket, path);
 	}
@@ -187,22 +163,11 @@ on_request(struct cosigner_process *process, struct cosigner_socket *socket, con
 	socket->refusal = judge(process, socket, path, has_length, length);
 	/* A body that is not too long is read first: who still sends would not see an answer. */
 	if (!has_length || length == 0 || length > ADD_CHECKPOINT_BODY_MAX) {
-		drop_body(socket);
+		body_drop(&socket->body);
 		socket->answer.closes = length != 0;
 		return answer_status(socket, socket->refusal == 0 ? 400 : socket->refusal);
 	}
 	return 0;
-}
-
-static void
-on_body(struct cosigner_socket *socket, const void *bytes, size_t count)
-{
-	/* libwebsockets gives no more than Content-Length, for which there is room; of a body that
-	 * is empty it gives NULL. */
-	if (count > 0 && socket->body != NULL && socket->used + count <= ADD_CHECKPOINT_BODY_MAX) {
-		memcpy(socket->body + socket->used, bytes, count);
-		socket->used += count;
-	}
 }
 
 /* What needs no state is turned away here. */
@@ -218,7 +183,7 @@ admit(struct cosigner_process *process, struct span body)
 static int
 on_whole_body(struct cosigner_process *process, struct cosigner_socket *socket)
 {
-	const struct span body = { socket->body, socket->used };
+	const struct span body = body_read(&socket->body);
 	unsigned status = socket->refusal;
 
 	if (status == 0) {
@@ -227,7 +192,7 @@ on_whole_body(struct cosigner_process *process, struct cosigner_socket *socket)
 	if (status == ADD_CHECKPOINT_OK && !cosigner_ask(process, socket, body)) {
 		status = 503;
 	}
-	drop_body(socket);
+	body_drop(&socket->body);
 	if (status != ADD_CHECKPOINT_OK) {
 		return answer_status(socket, status);
 	}
@@ -244,7 +209,7 @@ on_closed(struct cosigner_process *process, struct cosigner_socket *socket)
 		cosigner_forget(process, socket);
 	}
 	socket->waits = false;
-	drop_body(socket);
+	body_drop(&socket->body);
 	answer_free(&socket->answer);
 }
 
@@ -259,7 +224,7 @@ cosigner_http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
 		socket->wsi = wsi;
 		return on_request(process_of(wsi), socket, in);
 	case LWS_CALLBACK_HTTP_BODY:
-		on_body(socket, in, length);
+		body_add(&socket->body, in, length);
 		return 0;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
 		return socket->answer.page != NULL ? 0 : on_whole_body(process_of(wsi), socket);

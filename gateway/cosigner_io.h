@@ -14,6 +14,7 @@
 #include "actors/add_checkpoint.h"
 #include "actors/relay_limit.h"
 #include "gateway/answer_io.h"
+#include "gateway/body_io.h"
 #include "gateway/http_actor_io.h"
 
 enum {
@@ -28,8 +29,7 @@ enum {
 struct cosigner_socket {
 	struct lws *wsi;
 	struct answer answer;
-	uint8_t *body;
-	size_t used;
+	struct body body;
 	unsigned refusal; /* the status that was decided before the body came; 0 none */
 	bool waits;       /* for the witness */
 };

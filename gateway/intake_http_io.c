@@ -164,20 +164,6 @@ has_token(struct intake_process *process, struct lws *wsi)
 	return holds;
 }
 
-/* How long the body will be; false if that is not said as a number. */
-static bool
-body_length(struct lws *wsi, uint64_t *out)
-{
-	char value[32];
-	char *end = NULL;
-
-	if (lws_hdr_copy(wsi, value, sizeof value, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0) {
-		return false;
-	}
-	*out = strtoull(value, &end, 10);
-	return end != value && *end == '\0';
-}
-
 static unsigned
 judge(struct intake_process *process, struct intake_socket *socket)
 {
@@ -197,8 +183,7 @@ judge(struct intake_process *process, struct intake_socket *socket)
 		process->facts.refused_request++;
 		return length > CLAIM_BODY_MAX ? 413 : 411;
 	}
-	socket->body = malloc(length + 1);
-	if (socket->body == NULL || process->actor.stopping) {
+	if (!body_begin(&socket->body, length) || process->actor.stopping) {
 		process->facts.refused_busy++;
 		return 503;
 	}
@@ -250,13 +235,6 @@ on_get(struct intake_process *process, struct intake_socket *socket, const char 
 		      text_of(is_claims_path(path) ? 405 : 404));
 }
 
-static void
-drop_body(struct intake_socket *socket)
-{
-	free(socket->body);
-	socket->body = NULL;
-}
-
 static int
 on_request(struct intake_process *process, struct intake_socket *socket, const char *path)
 {
@@ -266,7 +244,7 @@ on_request(struct intake_process *process, struct intake_socket *socket, const c
 
 	socket->answer.is_head = method == LWSHUMETH_HEAD;
 	socket->answer.closes = false;
-	socket->used = 0;
+	body_drop(&socket->body);
 	socket->refusal = 0;
 	if (method == LWSHUMETH_GET || method == LWSHUMETH_HEAD) {
 		return on_get(process, socket, path);
@@ -280,24 +258,13 @@ on_request(struct intake_process *process, struct intake_socket *socket, const c
 	/* A body that is not too long is read first: who still sends would not see an answer. */
 	uint64_t bytes = 0;
 	if (!body_length(socket->wsi, &bytes) || bytes > CLAIM_BODY_MAX || bytes == 0) {
-		drop_body(socket);
+		body_drop(&socket->body);
 		socket->answer.closes = bytes != 0;
 		return refuse(socket, socket->refusal == 0 ? 400 : socket->refusal,
 			      socket->refusal == 0 ? "the body holds no claim"
 						   : text_of(socket->refusal));
 	}
 	return 0;
-}
-
-static void
-on_body(struct intake_socket *socket, const void *bytes, size_t count)
-{
-	/* libwebsockets gives no more than Content-Length, for which there is room; of a body that
-	 * is empty it gives NULL. */
-	if (count > 0 && socket->body != NULL && socket->used + count <= CLAIM_BODY_MAX) {
-		memcpy(socket->body + socket->used, bytes, count);
-		socket->used += count;
-	}
 }
 
 static int
@@ -307,15 +274,15 @@ on_whole_body(struct intake_process *process, struct intake_socket *socket)
 	enum intake_result result = INTAKE_FULL;
 
 	if (socket->refusal != 0) {
-		drop_body(socket);
+		body_drop(&socket->body);
 		return refuse(socket, socket->refusal, text_of(socket->refusal));
 	}
 	socket_peer(socket->wsi, &client);
 	if (intake_epoch(process->intake) != 0) {
-		result = intake_take(process->intake, (struct span){ socket->body, socket->used },
-				     &client, time_now_us(), socket, &socket->report);
+		result = intake_take(process->intake, body_read(&socket->body), &client,
+				     time_now_us(), socket, &socket->report);
 	}
-	drop_body(socket);
+	body_drop(&socket->body);
 	switch (result) {
 	case INTAKE_REFUSED:
 		process->facts.refused_request++;
@@ -340,7 +307,7 @@ on_closed(struct intake_process *process, struct intake_socket *socket)
 		intake_forget(process->intake, socket);
 	}
 	socket->waits = false;
-	drop_body(socket);
+	body_drop(&socket->body);
 	answer_free(&socket->answer);
 }
 
@@ -355,7 +322,7 @@ intake_http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *us
 		socket->wsi = wsi;
 		return on_request(process_of(wsi), socket, in);
 	case LWS_CALLBACK_HTTP_BODY:
-		on_body(socket, in, length);
+		body_add(&socket->body, in, length);
 		return 0;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
 		return socket->answer.page != NULL ? 0 : on_whole_body(process_of(wsi), socket);

@@ -13,6 +13,7 @@
 
 #include "actors/relay_limit.h"
 #include "gateway/answer_io.h"
+#include "gateway/body_io.h"
 #include "gateway/http_actor_io.h"
 #include "gateway/intake.h"
 
@@ -47,8 +48,7 @@ void intake_pump(struct intake_process *process);
 struct intake_socket {
 	struct lws *wsi;
 	struct answer answer;
-	uint8_t *body;
-	size_t used;
+	struct body body;
 	unsigned refusal; /* the status that was decided before the body came; 0 none */
 	bool waits;       /* for the witness */
 	struct claims_report report;

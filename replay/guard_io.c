@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,4 +140,27 @@ guard_run(guard_work *work, void *context, guard_read *read, void *reader, uint6
 	struct guard_child child = guard_start(work, context);
 
 	return guard_finish(&child, read, reader, message_bytes);
+}
+
+static void
+read_nothing(void *context, const void *message, uint64_t count)
+{
+	(void)context;
+	(void)message;
+	(void)count;
+}
+
+int
+guard_replay(guard_work *work, void *context)
+{
+	const struct guard_end end = guard_run(work, context, read_nothing, NULL, 0);
+
+	if (!end.is_whole) {
+		fprintf(stderr,
+			"ifreplay: the replay broke at seq %" PRIu64 ": that event contradicts the "
+			"state before it; run ifreplay verify\n",
+			end.seq);
+		return 1;
+	}
+	return end.code;
 }

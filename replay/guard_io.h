@@ -29,6 +29,8 @@ struct guard_end {
  * own. */
 struct guard_end guard_run(guard_work *work, void *context, guard_read *read, void *reader,
 			   uint64_t message_bytes);
+/* A replay that sends nothing: the exit code of its end. One that broke is said on stderr. */
+int guard_replay(guard_work *work, void *context);
 /* The same in two steps: the child works while the caller does something else. Once a pipe of
  * messages is full it waits for guard_finish. */
 struct guard_child {

@@ -309,26 +309,10 @@ work(void *context, struct guard *guard)
 	return code;
 }
 
-static void
-read_nothing(void *context, const void *message, uint64_t count)
-{
-	(void)context;
-	(void)message;
-	(void)count;
-}
-
 int
 state_command(const struct options *options, struct source *source)
 {
 	struct task task = { options, source->keys != NULL };
-	const struct guard_end end = guard_run(work, &task, read_nothing, NULL, 0);
 
-	if (!end.is_whole) {
-		fprintf(stderr,
-			"ifreplay: the replay broke at seq %" PRIu64 ": that event contradicts the "
-			"state before it; run ifreplay verify\n",
-			end.seq);
-		return 1;
-	}
-	return end.code;
+	return guard_replay(work, &task);
 }
