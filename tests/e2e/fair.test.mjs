@@ -26,7 +26,8 @@ describe('a flood', () => {
 		return made;
 	}
 
-	// How many of its own the flooding one had heard when each of the others was answered.
+	// How many of its own the flooding one had heard when each of the others was answered. It sleeps no longer than it takes to
+	// send what is there already: a relay that does not answer for 10 s is taken for dead, by the supervisor and by its actor.
 	async function whileAsleep(flood, others, heard) {
 		const before = [];
 		process.kill(relay, 'SIGSTOP');
@@ -58,9 +59,8 @@ describe('a flood', () => {
 		const long = encode(METHOD.binding, CLASS.request, randomBytes(12),
 			[...Array.from({ length: 300 }, () => [0x8fff, Buffer.alloc(0)]), [ATTRIBUTE.fingerprint, Buffer.alloc(4)]]);
 		const send = (packet) => new Promise((resolve) => socket.send(packet, cluster.ports.turn, '127.0.0.1', resolve));
-		const flood = async () => {
-			for (let n = 0; n < 2500; n++) await send(n === 1500 ? binding() : long);
-		};
+		const packets = Array.from({ length: 2500 }, (_, n) => (n === 1500 ? binding() : long));
+		const flood = () => Promise.all(packets.map(send));
 		assert.deepEqual(await whileAsleep(flood, others, () => heard), [0, 0]);
 		await until('the flood to be served', () => heard === 1);
 		socket.close();
@@ -73,8 +73,9 @@ describe('a flood', () => {
 		let heard = 0;
 		flooding.on('heard', () => { heard++; });
 		const others = await Promise.all([client(TurnClient, 'over-udp'), client(TcpTurnClient, 'over-tcp')]);
+		const packets = Buffer.concat(Array.from({ length: count }, binding));
 		const flood = () => {
-			flooding.write(Buffer.concat(Array.from({ length: count }, binding)));
+			flooding.write(packets);
 		};
 		// Before its end, not sooner: how far this process has read the one before the other is its own doing too.
 		for (const at of await whileAsleep(flood, others, () => heard)) assert.ok(at < count, `after ${at} of ${count}`);
@@ -91,11 +92,8 @@ describe('a flood', () => {
 		await flooded.permit(peer);
 		const socket = dgram.createSocket('udp4').unref();
 		const others = await Promise.all([client(TurnClient, 'over-udp'), client(TcpTurnClient, 'over-tcp')]);
-		const flood = async () => {
-			for (let n = 0; n < count; n++) {
-				await new Promise((resolve) => socket.send('x', flooded.relayed.port, flooded.relayed.address, resolve));
-			}
-		};
+		const send = () => new Promise((resolve) => socket.send('x', flooded.relayed.port, flooded.relayed.address, resolve));
+		const flood = () => Promise.all(Array.from({ length: count }, send));
 		const before = await whileAsleep(flood, others, () => heard);
 		await new Promise((resolve) => socket.close(resolve));
 		// No more than the socket's buffer held of them, and the others were not the last.
