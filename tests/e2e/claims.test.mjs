@@ -140,10 +140,12 @@ describe('claims with a token', () => {
 			assert.equal(answer.status, status);
 			if (status === 401) assert.match(answer.headers.get('www-authenticate'), /^Bearer/);
 		}
-		const many = await Promise.all(Array.from({ length: 60 }, () => post(url, claim(), { authorization: 'Bearer correct-horse' })));
-		const limited = many.filter((each) => each.status === 429);
-		assert.ok(limited.length > 0);
-		assert.equal(limited[0].headers.get('retry-after'), '1');
+		// As fast as we can, which may not be fast enough at first.
+		const limited = await until('one too many in a second', async () => {
+			const many = await Promise.all(Array.from({ length: 60 }, () => post(url, claim(), { authorization: 'Bearer correct-horse' })));
+			return many.find((each) => each.status === 429);
+		});
+		assert.equal(limited.headers.get('retry-after'), '1');
 		await cluster.close();
 		fs.rmSync(folder, { recursive: true });
 	});

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Agent, join, offer } from './lib/agent.mjs';
-import { kill, sleep, start, temporary, until } from './lib/cluster.mjs';
+import { kill, start, temporary, until } from './lib/cluster.mjs';
 import { TurnClient, echoPeer } from './lib/turn.mjs';
 
 const ERIN = 'erin-who-goes';
@@ -20,13 +20,13 @@ function files(directory) {
 	});
 }
 
-// Where any of the needles stands.
-function search(directory, needles) {
-	return files(directory).filter((file) => {
+// Where any of the needles stands. Files come and go meanwhile (checkpoints, partial tiles): then it is looked through again.
+const search = (directory, needles) => until('a look through all files', () => ({
+	found: files(directory).filter((file) => {
 		const bytes = fs.readFileSync(file);
 		return needles.some((needle) => bytes.includes(needle));
-	});
-}
+	}),
+})).then(({ found }) => found);
 
 describe('privacy', () => {
 	let cluster;
@@ -59,9 +59,12 @@ describe('privacy', () => {
 		await peer.close();
 		assert.equal((await cluster.ifreplay('agent', ERIN)).code, 0);
 		const [registered] = (await cluster.log('agent_registered')).filter((event) => JSON.stringify(event).includes(ERIN));
-		await sleep(1500); // published
 		old = path.join(copies, 'old.tlog-proof');
-		fs.writeFileSync(old, (await cluster.ifreplay('prove', String(registered.seq))).out);
+		await until('it to be published', async () => {
+			const { code, out } = await cluster.ifreplay('prove', String(registered.seq));
+			fs.writeFileSync(old, out);
+			return code === 0;
+		});
 		fs.copyFileSync(path.join(cluster.data, 'head'), path.join(copies, 'old.checkpoint'));
 		const backup = await cluster.ifreplay('backup', path.join(copies, 'backup'), '--keys', path.join(copies, 'keys'));
 		assert.equal(backup.code, 0, backup.text);
@@ -113,7 +116,7 @@ describe('privacy', () => {
 		assert.ok(said.ended >= 2, erased.out);
 		assert.ok(said.keys >= 2, erased.out);
 		await until('the socket to close', () => erin.closed);
-		assert.deepEqual(search(cluster.data, needles), []);
+		assert.deepEqual(await search(cluster.data, needles), []);
 		assert.ok(fs.existsSync(path.join(cluster.data, 'witness.db-wal')));
 		assert.equal((await cluster.log('erased')).length, 1);
 		assert.ok(!JSON.stringify(await cluster.log()).includes(ERIN));
@@ -147,7 +150,7 @@ describe('privacy', () => {
 		await again.close();
 		const erased = await cluster.ifreplay('erase', '--agent', ERIN, '--reason', REASON, '--json');
 		assert.equal(erased.code, 0, erased.text);
-		assert.deepEqual(search(cluster.data, needles), []);
+		assert.deepEqual(await search(cluster.data, needles), []);
 	});
 
 	it('a backup of before does not bring it back', async () => {
@@ -158,7 +161,7 @@ describe('privacy', () => {
 		}
 		const restored = await cluster.ifreplay('restore', path.join(copies, 'backup'), '--keys', path.join(copies, 'keys'), '--discard');
 		assert.equal(restored.code, 0, restored.text);
-		assert.deepEqual(search(cluster.data, needles), []);
+		assert.deepEqual(await search(cluster.data, needles), []);
 		assert.ok(!JSON.stringify(await cluster.log()).includes(ERIN));
 		const verified = await cluster.ifreplay('verify');
 		assert.equal(verified.code, 0, verified.text);

@@ -1,13 +1,13 @@
 // What agents speak (README, docs/architecture.md): registering, relaying, refusing; rooms; several gateways; TLS; the HTTP pages.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Agent, answer, candidate, join, offer } from './lib/agent.mjs';
-import { prepare, run, sleep, start, until } from './lib/cluster.mjs';
+import { prepare, sleep, start, until } from './lib/cluster.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 let serial = 0;
@@ -284,12 +284,15 @@ describe('signaling', () => {
 	});
 
 	it('works with wscat, as a newcomer tries it', async () => {
-		const wscat = path.join(here, 'node_modules/.bin/wscat');
-		const { text } = await run(wscat, ['-c', cluster.url, '-w', '1', '-x', '{"type":"register","agent_id":"newcomer"}'],
-			{ typing: true });
-
-		assert.match(text, /"type":\s*"registered"/);
-		assert.match(text, /"connected_agents"/);
+		const wscat = spawn(path.join(here, 'node_modules/.bin/wscat'),
+			['-c', cluster.url, '-w', '60', '-x', '{"type":"register","agent_id":"newcomer"}'], { stdio: ['pipe', 'pipe', 'inherit'] });
+		let text = '';
+		wscat.stdout.setEncoding('utf8').on('data', (more) => { text += more; });
+		try {
+			await until('its answer', () => /"type":\s*"registered"/.test(text) && /"connected_agents"/.test(text));
+		} finally {
+			wscat.kill();
+		}
 	});
 });
 

@@ -54,13 +54,13 @@ export async function authority() {
 	fs.writeFileSync(at('serial'), '01\n');
 	await openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'key.pem', '-out', 'tsa.pem', '-days', '30',
 		'-subj', '/CN=tsa.example', '-addext', 'extendedKeyUsage=critical,timeStamping');
-	return {
-		folder, at,
-		async reply(query) {
-			fs.writeFileSync(at('query'), query);
-			await openssl('ts', '-reply', '-config', 'ts.cnf', '-section', 't', '-queryfile', 'query', '-inkey', 'key.pem',
-				'-signer', 'tsa.pem', '-out', 'reply');
-			return fs.readFileSync(at('reply'));
-		},
-	};
+	async function answer(query) {
+		fs.writeFileSync(at('query'), query);
+		await openssl('ts', '-reply', '-config', 'ts.cnf', '-section', 't', '-queryfile', 'query', '-inkey', 'key.pem',
+			'-signer', 'tsa.pem', '-out', 'reply');
+		return fs.readFileSync(at('reply'));
+	}
+	// One after another: the anchor and an export may ask at once, and there is one file for the query, and one serial.
+	let last = Promise.resolve();
+	return { folder, at, reply: (query) => (last = last.catch(() => {}).then(() => answer(query))) };
 }

@@ -32,8 +32,9 @@ function stranger(way, local, bytes = Buffer.alloc(0)) {
 	const socket = net.connect({ host: way.server.address, port: way.port, localAddress: local }, () => socket.write(bytes));
 	socket.unref();
 	socket.on('error', () => {});
+	const opened = new Promise((resolve) => socket.once('connect', resolve));
 	const over = new Promise((resolve) => socket.once('close', resolve));
-	return { socket, over };
+	return { socket, opened, over };
 }
 
 // Of one source 64 connections without an allocation stay; a stalled one ends by the deadline, however slowly it goes on.
@@ -46,7 +47,7 @@ async function idleRow(way) {
 	const all = Array.from({ length: 70 }, () => stranger(way, local, begun.subarray(0, 3)));
 	let over = 0;
 	for (const each of all) each.over.then(() => { over++; });
-	for (const each of all) await Promise.race([each.over, new Promise((resolve) => each.socket.once('connect', resolve))]);
+	await Promise.all(all.map((each) => Promise.race([each.over, each.opened])));
 	await Promise.race(all.map((each) => each.over));
 	assert.ok(over <= 6, `${over} of 70 were closed at once`);
 	let at = 3;
