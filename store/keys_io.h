@@ -9,6 +9,7 @@
 #ifndef IFSWARM_STORE_KEYS_IO_H
 #define IFSWARM_STORE_KEYS_IO_H
 
+#include "store/kept.h"
 #include "store/lookup_io.h"
 #include "store/seal.h"
 
@@ -45,13 +46,9 @@ enum keys_found keys_find(struct keys *keys, struct lookup *log, const struct id
 
 /* Adds a key, or gives an old one its new created_seq; begins a transaction if none is open. */
 enum db_result keys_put(struct keys *keys, const struct data_key *key);
-/* Destroys all keys of a subject, or those of the months up to `month` whose subject is not kept;
+/* Destroys all keys of a subject, or those of the months up to `month` that are not kept;
  * *count grows by how many. Begins a transaction if none is open. */
 enum db_result keys_forget_subject(struct keys *keys, const struct id *subject, uint64_t *count);
-struct kept_key {
-	struct id subject;
-	uint64_t month;
-};
 enum db_result keys_forget_months(struct keys *keys, uint64_t month, const struct kept_key *kept,
 				  size_t kept_count, uint64_t *count);
 /* How many keys a subject has; how many of months up to `month` there are. */

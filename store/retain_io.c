@@ -1,60 +1,14 @@
-#include "store/retain_io.h"
+#include "store/retain_inside_io.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#include "protocol/time_io.h"
 #include "store/erase_state_io.h"
 #include "store/pruned_io.h"
 
-enum { READ_AT_ONCE = 64, READ_US = 20 * 1000, WAITS_AT_START = 50 };
-
-enum phase {
-	READ_HOLDS,
-	READ_NAMES, /* of one hold's agent */
-	READ_PARTS,
-	COUNT_PARTS,
-	DECIDE,
-	FORGET_KEYS,
-	DELETE_PARTS,
-	CLEAN,
-	ENDED,
-};
-
-struct hold {
-	struct id id;
-	uint64_t until_us;
-	struct name agent;
-};
-
-struct kept {
-	struct kept_key key;
-	struct id hold;
-};
-
-struct retaining {
-	struct evidence *evidence;
-	struct log_reader *reader;
-	struct log_keys *keys;
-	enum phase phase;
-	enum erase_state state;
-	uint64_t end; /* the first seq after the month */
-	uint64_t at;
-	struct hold *holds;
-	size_t hold_count, hold_room;
-	size_t hold_at;    /* whose agent is read for */
-	uint64_t holds_to; /* up to where holds were read */
-	bool holds_changed;
-	struct erase_plan plan;
-	struct kept *kept; /* sorted by subject and month */
-	size_t kept_count, kept_room;
-	struct retain_report report;
-	char fault[EVIDENCE_FAULT_MAX];
-};
+enum { WAITS_AT_START = 50 };
 
 static enum erase_state
 after(struct retaining *r, enum evidence_result result)
@@ -67,214 +21,6 @@ after(struct retaining *r, enum evidence_result result)
 	}
 	snprintf(r->fault, sizeof r->fault, "%s", evidence_fault(r->evidence));
 	return ERASE_FAILED;
-}
-
-static enum erase_state
-fail_reading(struct retaining *r)
-{
-	snprintf(r->fault, sizeof r->fault, "%s", log_reader_fault(r->reader));
-	return ERASE_FAILED;
-}
-
-/* --- what is kept ------------------------------------------------------------------------------
- */
-
-static int
-compare_keys(const void *left, const void *right)
-{
-	const struct kept_key *a = left, *b = right;
-	const int subjects = memcmp(&a->subject, &b->subject, sizeof a->subject);
-
-	return subjects != 0 ? subjects : (a->month > b->month) - (a->month < b->month);
-}
-
-static size_t
-place_of(const struct retaining *r, const struct kept_key *key)
-{
-	size_t low = 0, high = r->kept_count;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		if (compare_keys(&r->kept[middle].key, key) < 0) {
-			low = middle + 1;
-		} else {
-			high = middle;
-		}
-	}
-	return low;
-}
-
-static bool
-is_kept(const struct retaining *r, const struct id *subject, uint64_t month)
-{
-	const struct kept_key key = { *subject, month };
-	const size_t at = place_of(r, &key);
-
-	return at < r->kept_count && compare_keys(&r->kept[at].key, &key) == 0;
-}
-
-static void
-keep(struct retaining *r, const struct id *subject, uint64_t month, const struct id *hold)
-{
-	const struct kept_key key = { *subject, month };
-	const size_t at = place_of(r, &key);
-
-	if (is_kept(r, subject, month)) {
-		return;
-	}
-	if (r->kept_count == r->kept_room) {
-		r->kept_room = r->kept_room == 0 ? 64 : 2 * r->kept_room;
-		r->kept = reallocarray(r->kept, r->kept_room, sizeof *r->kept);
-		assert(r->kept != NULL);
-	}
-	memmove(&r->kept[at + 1], &r->kept[at], (r->kept_count - at) * sizeof *r->kept);
-	r->kept[at] = (struct kept){ key, *hold };
-	r->kept_count++;
-}
-
-/* --- reading -----------------------------------------------------------------------------------
- */
-
-static void
-add_hold(struct retaining *r, const struct event_hold_placed *placed)
-{
-	if (r->hold_count == r->hold_room) {
-		r->hold_room = r->hold_room == 0 ? 16 : 2 * r->hold_room;
-		r->holds = reallocarray(r->holds, r->hold_room, sizeof *r->holds);
-		assert(r->holds != NULL);
-	}
-	r->holds[r->hold_count++] =
-		(struct hold){ placed->hold, placed->until_us, placed->agent_name };
-}
-
-static bool
-take_hold(void *context, const struct event *event, const struct entry *entry)
-{
-	struct retaining *r = context;
-
-	(void)entry;
-	if (event != NULL && event->type == EVENT_HOLD_PLACED &&
-	    event->hold_placed.agent_name.length > 0) {
-		add_hold(r, &event->hold_placed);
-	} else if (event != NULL && event->type == EVENT_HOLD_RELEASED) {
-		for (size_t i = 0; i < r->hold_count; i++) {
-			if (id_equal(&r->holds[i].id, &event->hold_released.hold)) {
-				r->holds[i--] = r->holds[--r->hold_count];
-			}
-		}
-	}
-	return true;
-}
-
-static bool
-learn(void *context, const struct event *event, const struct entry *entry)
-{
-	struct retaining *r = context;
-
-	if (event != NULL) {
-		erase_learn(&r->plan, event, entry);
-	}
-	return true;
-}
-
-static bool
-collect(void *context, const struct event *event, const struct entry *entry)
-{
-	struct retaining *r = context;
-	const uint64_t month = seal_month(entry->recorded_us);
-
-	for (uint32_t part = 0; part < entry->parts; part++) {
-		if (erase_plan_has(&r->plan, &entry->part[part].subject)) {
-			keep(r, &entry->part[part].subject, month, &r->holds[r->hold_at].id);
-		}
-	}
-	if (event != NULL) {
-		erase_collect(&r->plan, event, entry);
-	}
-	return true;
-}
-
-/* For as long as a step may take. */
-static bool
-read_on(struct retaining *r, uint64_t end, uint32_t streams, log_event_visitor *visit)
-{
-	const uint64_t until_us = time_monotonic_us() + READ_US;
-
-	while (r->at < end && time_monotonic_us() < until_us) {
-		const uint64_t to = end - r->at < READ_AT_ONCE ? end : r->at + READ_AT_ONCE;
-		if (!log_read_events(r->reader, r->keys, r->at, to, streams, visit, r)) {
-			return false;
-		}
-		r->at = to;
-	}
-	return true;
-}
-
-/* The next hold's agent, or on to the counting. */
-static void
-next_hold(struct retaining *r)
-{
-	erase_plan_free(&r->plan);
-	r->at = 0;
-	r->phase = r->hold_at < r->hold_count ? READ_NAMES : COUNT_PARTS;
-	if (r->phase == READ_NAMES) {
-		erase_plan_make(&r->plan, &r->holds[r->hold_at].agent);
-	}
-}
-
-static void
-drop_ended_holds(struct retaining *r, uint64_t now_us)
-{
-	for (size_t i = 0; i < r->hold_count; i++) {
-		if (r->holds[i].until_us != 0 && r->holds[i].until_us <= now_us) {
-			r->holds[i--] = r->holds[--r->hold_count];
-		}
-	}
-	r->report.holds = r->hold_count;
-}
-
-static enum erase_state
-read_holds(struct retaining *r, uint64_t now_us)
-{
-	if (!read_on(r, evidence_size(r->evidence), LOG_STREAM(STREAM_WITNESS), take_hold)) {
-		return fail_reading(r);
-	}
-	if (r->at == evidence_size(r->evidence)) {
-		r->holds_to = r->at;
-		drop_ended_holds(r, now_us);
-		next_hold(r);
-	}
-	return ERASE_WORKS;
-}
-
-static enum erase_state
-read_names(struct retaining *r)
-{
-	if (!read_on(r, evidence_size(r->evidence), LOG_STREAMS_ALL, learn)) {
-		return fail_reading(r);
-	}
-	if (r->at == evidence_size(r->evidence)) {
-		r->at = 0;
-		r->phase = READ_PARTS;
-	}
-	return ERASE_WORKS;
-}
-
-static enum erase_state
-read_parts(struct retaining *r)
-{
-	if (!read_on(r, r->end, LOG_STREAMS_ALL, collect)) {
-		return fail_reading(r);
-	}
-	if (r->at == r->end) {
-		for (size_t i = 0; i < r->plan.part_count; i++) {
-			keep(r, &r->plan.parts[i].subject, r->plan.parts[i].month,
-			     &r->holds[r->hold_at].id);
-		}
-		r->hold_at++;
-		next_hold(r);
-	}
-	return ERASE_WORKS;
 }
 
 /* --- sealed rows -------------------------------------------------------------------------------
@@ -291,12 +37,13 @@ row_goes(struct retaining *r, uint64_t id)
 	if (id >= sealed_id(r->end, 0)) {
 		return false;
 	}
-	if (r->kept_count == 0) {
+	if (r->kept.count == 0) {
 		return true;
 	}
 	return !lookup_entry(&e->log.lookup, id >> 1, e->entry, &bytes) ||
 	       !entry_read(bytes, &entry) || part >= entry.parts ||
-	       !is_kept(r, &entry.part[part].subject, seal_month(entry.recorded_us));
+	       !kept_has(&r->kept, &(struct kept_key){ entry.part[part].subject,
+						       seal_month(entry.recorded_us) });
 }
 
 static enum erase_state
@@ -356,8 +103,8 @@ note_round(struct retaining *r, uint64_t now_us)
 				      .month_erased = { r->report.month, r->report.keys,
 							r->report.parts, r->report.kept } };
 
-	for (size_t i = 0; i < r->kept_count && result == EVIDENCE_OK; i++) {
-		const struct kept *kept = &r->kept[i];
+	for (size_t i = 0; i < r->kept.count && result == EVIDENCE_OK; i++) {
+		const struct kept *kept = &r->kept.items[i];
 		const struct event event = { .type = EVENT_KEY_KEPT,
 					     .key_kept = { kept->hold, kept->key.subject,
 							   kept->key.month } };
@@ -372,9 +119,11 @@ count_keys(struct retaining *r)
 	struct keys *keys = r->evidence->keys;
 
 	r->report.kept = 0;
-	for (size_t i = 0; i < r->kept_count; i++) {
+	for (size_t i = 0; i < r->kept.count; i++) {
 		r->report.kept +=
-			keys_has(keys, &r->kept[i].key.subject, r->kept[i].key.month) ? 1 : 0;
+			keys_has(keys, &r->kept.items[i].key.subject, r->kept.items[i].key.month)
+				? 1
+				: 0;
 	}
 	r->report.keys = keys_count_months(keys, r->report.month) - r->report.kept;
 }
@@ -388,45 +137,11 @@ close_reader(struct retaining *r)
 	r->reader = NULL;
 }
 
-static bool
-note_change(void *context, const struct event *event, const struct entry *entry)
-{
-	struct retaining *r = context;
-
-	(void)entry;
-	r->holds_changed |= event != NULL && (event->type == EVENT_HOLD_PLACED ||
-					      event->type == EVENT_HOLD_RELEASED);
-	return true;
-}
-
-/* A hold that was placed while the log was read counts: then it is read again. */
-static enum erase_state
-check_holds(struct retaining *r)
-{
-	const uint64_t size = evidence_size(r->evidence);
-
-	if (r->reader == NULL) {
-		return ERASE_WORKS;
-	}
-	if (!log_read_events(r->reader, r->keys, r->holds_to, size, LOG_STREAM(STREAM_WITNESS),
-			     note_change, r)) {
-		return fail_reading(r);
-	}
-	if (r->holds_changed) {
-		r->holds_changed = false;
-		r->hold_count = r->hold_at = r->kept_count = 0;
-		r->report.parts = 0;
-		r->at = 0;
-		r->phase = READ_HOLDS;
-	}
-	return ERASE_WORKS;
-}
-
 static enum erase_state
 decide(struct retaining *r, uint64_t now_us)
 {
 	struct evidence *e = r->evidence;
-	const enum erase_state state = check_holds(r);
+	const enum erase_state state = retain_check_holds(r);
 
 	if (state != ERASE_WORKS || r->phase != DECIDE) {
 		return state;
@@ -459,15 +174,15 @@ static enum erase_state
 forget_keys(struct retaining *r)
 {
 	struct evidence *e = r->evidence;
-	struct kept_key *kept = calloc(r->kept_count + 1, sizeof *kept);
+	struct kept_key *kept = calloc(r->kept.count + 1, sizeof *kept);
 	uint64_t count = 0;
 
 	assert(kept != NULL);
-	for (size_t i = 0; i < r->kept_count; i++) {
-		kept[i] = r->kept[i].key;
+	for (size_t i = 0; i < r->kept.count; i++) {
+		kept[i] = r->kept.items[i].key;
 	}
 	enum db_result result =
-		keys_forget_months(e->keys, r->report.month, kept, r->kept_count, &count);
+		keys_forget_months(e->keys, r->report.month, kept, r->kept.count, &count);
 	free(kept);
 	if (result == DB_OK) {
 		result = keys_commit(e->keys);
@@ -562,13 +277,13 @@ retain_step(struct retaining *r, uint64_t now_us)
 {
 	switch (r->phase) {
 	case READ_HOLDS:
-		r->state = read_holds(r, now_us);
+		r->state = retain_read_holds(r, now_us);
 		break;
 	case READ_NAMES:
-		r->state = read_names(r);
+		r->state = retain_read_names(r);
 		break;
 	case READ_PARTS:
-		r->state = read_parts(r);
+		r->state = retain_read_parts(r);
 		break;
 	case COUNT_PARTS:
 		r->state = count_parts(r);
@@ -615,7 +330,7 @@ retain_end(struct retaining *r)
 	close_reader(r);
 	erase_plan_free(&r->plan);
 	free(r->holds);
-	free(r->kept);
+	kept_free(&r->kept);
 	free(r);
 }
 
@@ -635,8 +350,9 @@ find_round(struct retaining *r, uint64_t from)
 			continue;
 		}
 		if (event.type == EVENT_KEY_KEPT) {
-			keep(r, &event.key_kept.subject, event.key_kept.month,
-			     &event.key_kept.hold);
+			kept_add(&r->kept,
+				 &(struct kept_key){ event.key_kept.subject, event.key_kept.month },
+				 &event.key_kept.hold);
 		} else if (event.type == EVENT_MONTH_ERASED) {
 			r->report.month = event.month_erased.month;
 			found = true;
