@@ -14,21 +14,7 @@ is_expelled(const struct relay *relay, uint32_t row)
 bool
 relay_end_if_expelled(struct relay *relay, uint32_t row)
 {
-	const struct allocation *allocation = &relay->view->table.rows[row];
-	struct command command = {
-		.type = COMMAND_END,
-		.trace_id = allocation->trace,
-		.end = { .allocation = allocation->id, .reason = END_EXPELLED },
-	};
-
-	if (!is_expelled(relay, row) || relay->rows[row].ending) {
-		return true;
-	}
-	relay->rows[row].releasing = true;
-	relay_report_row(relay, row, UINT64_MAX);
-	relay->rows[row].ending =
-		!relay->rows[row].dirty && relay->sink->ask(relay->sink->context, &command);
-	return relay->rows[row].ending;
+	return !is_expelled(relay, row) || relay_ask_end(relay, row, END_EXPELLED);
 }
 
 static bool

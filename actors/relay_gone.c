@@ -21,6 +21,7 @@ relay_ask_end(struct relay *relay, uint32_t row, enum end_reason reason)
 	}
 	relay_report_row(relay, row, UINT64_MAX);
 	own->ending = !own->dirty && relay->sink->ask(relay->sink->context, &command);
+	own->end = command.command_id;
 	return own->ending;
 }
 

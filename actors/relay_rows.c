@@ -145,6 +145,7 @@ carry_row(struct relay *relay, uint32_t now, const struct relay_row *former)
 	struct relay_row *own = &relay->rows[now];
 
 	own->ending = former->ending;
+	own->end = former->end;
 	own->gone = former->gone;
 	own->mobile = former->mobile;
 	own->kill = former->kill;

@@ -18,6 +18,7 @@ struct relay_row {
 	uint32_t listener;    /* where its client comes in; LISTENER_NONE: no longer listened at */
 	bool releasing;       /* a release is asked: nothing is relayed any more */
 	bool ending;          /* its END is asked: so it stays, over a new greeting too */
+	struct id end;        /* the command that asks it */
 	bool gone;            /* its client's connection closed: it is no client's any more */
 	bool mobile;          /* its client has a ticket: it outlives its connection (RFC 8016) */
 	enum end_reason kill; /* an operator ended it: END_KILLED, END_REVOKED; 0 otherwise */

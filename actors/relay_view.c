@@ -93,6 +93,28 @@ apply_ended(struct relay *relay, const struct event *event)
 	allocation_apply(relay->view, event);
 }
 
+/* Its END was refused: it is another relay's, or nobody's. The notice that said so came under the
+ * id of a command that had been refused before the actor was restarted, and was taken for that
+ * one's (link.c). */
+static void
+forget_row(struct relay *relay, const struct id *command_id)
+{
+	const struct allocation_table *table = &relay->view->table;
+
+	for (uint32_t row = 0; row < table->rows_fresh; row++) {
+		if (!id_is_none(&table->rows[row].id) && relay->rows[row].ending &&
+		    id_equal(&relay->rows[row].end, command_id)) {
+			const struct event ended = {
+				.type = EVENT_TURN_ALLOCATION_ENDED,
+				.turn_allocation_ended = { .allocation = table->rows[row].id,
+							   .reason = END_EXPIRED },
+			};
+			apply_ended(relay, &ended);
+			return;
+		}
+	}
+}
+
 /* The allocation has gone with its client to another relay. */
 static bool
 is_elsewhere(const struct relay *relay, const struct event *event)
@@ -285,7 +307,11 @@ handle_decided(struct relay *relay, const struct notice *notice, uint64_t now_us
 		verdict = REFUSED_SERVER_ERROR;
 	}
 	if (at == PENDING_NONE) {
-		/* A TCP connection with a peer, a report, or a relay before this one asked. */
+		/* A TCP connection with a peer, a report, an end, or a relay before this one asked.
+		 */
+		if (verdict == REFUSED_NO_ALLOCATION) {
+			forget_row(relay, &notice->command_id);
+		}
 		relay_tcp_decided(relay, &notice->command_id, verdict, now_us);
 		return;
 	}

@@ -429,6 +429,39 @@ given_an_end_asked_as_it_arrives_then_nothing_flows_over_a_new_greeting_either(v
 	world_free(world);
 }
 
+/* Refused, and accepted by the next actor: that is told under an id that was heard already, so the
+ * relay does not hear of it. */
+static void
+given_a_move_that_is_refused_and_then_made_then_nothing_is_left_of_the_row(void **unused)
+{
+	(void)unused;
+	struct world *world = mobile_world();
+	struct notice refused = { .type = NOTICE_DECIDED,
+				  .decided = { .verdict = REFUSED_NO_ALLOCATION } };
+	char ticket[TICKET_BYTES + 1];
+
+	given_a_second_relay(world);
+	allocate_mobile(world, ticket);
+	told_to_yield(world, AWAY);
+	struct command move = world->queue[world->queued - 1];
+	assert_int_equal(move.type, COMMAND_MOVE);
+	world->queued = 0;
+	refused.command_id = move.command_id;
+	relay_handle_notice(world->relay, &refused, (struct span){ 0 }, world->now_us);
+	assert_int_equal(world->queued, 1);
+	assert_int_equal(world->queue[0].type, COMMAND_END);
+
+	move.front = 1;
+	assert_int_equal(decide(world, &move), ACCEPTED);
+	outbox_drop(world->outbox, 1);
+	outbox_attach(world->outbox, 1, false, 1);
+	pump(world);
+	assert_int_equal(world->actor->table.rows_used, 1);
+	assert_int_equal(relay_allocations(world->relay), 0);
+	assert_int_equal(world->sockets_open, 0);
+	world_free(world);
+}
+
 /* On its way, its ticket is used: shown here too, it is worth nothing. */
 static void
 threat_F15_a_ticket_on_its_way_is_not_good_here(void **unused)
@@ -465,6 +498,8 @@ main(void)
 			given_an_allocation_that_has_just_left_then_its_client_may_come_back),
 		cmocka_unit_test(
 			given_an_end_asked_as_it_arrives_then_nothing_flows_over_a_new_greeting_either),
+		cmocka_unit_test(
+			given_a_move_that_is_refused_and_then_made_then_nothing_is_left_of_the_row),
 		cmocka_unit_test(threat_F15_a_ticket_on_its_way_is_not_good_here),
 	};
 
