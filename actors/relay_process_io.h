@@ -1,5 +1,5 @@
-/* What a relay's process holds, for relay_io.c (its loop) and relay_start_io.c (its beginning and
- * end). */
+/* What a relay's process holds, for relay_io.c (its loop), relay_start_io.c (its beginning and
+ * end) and what the loop calls. */
 #ifndef IFSWARM_ACTORS_RELAY_PROCESS_IO_H
 #define IFSWARM_ACTORS_RELAY_PROCESS_IO_H
 
@@ -67,6 +67,8 @@ void relay_process_make_room(struct relay_process *process);
 /* At the end of a turn: a short pause when so much comes that several datagrams for each waking are
  * worth it. */
 void relay_process_gather(struct relay_process *process);
+/* Answers what has come over the mailbox. */
+void relay_process_answer_mailbox(struct relay_process *process);
 /* Does what the relay answers. */
 void relay_process_act(struct relay_process *process, const struct relay_answer *answer);
 /* The RELOAD of that request; false if it cannot be used (logged). */
