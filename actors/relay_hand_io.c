@@ -1,15 +1,10 @@
 #include "actors/relay_hand_io.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "actors/relay_post_io.h"
 #include "protocol/address.h"
-#include "protocol/address_io.h"
 #include "protocol/log_line_io.h"
 
 enum {
@@ -23,43 +18,26 @@ struct given {
 };
 
 struct relay_hand {
-	const char *run_dir;
-	int socket;
+	struct relay_post *post;
 	size_t count;
 	struct given items[GIVEN_MAX];
 };
-
-static bool
-path_of(const struct relay_hand *hand, uint64_t relay, struct sockaddr_un *out)
-{
-	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	const int length = snprintf(out->sun_path, sizeof out->sun_path, "%s/relay-%llu.hand",
-				    hand->run_dir, (unsigned long long)relay);
-
-	return length > 0 && (size_t)length < sizeof out->sun_path;
-}
 
 struct relay_hand *
 relay_hand_open(const char *run_dir, unsigned relay)
 {
 	struct relay_hand *hand = calloc(1, sizeof *hand);
-	struct sockaddr_un path;
 
 	if (hand == NULL) {
 		log_error("out of memory at start");
 		return NULL;
 	}
-	hand->run_dir = run_dir;
-	hand->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (hand->socket >= 0 && path_of(hand, relay, &path)) {
-		unlink(path.sun_path); /* of the relay before this one */
-		if (bind(hand->socket, (const struct sockaddr *)&path, sizeof path) == 0) {
-			return hand;
-		}
+	hand->post = relay_post_open(run_dir, "hand", relay);
+	if (hand->post == NULL) {
+		free(hand);
+		return NULL;
 	}
-	log_error("cannot bind a socket in %s for other relays: %s", run_dir, strerror(errno));
-	relay_hand_close(hand);
-	return NULL;
+	return hand;
 }
 
 void
@@ -71,60 +49,28 @@ relay_hand_close(struct relay_hand *hand)
 	for (size_t i = 0; i < hand->count; i++) {
 		close(hand->items[i].fd);
 	}
-	if (hand->socket >= 0) {
-		close(hand->socket);
-	}
+	relay_post_close(hand->post);
 	free(hand);
 }
 
 /* A datagram of one byte with one descriptor beside it. */
-union control {
-	struct cmsghdr header;
-	char bytes[CMSG_SPACE(sizeof(int))];
-};
-
 bool
 relay_hand_give(struct relay_hand *hand, uint64_t relay, int fd)
 {
-	struct sockaddr_un path;
-	char byte = 0;
-	struct iovec part = { &byte, 1 };
-	union control control = { 0 };
-	struct msghdr message = { .msg_name = &path,
-				  .msg_namelen = sizeof path,
-				  .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control.bytes,
-				  .msg_controllen = sizeof control.bytes };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	const uint8_t byte = 0;
 
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(header), &fd, sizeof fd);
-	return path_of(hand, relay, &path) && sendmsg(hand->socket, &message, MSG_DONTWAIT) == 1;
+	return relay_post_send(hand->post, relay, (struct span){ &byte, 1 }, fd);
 }
 
 /* -1 if nothing more is there. */
 static int
 receive_one(const struct relay_hand *hand)
 {
-	char byte;
-	struct iovec part = { &byte, 1 };
-	union control control = { 0 };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control.bytes,
-				  .msg_controllen = sizeof control.bytes };
+	uint8_t byte;
 	int fd = -1;
 
-	while (fd < 0 && recvmsg(hand->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) >= 0) {
-		const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-		if (header != NULL && header->cmsg_type == SCM_RIGHTS &&
-		    header->cmsg_len == CMSG_LEN(sizeof fd)) {
-			memcpy(&fd, CMSG_DATA(header), sizeof fd);
-		}
-		message.msg_controllen = sizeof control.bytes;
+	while (relay_post_receive(hand->post, &byte, 1, &fd) > 0 && fd < 0) {
+		/* one whose descriptor we had no room for */
 	}
 	return fd;
 }
@@ -148,29 +94,14 @@ forget(struct relay_hand *hand, size_t at)
 	hand->items[at] = hand->items[--hand->count];
 }
 
-static bool
-is_bound_to(int fd, const struct address *local)
-{
-	struct sockaddr_storage where = { 0 };
-	socklen_t length = sizeof where;
-	int type = 0;
-	socklen_t type_length = sizeof type;
-
-	if (getsockname(fd, (struct sockaddr *)&where, &length) != 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_length) != 0 || type != SOCK_DGRAM) {
-		return false;
-	}
-	const struct address bound = address_from_sockaddr(&where);
-	return address_equal(&bound, local);
-}
-
 int
 relay_hand_take(struct relay_hand *hand, const struct address *local)
 {
 	receive(hand);
 	for (size_t i = hand->count; i > 0; i--) { /* the newest, if it was given twice */
 		const int fd = hand->items[i - 1].fd;
-		if (is_bound_to(fd, local)) {
+		const struct address bound = relay_post_bound(fd);
+		if (address_equal(&bound, local)) {
 			forget(hand, i - 1);
 			return fd;
 		}

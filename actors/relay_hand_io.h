@@ -1,6 +1,5 @@
-/* Relayed sockets on their way from one relay to another (relay_move.c): over a datagram socket of
- * each relay in the run directory, which is the cluster's own. A socket comes as it is, with what
- * peers have sent and nobody has read. */
+/* Relayed sockets on their way from one relay to another (relay_move.c), over a relay_post. A
+ * socket comes as it is, with what peers have sent and nobody has read. */
 #ifndef IFSWARM_ACTORS_RELAY_HAND_IO_H
 #define IFSWARM_ACTORS_RELAY_HAND_IO_H
 
