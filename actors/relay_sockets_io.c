@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +23,6 @@ enum {
 	TRIES_RANDOM = 32,
 	TRIES_IN_TURN = 4096, /* when the range is nearly full */
 	FDS_BESIDE = 256,     /* files, mailboxes, listeners */
-	LOOKED_AT_ONCE = 1024,
 };
 
 uint64_t
@@ -376,45 +374,6 @@ relay_listener_prepare(int fd, const char *transport, const struct address *loca
 	log_info("listening on %s %s, buffers %d bytes in, %d out%s", transport, text, receive,
 		 send,
 		 receive < LISTENER_BUFFER_BYTES ? ": raise net.core.rmem_max for bursts" : "");
-}
-
-uint32_t
-relay_socket_drops(int fd)
-{
-	uint32_t values[SK_MEMINFO_VARS] = { 0 };
-	socklen_t length = sizeof values;
-
-	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values, &length) == 0
-		       ? values[SK_MEMINFO_DROPS]
-		       : 0;
-}
-
-/* Since it was last looked at. */
-static uint32_t
-drops_of(struct relay_sockets *sockets, uint32_t number)
-{
-	const uint32_t drops = relay_socket_drops(sockets->fds[number]);
-	const uint32_t more = drops - sockets->drops[number];
-
-	sockets->drops[number] = drops;
-	return more;
-}
-
-uint32_t
-relay_sockets_drops(struct relay_sockets *sockets)
-{
-	uint32_t sum = 0;
-	uint32_t open = 0;
-
-	for (uint32_t i = 0; i < RELAY_SOCKETS_MAX && open < LOOKED_AT_ONCE; i++) {
-		const uint32_t number = sockets->looked_at;
-		sockets->looked_at = (number + 1) % RELAY_SOCKETS_MAX;
-		if (sockets->fds[number] >= 0) {
-			sum += drops_of(sockets, number);
-			open++;
-		}
-	}
-	return sum;
 }
 
 bool
