@@ -48,6 +48,8 @@ enum {
 	RESERVATION_S		   = 30, /* how long the odd port of a pair is kept */
 	RESERVATIONS_MAX	   = 256, /* of one relay */
 	RESERVATIONS_PER_USER_MAX  = 16,
+	RESERVATIONS_FETCHED_MAX   = 64, /* tokens about which one relay asks others at once */
+	RESERVATION_FETCH_MS	   = 1000, /* then the other one is not answering */
 	STREAM_MESSAGE_BYTES_MAX   = 65532, /* of a client's TCP stream, with padding */
 	STREAMS_MAX		   = 4096, /* TCP connections of one relay */
 	STREAMS_IDLE_MAX	   = 2048, /* those without an allocation */
@@ -96,6 +98,7 @@ _Static_assert(CHANNEL_LIFETIME_S >= PERMISSION_LIFETIME_S, "a channel outlives 
 _Static_assert(SESSION_NAMES_MAX <= KNOWN_NAMES_MAX, "a directory holds them");
 _Static_assert(PERMIT_PEERS_MAX <= EVENTS_PER_COMMAND_MAX, "one event for each peer");
 _Static_assert(RESERVATIONS_PER_USER_MAX < RESERVATIONS_MAX, "one user cannot take all of them");
+_Static_assert(RESERVATION_FETCH_MS < RESERVATION_S * 1000, "the client can still come again");
 _Static_assert(STREAMS_IDLE_MAX < STREAMS_MAX, "strangers leave room for who holds something");
 _Static_assert(STREAM_MESSAGE_BYTES_MAX % 4 == 0 && STREAM_MESSAGE_BYTES_MAX < DATAGRAM_BYTES_MAX,
 	       "a message is a datagram");
