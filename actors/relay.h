@@ -18,6 +18,7 @@
 #define IFSWARM_ACTORS_RELAY_H
 
 #include "actors/allocation.h"
+#include "actors/fetch_message.h"
 #include "protocol/credential.h"
 #include "protocol/drain.h"
 #include "protocol/peer_policy.h"
@@ -77,6 +78,10 @@ struct relay_tcp_sink {
 	void (*resume)(void *context, uint32_t listener, const struct address *client);
 };
 
+/* What became of a message to another relay: LATER if its queue is full, NOBODY if it does not run.
+ */
+enum fetch_sent { FETCH_SENT, FETCH_LATER, FETCH_NOBODY };
+
 /* What the relay asks of its worldly half, besides the answer to a datagram. */
 struct relay_sink {
 	void *context;
@@ -95,6 +100,10 @@ struct relay_sink {
 	 * reads no more from it: what comes waits. It is ours, too, until `close`. Where it cannot
 	 * be given the other one binds the port when we have closed it. */
 	void (*hand)(void *context, uint32_t socket, uint64_t relay);
+	/* Says that to another relay, beside FETCH_GIVEN with the relayed socket that it is to
+	 * have; else SOCKET_NONE. The socket is ours, too, until `close`. */
+	enum fetch_sent (*tell)(void *context, uint64_t relay, const struct fetch_message *message,
+				uint32_t socket);
 };
 
 enum relay_action {
@@ -176,6 +185,15 @@ void relay_bound(struct relay *relay, uint32_t pending, const struct relay_ports
 		 uint64_t now_us);
 /* There is no port left: the answer is the refusal. */
 struct relay_answer relay_unbound(struct relay *relay, uint32_t pending, uint64_t now_us);
+
+/* --- ports that another relay keeps for a token: relay_fetch.c --- */
+
+/* What another relay says. With FETCH_GIVEN comes the socket, ours from now on, or SOCKET_NONE if
+ * it could not be taken. */
+void relay_handle_fetch(struct relay *relay, const struct fetch_message *message, uint32_t socket,
+			uint64_t now_us);
+/* Answers who has waited long enough for another relay. Several times a second. */
+void relay_fetch_tick(struct relay *relay, uint64_t now_us);
 
 /* A peer's datagram at relayed socket `socket`. The memory before `data` is writable for
  * RELAY_HEADROOM bytes and behind it for RELAY_TAILROOM: the header for the client is put there. */

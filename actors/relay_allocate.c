@@ -2,7 +2,6 @@
  * question to the allocation actor. The relay binds the port before it asks: a port is a fact, and
  * only the relay can know it. */
 #include <assert.h>
-#include <string.h>
 
 #include "actors/relay_state.h"
 #include "protocol/credential_name.h"
@@ -90,8 +89,8 @@ check(const struct relay *relay, const struct relay_request *request)
 		       : REFUSED_FAMILY;
 }
 
-static uint32_t
-claim_pending(struct relay *relay, const struct relay_request *request)
+uint32_t
+relay_allocate_pending(struct relay *relay, const struct relay_request *request)
 {
 	const struct stun_message *message = request->message;
 	const uint32_t at = pending_claim(&relay->pending, &request->reply);
@@ -119,7 +118,7 @@ want_sockets(struct relay *relay, const struct relay_request *request)
 	    !reservations_have_room(&relay->reservations, &request->credential.user)) {
 		return relay_refuse(relay, request, REFUSED_CAPACITY);
 	}
-	const uint32_t at = claim_pending(relay, request);
+	const uint32_t at = relay_allocate_pending(relay, request);
 	if (at == PENDING_NONE) {
 		return relay_drop(relay, RELAY_COUNT_PENDING_FULL);
 	}
@@ -145,9 +144,9 @@ take_reserved(struct relay *relay, const struct relay_request *request)
 		&request->credential.user, request->now_us);
 
 	if (reserved == NULL) {
-		return relay_refuse(relay, request, REFUSED_CAPACITY);
+		return relay_fetch_port(relay, request);
 	}
-	const uint32_t at = claim_pending(relay, request);
+	const uint32_t at = relay_allocate_pending(relay, request);
 	if (at == PENDING_NONE) {
 		return relay_drop(relay, RELAY_COUNT_PENDING_FULL);
 	}
@@ -221,7 +220,7 @@ report_expired(struct relay *relay, const struct reply_to *reply)
 	}
 }
 
-/* The odd port of the pair, under a token that nobody can guess. */
+/* The odd port of the pair, under a token. */
 static void
 reserve(struct relay *relay, const struct pending *pending, const struct relay_ports *ports,
 	uint64_t now_us)
@@ -235,7 +234,8 @@ reserve(struct relay *relay, const struct pending *pending, const struct relay_p
 		.until_us = now_us + RESERVATION_S * 1000000ull,
 	};
 
-	memcpy(reservation.token, random.bytes, sizeof reservation.token);
+	token_write(reservation.token, &relay->integrity, &relay->config.credentials.nonce_key,
+		    relay->config.number, &random, &pending->user, now_us);
 	reservations_add(&relay->reservations, &reservation);
 }
 

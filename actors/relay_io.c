@@ -290,6 +290,7 @@ pass_time(struct relay_process *process)
 			batch_send(process->out);
 		}
 	}
+	relay_fetch_tick(process->relay, process->now_us);
 	if (process->asked || process->now_us - process->linked_us >= LINK_US ||
 	    process->now_us < process->linked_us) {
 		run_link(process);
@@ -351,6 +352,8 @@ handle_ready(struct relay_process *process, const struct epoll_event *events, in
 							  used);
 		} else if (kind == WATCH_MAILBOX) {
 			relay_process_answer_mailbox(process);
+		} else if (kind == WATCH_FETCH) {
+			relay_process_read_fetch(process);
 		}
 		linked |= kind == WATCH_LINK;
 		if (used == BATCH_MAX) {
@@ -426,8 +429,9 @@ relay_run(const struct start *start)
 		log_error("out of memory at start");
 		return 1;
 	}
-	process->sink = (struct relay_sink){ process,    sink_ask,           sink_reply, sink_open,
-					     sink_close, &relay_tcp_io_sink, sink_hand };
+	process->sink = (struct relay_sink){ process,   sink_ask,          sink_reply,
+					     sink_open, sink_close,        &relay_tcp_io_sink,
+					     sink_hand, relay_process_tell };
 	bool failed = !relay_process_open(process, start);
 	if (!failed) {
 		while (!signals_stop() && link_state(process->link) != LINK_LOST) {

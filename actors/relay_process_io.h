@@ -8,6 +8,7 @@
 #include "actors/link_io.h"
 #include "actors/mailbox_io.h"
 #include "actors/relay_batch_io.h"
+#include "actors/relay_post_io.h"
 #include "actors/relay_sockets_io.h"
 #include "actors/relay_tcp_io.h"
 #include "actors/start_io.h"
@@ -19,6 +20,7 @@ struct relay_process {
 	struct relay_ips ips;
 	struct relay_sockets sockets;
 	struct relay_hand *hand;
+	struct relay_post *fetch;
 	/* The sockets; -1: TLS spoken beside TCP, at the socket of another listener. */
 	int listeners[RELAY_LISTENERS_MAX];
 	uint32_t drops[RELAY_LISTENERS_MAX];
@@ -69,6 +71,10 @@ void relay_process_make_room(struct relay_process *process);
 void relay_process_gather(struct relay_process *process);
 /* Answers what has come over the mailbox. */
 void relay_process_answer_mailbox(struct relay_process *process);
+/* The sink's `tell`; reads what other relays tell (relay_fetch.c). */
+enum fetch_sent relay_process_tell(void *context, uint64_t relay,
+				   const struct fetch_message *message, uint32_t socket);
+void relay_process_read_fetch(struct relay_process *process);
 /* Does what the relay answers. */
 void relay_process_act(struct relay_process *process, const struct relay_answer *answer);
 /* The RELOAD of that request; false if it cannot be used (logged). */

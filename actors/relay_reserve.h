@@ -1,19 +1,17 @@
 /* Ports that are kept for a client's next allocation: the odd one of a pair, asked for with
  * EVEN-PORT and claimed with a RESERVATION-TOKEN (RFC 8656 sections 7.2, 18.6 and 18.9).
  *
- * A reservation is a promise of this relay, not a state of the registry: nothing can be sent
- * through the port, and who loses it, with the relay's process or to the 30 seconds, hears 508 and
- * allocates without. So it is no event; the port becomes a fact, and is told, when an allocation
- * takes it.
+ * A reservation is a promise of the relay that keeps the port, not a state of the registry: nothing
+ * can be sent through the port, and who loses it, with the relay's process or to the 30 seconds,
+ * hears 508 and allocates without. So it is no event; the port becomes a fact, and is told, when an
+ * allocation takes it.
  *
  * Only the user that was given a token can use it. A user holds few of them, whatever it allocates
  * and releases meanwhile (D9). */
 #ifndef IFSWARM_ACTORS_RELAY_RESERVE_H
 #define IFSWARM_ACTORS_RELAY_RESERVE_H
 
-#include "protocol/types.h"
-
-enum { RESERVATION_TOKEN_BYTES = 8 };
+#include "actors/relay_token.h"
 
 struct reservation {
 	struct id allocation; /* by which it was made; none: this place is free */

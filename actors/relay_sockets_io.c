@@ -13,6 +13,8 @@
 
 #include "actors/relay_batch_io.h"
 #include "actors/relay_icmp_io.h"
+#include "actors/relay_post_io.h"
+#include "protocol/address.h"
 #include "protocol/address_io.h"
 #include "protocol/log_line_io.h"
 #include "protocol/record.h"
@@ -325,6 +327,18 @@ relay_sockets_bind_pair(struct relay_sockets *sockets, size_t ip, struct relay_p
 			 out);
 }
 
+static uint32_t
+watch_given(struct relay_sockets *sockets, int fd)
+{
+	const uint32_t drops = relay_socket_drops(fd); /* the other relay has told those */
+	const uint32_t number = watch(sockets, fd);
+
+	if (number != SOCKET_NONE) {
+		sockets->drops[number] = drops;
+	}
+	return number;
+}
+
 uint32_t
 relay_sockets_bind_again(struct relay_sockets *sockets, struct relay_hand *hand,
 			 const struct address *relayed)
@@ -341,12 +355,32 @@ relay_sockets_bind_again(struct relay_sockets *sockets, struct relay_hand *hand,
 	if (handed < 0) {
 		return bind_port(sockets, ip, relayed->port, &local);
 	}
-	const uint32_t drops = relay_socket_drops(handed); /* the other relay has told those */
-	const uint32_t number = watch(sockets, handed);
-	if (number != SOCKET_NONE) {
-		sockets->drops[number] = drops;
+	return watch_given(sockets, handed);
+}
+
+/* That relayed address is, here, where the socket is bound. */
+static bool
+is_seen_as(const struct relay_ips *ips, const struct address *bound, const struct address *relayed)
+{
+	size_t at = 0;
+
+	while (at < ips->count && !(address_equal_ip(&ips->items[at].ip, bound) &&
+				    address_equal_ip(&ips->items[at].external, relayed))) {
+		at++;
 	}
-	return number;
+	return at < ips->count && bound->port == relayed->port;
+}
+
+uint32_t
+relay_sockets_adopt(struct relay_sockets *sockets, int fd, const struct address *relayed)
+{
+	const struct address bound = relay_post_bound(fd);
+
+	if (sockets->free_count == 0 || !is_seen_as(sockets->ips, &bound, relayed)) {
+		close(fd);
+		return SOCKET_NONE;
+	}
+	return watch_given(sockets, fd);
 }
 
 void

@@ -18,7 +18,7 @@ struct relay_sockets {
 };
 
 /* What epoll hands back: a relayed socket's number, or one of these kinds with a number. */
-enum { WATCH_RELAYED, WATCH_LISTENER, WATCH_LINK, WATCH_MAILBOX, WATCH_STREAMS };
+enum { WATCH_RELAYED, WATCH_LISTENER, WATCH_LINK, WATCH_MAILBOX, WATCH_STREAMS, WATCH_FETCH };
 uint64_t watch_pack(uint32_t kind, uint32_t number);
 
 bool relay_sockets_open(struct relay_sockets *sockets, const struct relay_ips *ips, int epoll);
@@ -36,6 +36,9 @@ bool relay_sockets_bind_pair(struct relay_sockets *sockets, size_t ip, struct re
 /* Binds this very relayed address again, unless another relay has handed over the socket. */
 uint32_t relay_sockets_bind_again(struct relay_sockets *sockets, struct relay_hand *hand,
 				  const struct address *relayed);
+/* Watches a socket that another relay has given, if it is bound to that relayed address;
+ * SOCKET_NONE, and it is closed, if not. */
+uint32_t relay_sockets_adopt(struct relay_sockets *sockets, int fd, const struct address *relayed);
 /* Reads from it no more. */
 void relay_sockets_rest(struct relay_sockets *sockets, uint32_t number);
 void relay_sockets_release(struct relay_sockets *sockets, uint32_t number);

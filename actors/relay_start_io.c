@@ -145,7 +145,9 @@ open_actors(struct relay_process *process, const struct start *start)
 		return false;
 	}
 	process->hand = relay_hand_open(start->run_dir, start->number);
-	return process->hand != NULL &&
+	process->fetch = relay_post_open(start->run_dir, "fetch", start->number);
+	return process->hand != NULL && process->fetch != NULL &&
+	       relay_process_watch(process, relay_post_fd(process->fetch), WATCH_FETCH, 0) &&
 	       relay_process_watch(process, link_fd(process->link), WATCH_LINK, 0) &&
 	       relay_process_watch(process, mailbox_server_fd(process->mailbox), WATCH_MAILBOX, 0);
 }
@@ -233,6 +235,7 @@ relay_process_close(struct relay_process *process)
 		relay_sockets_close(&process->sockets);
 	}
 	relay_hand_close(process->hand);
+	relay_post_close(process->fetch);
 	batch_in_free(process->in);
 	batch_out_free(process->out);
 	explicit_bzero(process, sizeof *process);

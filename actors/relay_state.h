@@ -41,6 +41,16 @@ struct usage_owed {
 	struct usage usage;
 };
 
+/* Allocates whose port another relay is asked for, by their places in `pending`. */
+struct fetches {
+	uint32_t count;
+	struct fetch {
+		uint32_t pending;
+		uint8_t token[RESERVATION_TOKEN_BYTES];
+		uint64_t since_us;
+	} items[RESERVATIONS_FETCHED_MAX];
+};
+
 struct relay {
 	struct relay_config config;
 	const struct relay_sink *sink;
@@ -72,6 +82,7 @@ struct relay {
 	bool forbidding;   /* the policy has changed: peers that it forbids may be left */
 	uint32_t deciding; /* the pending request whose DECIDED is being applied, or PENDING_NONE */
 	struct reservations reservations;
+	struct fetches fetches;
 	struct tcp_peers tcp;
 	struct limit limit;
 	struct refusals refusals;
@@ -163,12 +174,18 @@ void relay_move_tick(struct relay *relay, uint64_t now_us);
 
 /* --- relay_allocate.c --- */
 struct relay_answer relay_handle_allocate(struct relay *relay, const struct relay_request *request);
+/* A place for this Allocate, with what it asks for; PENDING_NONE. */
+uint32_t relay_allocate_pending(struct relay *relay, const struct relay_request *request);
 /* Gives up the port that allocation reserved, if it did. */
 void relay_unreserve(struct relay *relay, const struct id *allocation);
 /* Gives up what an agent's users reserved. */
 void relay_unreserve_agent(struct relay *relay, const struct name *agent);
 /* Gives up what nobody came for in time (D9). */
 void relay_reserve_tick(struct relay *relay, uint64_t now_us);
+
+/* --- relay_fetch.c: a port that is kept for a token at another relay --- */
+/* The token is none of ours: asks the relay that made it for the port. */
+struct relay_answer relay_fetch_port(struct relay *relay, const struct relay_request *request);
 
 /* --- relay_reply.c --- */
 /* What a success may have to say beside the state it shows. */

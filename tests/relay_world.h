@@ -42,6 +42,11 @@ struct world {
 	uint32_t sockets_open;
 	uint32_t next_socket;
 	uint32_t handed; /* sockets given to another relay */
+	uint32_t told;   /* messages to other relays; the last one, to whom, and what beside it */
+	struct fetch_message last_told;
+	uint64_t told_to;
+	uint32_t told_socket;
+	enum fetch_sent told_how; /* what becomes of the next ones */
 	size_t replies;
 	uint32_t last_socket;
 	uint8_t reply[DATAGRAM_MAX]; /* the last thing a client got */
@@ -138,6 +143,18 @@ sink_hand(void *context, uint32_t socket, uint64_t relay)
 	world->handed++;
 }
 
+static inline enum fetch_sent
+sink_tell(void *context, uint64_t relay, const struct fetch_message *message, uint32_t socket)
+{
+	struct world *world = context;
+
+	world->told++;
+	world->last_told = *message;
+	world->told_to = relay;
+	world->told_socket = socket;
+	return world->told_how;
+}
+
 static inline void
 tcp_close(void *context, uint32_t number)
 {
@@ -176,7 +193,7 @@ new_relay(struct world *world)
 	static const struct relay_tcp_sink tcp = { tcp_close, tcp_join, tcp_resume };
 
 	world->sink = (struct relay_sink){ world,      sink_ask, sink_reply, sink_open,
-					   sink_close, &tcp,     sink_hand };
+					   sink_close, &tcp,     sink_hand,  sink_tell };
 	world->relay = relay_new(&world->config, &world->sink);
 }
 

@@ -187,6 +187,17 @@ on_hand(void *context, uint32_t socket, uint64_t to)
 	assert_in_range(to, 1, RELAYS);
 }
 
+/* Nobody here shows a token. */
+static enum fetch_sent
+on_tell(void *context, uint64_t to, const struct fetch_message *message, uint32_t socket)
+{
+	(void)context;
+	(void)to;
+	(void)message;
+	(void)socket;
+	return FETCH_NOBODY;
+}
+
 static void
 start_relay(size_t r)
 {
@@ -214,8 +225,8 @@ start_relay(size_t r)
 	assert_null(credentials_add_secret(&config->credentials, SECRET));
 	peer_policy_init(&config->policy, 49152, 65535);
 	assert_null(peer_policy_add_allow(&config->policy, "198.51.100.0/24"));
-	relay->sink =
-		(struct relay_sink){ relay, on_ask, on_reply, on_open, on_close, NULL, on_hand };
+	relay->sink = (struct relay_sink){ relay,    on_ask, on_reply, on_open,
+					   on_close, NULL,   on_hand,  on_tell };
 	relay->relay = relay_new(config, &relay->sink);
 	sim_start_front(r);
 }
