@@ -1,5 +1,5 @@
 // What RFC 8656 and its companions have beyond plain relaying, over the wire: two families in one allocation, clients
-// that move (RFC 8016), ICMP errors and datagrams that are not fragmented.
+// that move (RFC 8016), pairs of ports over several relays, ICMP errors and datagrams that are not fragmented.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import dgram from 'node:dgram';
@@ -315,6 +315,87 @@ describe('a client that moves from relay to relay (RFC 8016)', () => {
 			assertNothingLost(await uclient(cluster, { peer, flags: ['-M', '-s'] }));
 		} finally {
 			peer.stop();
+		}
+	});
+
+	it('is verified and replayed like everything else', async () => {
+		const result = await cluster.ifreplay('verify');
+		assert.equal(result.code, 0, result.text);
+	});
+});
+
+// The kernel brings a client's second socket to any of three relays; the port that is kept for it is one relay's.
+describe('a pair of ports whose second is asked for at another relay', () => {
+	const PAIRS = 12; // all of them with the relay that keeps the port: once in half a million runs
+	const even = [[ATTRIBUTE.evenPort, Buffer.from([0x80])]];
+	const hosts = ['127.0.0.1', ...(hasIpv6 ? ['::1'] : [])];
+	let cluster;
+	before(async () => {
+		cluster = await start('pairs', { relays: 3, 'allowed-peer-ip': hosts, 'legacy-channels': 'yes' }, { relayed: 3000 });
+	});
+	after(() => cluster?.close());
+
+	// Who has the even port, and what the odd one is asked for with.
+	async function first(name, host) {
+		const made = await client(cluster, name, { host });
+		const reply = await made.request('Allocate', METHOD.allocate, () => [[ATTRIBUTE.requestedTransport, Buffer.from([17, 0, 0, 0])],
+			...(host === '::1' ? [[ATTRIBUTE.requestedAddressFamily, family(2)]] : []), ...even]);
+		const token = reply.get(ATTRIBUTE.reservationToken);
+		const { port } = decodeAddress(reply.get(ATTRIBUTE.xorRelayedAddress), reply.transaction);
+		return { made, port, extra: [[ATTRIBUTE.reservationToken, token]] };
+	}
+	async function another({ server, username, password }) {
+		const made = new TurnClient({ ...server, username, password });
+		await made.ready;
+		return made;
+	}
+
+	for (const host of hosts) {
+		it(`threat_F17 is one relay's port and then another's, once, at ${host}`, async () => {
+			const before = (await cluster.log('turn_allocation_created')).length;
+			const peer = await echoPeer(host);
+			const pairs = [];
+			for (let i = 0; i < PAIRS; i++) {
+				const { made, port, extra } = await first('pair', host);
+				const second = await another(made);
+				const late = await another(made);
+				assert.deepEqual(await second.allocate({ extra }), { address: host, port: port + 1 });
+				await assert.rejects(late.allocate({ extra }), (refusal) => refusal.code === 508);
+				await second.permit(peer);
+				await echoes(second, peer);
+				await second.refresh(0);
+				await made.refresh(0);
+				await Promise.all([made, second, late].map((each) => each.close()));
+				pairs.push(port);
+			}
+			await peer.close();
+			const created = (await cluster.log('turn_allocation_created')).slice(before).map(({ fields }) => fields);
+			assert.deepEqual(created.map(({ relayed }) => Number(relayed.split(':').at(-1))), pairs.flatMap((port) => [port, port + 1]));
+			const crossed = pairs.filter((_, i) => created[2 * i].relay !== created[2 * i + 1].relay);
+			assert.ok(crossed.length > 0, 'the kernel never brought it to another relay: nothing was shown');
+		});
+	}
+
+	it('loses nothing of turnutils_uclient', async () => {
+		const peer = await echoTool('127.0.0.1', cluster.ports.turn + 2);
+		try {
+			for (let i = 0; i < 3; i++) {
+				assertNothingLost(await uclient(cluster, { peer, pairs: true }));
+			}
+		} finally {
+			peer.stop();
+		}
+	});
+
+	it('is gone with the relay that kept it', async () => {
+		for (const relay of [1, 2, 3]) {
+			const { made, extra } = await first('lost', '127.0.0.1');
+			const { relay: keeper } = (await cluster.log('turn_allocation_created')).at(-1).fields;
+			const { pid } = (await cluster.status()).actors.find((each) => each.name === `relay-${keeper}`);
+			kill(pid);
+			const second = await another(made);
+			await assert.rejects(second.allocate({ extra }), (refusal) => refusal.code === 508, `round ${relay}`);
+			await Promise.all([made.close(), second.close()]);
 		}
 	});
 
