@@ -192,7 +192,7 @@ struct relay_answer relay_unbound(struct relay *relay, uint32_t pending, uint64_
  * it could not be taken. */
 void relay_handle_fetch(struct relay *relay, const struct fetch_message *message, uint32_t socket,
 			uint64_t now_us);
-/* Answers who has waited long enough for another relay. Several times a second. */
+/* Asks again, and answers who has waited long enough for another relay. Several times a second. */
 void relay_fetch_tick(struct relay *relay, uint64_t now_us);
 
 /* A peer's datagram at relayed socket `socket`. The memory before `data` is writable for

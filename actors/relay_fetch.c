@@ -8,36 +8,38 @@
  *     It does so whatever became of the allocation that reserved it, as within one relay.
  *   - Here it is an Allocate whose port was bound, from there on.
  *
- * A relay that was restarted keeps nothing, and one that does not answer in RESERVATION_FETCH_MS is
- * not waited for: 508 then, as for a token that nobody knows. What comes too late is closed. */
+ * A relay that was restarted keeps nothing, and one that has not answered after
+ * RESERVATION_FETCH_MS is not waited for: 508 then, as for a token that nobody knows. What comes
+ * too late is closed. */
 #include <assert.h>
 #include <string.h>
 
 #include "actors/relay_state.h"
 
+enum { AGAIN_US = 100 * 1000 }; /* so long it is not asked again */
+_Static_assert(AGAIN_US < RESERVATION_FETCH_MS * 1000, "it is asked more than once");
+
 /* --- the relay that asks --- */
 
-static void
-wait_for_port(struct relay *relay, uint32_t pending, const struct fetch_message *asked,
-	      uint64_t now_us)
+static enum fetch_sent
+ask(struct relay *relay, struct fetch *fetch, uint64_t now_us)
 {
-	struct fetches *fetches = &relay->fetches;
-	struct fetch *fetch = &fetches->items[fetches->count++];
+	struct fetch_message asked = { .kind = FETCH_ASKED,
+				       .from = relay->config.number,
+				       .user = relay->pending.items[fetch->pending].user };
 
-	*fetch = (struct fetch){ .pending = pending, .since_us = now_us };
-	memcpy(fetch->token, asked->token, sizeof fetch->token);
+	memcpy(asked.token, fetch->token, sizeof asked.token);
+	fetch->asked_us = now_us;
+	return relay->sink->tell(relay->sink->context, fetch->keeper, &asked, SOCKET_NONE);
 }
 
 struct relay_answer
 relay_fetch_port(struct relay *relay, const struct relay_request *request)
 {
 	const struct span token = request->message->values[STUN_RESERVATION_TOKEN];
-	struct fetch_message asked = { .kind = FETCH_ASKED,
-				       .from = relay->config.number,
-				       .user = request->credential.user };
 	const uint64_t keeper =
 		token_relay(token, &relay->integrity, &relay->config.credentials.nonce_key,
-			    &asked.user, request->now_us);
+			    &request->credential.user, request->now_us);
 
 	if (keeper == 0 || keeper == relay->config.number) {
 		return relay_refuse(relay, request, REFUSED_CAPACITY);
@@ -48,16 +50,15 @@ relay_fetch_port(struct relay *relay, const struct relay_request *request)
 	if (at == PENDING_NONE) {
 		return relay_drop(relay, RELAY_COUNT_PENDING_FULL);
 	}
-	memcpy(asked.token, token.at, sizeof asked.token);
-	const enum fetch_sent sent =
-		relay->sink->tell(relay->sink->context, keeper, &asked, SOCKET_NONE);
-	if (sent == FETCH_SENT) {
-		wait_for_port(relay, at, &asked, request->now_us);
-		return (struct relay_answer){ .action = RELAY_DROP };
+	struct fetch *fetch = &relay->fetches.items[relay->fetches.count];
+	*fetch = (struct fetch){ .pending = at, .keeper = keeper, .since_us = request->now_us };
+	memcpy(fetch->token, token.at, sizeof fetch->token);
+	if (ask(relay, fetch, request->now_us) == FETCH_NOBODY) {
+		pending_release(&relay->pending, at);
+		return relay_refuse(relay, request, REFUSED_CAPACITY);
 	}
-	pending_release(&relay->pending, at);
-	return sent == FETCH_LATER ? relay_drop(relay, RELAY_COUNT_PENDING_FULL)
-				   : relay_refuse(relay, request, REFUSED_CAPACITY);
+	relay->fetches.count++;
+	return (struct relay_answer){ .action = RELAY_DROP };
 }
 
 /* It is waited for no more: whose it was. */
@@ -116,21 +117,30 @@ take_port(struct relay *relay, const struct fetch_message *given, uint32_t socke
 	}
 }
 
+/* Else it is asked again when it is time, for what was said may have found a queue full. An answer
+ * to each of two questions does no harm: the second is NONE, and nobody waits. */
+static bool
+is_over(struct relay *relay, struct fetch *fetch, uint64_t now_us)
+{
+	return now_us - fetch->since_us >= RESERVATION_FETCH_MS * 1000ull ||
+	       (now_us - fetch->asked_us >= AGAIN_US && ask(relay, fetch, now_us) == FETCH_NOBODY);
+}
+
 void
 relay_fetch_tick(struct relay *relay, uint64_t now_us)
 {
 	for (uint32_t i = 0; i < relay->fetches.count;) {
-		if (now_us - relay->fetches.items[i].since_us < RESERVATION_FETCH_MS * 1000ull) {
-			i++;
-		} else {
+		if (is_over(relay, &relay->fetches.items[i], now_us)) {
 			refuse(relay, take_fetch(&relay->fetches, i), now_us);
+		} else {
+			i++;
 		}
 	}
 }
 
 /* --- the relay that is asked --- */
 
-/* Who cannot be told keeps the port: the client may come again. */
+/* Whom the answer does not reach asks again: the port is kept for that. */
 static void
 give_port(struct relay *relay, const struct fetch_message *asked, uint64_t now_us)
 {

@@ -47,7 +47,9 @@ struct fetches {
 	struct fetch {
 		uint32_t pending;
 		uint8_t token[RESERVATION_TOKEN_BYTES];
+		uint64_t keeper; /* the relay that is asked */
 		uint64_t since_us;
+		uint64_t asked_us; /* the last time */
 	} items[RESERVATIONS_FETCHED_MAX];
 };
 

@@ -3,7 +3,7 @@
  * played. */
 #include "tests/relay_world.h"
 
-enum { OTHER = 2 };
+enum { OTHER = 2, AGAIN_US = 100 * 1000 };
 static const char CAM[] = "203.0.113.3:3000";
 static const char DAN[] = "203.0.113.4:4000";
 static const struct nonce_key KEY = { { 7 } };
@@ -162,32 +162,53 @@ a_retransmission_asks_nobody_again(void **unused)
 }
 
 static void
-what_cannot_be_asked_now_is_asked_again_by_the_client(void **unused)
+what_found_a_queue_full_is_asked_again(void **unused)
 {
-	static const struct {
-		const char *name;
-		enum fetch_sent how;
-		int answer;
-	} rows[] = {
-		{ "its queue is full: the client asks again", FETCH_LATER, -1 },
-		{ "it does not run, so it keeps nothing", FETCH_NOBODY, 508 },
-	};
-
 	(void)unused;
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct world *world = world_new(false);
-		uint8_t token[8];
+	struct world *world = world_new(false);
+	uint8_t token[8];
 
-		print_message("%s\n", rows[i].name);
-		world->told_how = rows[i].how;
-		token_of(world, "bob", OTHER, token);
-		assert_int_equal(claim(world, CAM, token), rows[i].answer);
-		world->told_how = FETCH_SENT;
-		assert_int_equal(claim(world, CAM, token), -1);
-		other_says(world, FETCH_GIVEN, 40);
-		assert_int_equal(answered(world), 0);
-		world_free(world);
-	}
+	world->told_how = FETCH_LATER;
+	token_of(world, "bob", OTHER, token);
+	assert_int_equal(claim(world, CAM, token), -1);
+	world->told_how = FETCH_SENT;
+	world->now_us += AGAIN_US - 1;
+	relay_fetch_tick(world->relay, world->now_us);
+	assert_int_equal(world->told, 1);
+	world->now_us += 1;
+	relay_fetch_tick(world->relay, world->now_us);
+	relay_fetch_tick(world->relay, world->now_us);
+	assert_int_equal(world->told, 2);
+	assert_int_equal(world->told_to, OTHER);
+	assert_memory_equal(world->last_told.token, token, sizeof token);
+	assert_int_equal(world->last_told.user.length, 3);
+	other_says(world, FETCH_GIVEN, 40);
+	assert_int_equal(answered(world), 0);
+	other_says(world, FETCH_NONE, SOCKET_NONE); /* to the other question */
+	assert_int_equal(world->replies, 0);
+	assert_int_equal(relay_allocations(world->relay), 1);
+	world_free(world);
+}
+
+static void
+a_relay_that_does_not_run_keeps_nothing(void **unused)
+{
+	(void)unused;
+	struct world *world = world_new(false);
+	uint8_t token[8];
+
+	world->told_how = FETCH_NOBODY;
+	token_of(world, "bob", OTHER, token);
+	assert_int_equal(claim(world, CAM, token), 508);
+	/* Likewise if it ends while it is asked. */
+	world->told_how = FETCH_SENT;
+	assert_int_equal(claim(world, CAM, token), -1);
+	world->told_how = FETCH_NOBODY;
+	world->now_us += AGAIN_US;
+	relay_fetch_tick(world->relay, world->now_us);
+	assert_int_equal(answered(world), 508);
+	assert_int_equal(world->commands, 0);
+	world_free(world);
 }
 
 static void
@@ -376,7 +397,8 @@ main(void)
 		cmocka_unit_test(what_another_relay_does_not_have_is_508),
 		cmocka_unit_test(a_relay_that_does_not_answer_is_waited_for_a_second),
 		cmocka_unit_test(a_retransmission_asks_nobody_again),
-		cmocka_unit_test(what_cannot_be_asked_now_is_asked_again_by_the_client),
+		cmocka_unit_test(what_found_a_queue_full_is_asked_again),
+		cmocka_unit_test(a_relay_that_does_not_run_keeps_nothing),
 		cmocka_unit_test(threat_F17_a_wrong_token_makes_no_relay_talk),
 		cmocka_unit_test(threat_F17_few_ports_are_waited_for_at_once),
 		cmocka_unit_test(who_has_gone_meanwhile_gets_no_allocation),
