@@ -110,7 +110,7 @@ who_is_not_there_is_told_from_who_is_busy(void **unused)
 static void
 only_a_socket_of_that_relayed_address_is_adopted(void **unused)
 {
-	struct relay_ips ips = { .count = 1, .port_min = 20000, .port_max = 20199 };
+	struct relay_ips ips = { .count = 1, .port_min = 28400, .port_max = 28599 };
 	struct relay_sockets giving;
 	struct relay_sockets taking;
 	struct address relayed;
