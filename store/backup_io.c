@@ -205,8 +205,8 @@ copy_file(const struct copying *c, const char *from, const char *to, unsigned mo
 	return ok;
 }
 
-/* What pub/ holds beside the tiles (timestamps, cosignatures): those are written again from the
- * log, and the bundles of what was pruned are not. */
+/* What pub/ holds beside the tiles (timestamps): those are written again from the log, and the
+ * bundles of what was pruned are not. The cosignatures are there already. */
 static bool
 is_copied(const char *name, unsigned depth)
 {
@@ -215,7 +215,8 @@ is_copied(const char *name, unsigned depth)
 	if (name[0] == '.' || (count > 4 && strcmp(name + count - 4, ".new") == 0)) {
 		return false;
 	}
-	if (depth == 0 && (strcmp(name, "checkpoint") == 0 || strcmp(name, "tile") == 0)) {
+	if (depth == 0 && (strcmp(name, "checkpoint") == 0 || strcmp(name, "tile") == 0 ||
+			   strcmp(name, "cosigned") == 0)) {
 		return false;
 	}
 	return count < 2 || strcmp(name + count - 2, ".p") != 0;
@@ -538,6 +539,22 @@ copy_keys(const struct copying *c)
 	return copy_database(c, from, to, &keys_kind) && sync_tree(c, c->plan->keys);
 }
 
+/* Before the log: each is logged before it stands there, so none that the copied log does not know
+ * comes along. Timestamps come after it: they stand there before they are logged. */
+static bool
+copy_cosigned(const struct copying *c)
+{
+	char from[FILE_PATH_MAX], to[FILE_PATH_MAX];
+
+	path_join(to, c->made->partial, "pub");
+	if (directory_make(to, 0755) != FILE_OK) {
+		return say_errno(c, to, "cannot be made");
+	}
+	path_join(from, c->plan->data, "pub/cosigned");
+	path_join(to, c->made->partial, "pub/cosigned");
+	return copy_file(c, from, to, 0644);
+}
+
 bool
 backup_copy(const struct backup_plan *plan, struct backup_made *out, char *fault, size_t fault_size)
 {
@@ -553,7 +570,7 @@ backup_copy(const struct backup_plan *plan, struct backup_made *out, char *fault
 	}
 	path_join(from, plan->data, "witness.db");
 	path_join(to, out->partial, "witness.db");
-	if (!copy_database(&c, from, to, &log_kind) || !finish_log(&c, to)) {
+	if (!copy_cosigned(&c) || !copy_database(&c, from, to, &log_kind) || !finish_log(&c, to)) {
 		return false;
 	}
 	path_join(from, plan->data, "log.vkey");

@@ -204,6 +204,19 @@ describe('two clusters that witness each other', () => {
 		}
 	});
 
+	it('is backed up while it is cosigned, and the copy holds', async () => {
+		const folder = temporary('anchor-backup');
+		let grows = true;
+		const growing = (async () => { while (grows) await cosigned(a, await grow(a)); })();
+		for (let n = 0; n < 10; n++) {
+			const { code, text: said } = await a.ifreplay('backup', path.join(folder, String(n)));
+			assert.equal(code, 0, said);
+		}
+		grows = false;
+		await growing;
+		fs.rmSync(folder, { recursive: true, force: true });
+	});
+
 	// Each is done to a copy of a's data; what verify then says, or null: it holds all the same.
 	const other = (line) => line.replace(/.{20}$/, (end) => (end[0] === 'A' ? 'B' : 'A') + end.slice(1));
 	for (const [what, deed, then, options = []] of [
