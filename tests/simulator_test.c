@@ -4,13 +4,14 @@
  * What must hold, whatever happens:
  *   - the state that the log gives equals the live one, always;
  *   - a gateway hears of nothing that is not durable;
- *   - a signal reaches its receiver once, in its sender's order, unless a gateway died;
+ *   - a signal reaches its receiver once, in its sender's order; one whose gateway died may hear it
+ *     again over its next connection;
  *   - who is expelled is gone from the state, and nobody else loses anything by it. */
 #include "tests/simulated.h"
 
 #include "actors/session.h"
 
-enum { GATEWAYS = 2, AGENTS_PER_GATEWAY = 4, STEPS = 6000, SEEDS = 8 };
+enum { GATEWAYS = 2, AGENTS_PER_GATEWAY = 4, STEPS = 6000, QUIET_STEPS = 4 * STEPS, SEEDS = 8 };
 
 struct gateway {
 	uint64_t next_connection;
@@ -447,7 +448,7 @@ check_expulsions(void)
 	}
 	assert_true(sim.operator.answered> 1);
 	everybody_leaves();
-	for (int i = 0; i < STEPS; i++) {
+	for (int i = 0; i < QUIET_STEPS; i++) {
 		step(false);
 	}
 	check_nobody_is_left();
@@ -463,15 +464,16 @@ run_seed(uint64_t seed, bool gateways_may_die, bool agents_may_leave, bool agent
 	for (int i = 0; i < STEPS; i++) {
 		step(true);
 	}
-	for (int i = 0; i < STEPS * 4; i++) {
+	for (int i = 0; i < QUIET_STEPS; i++) {
 		step(false);
 	}
 	const uint64_t signals = sim_count_logged(EVENT_SDP_OFFER_RELAYED);
 	assert_true(signals > 100);
 	/* What was logged for a receiver that left before it could be told again after a crash is
-	 * not owed. */
+	 * not owed; one whose gateway died comes back and may be told again what it had heard. */
 	const bool all_stay = !gateways_may_die && !agents_may_leave && !agents_are_expelled;
-	if (world.delivered > signals || (all_stay && world.delivered != signals)) {
+	if ((!gateways_may_die && world.delivered > signals) ||
+	    (all_stay && world.delivered != signals)) {
 		SIM_FAIL("%llu signals in the log, %llu delivered", (unsigned long long)signals,
 			 (unsigned long long)world.delivered);
 	}
