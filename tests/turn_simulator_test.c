@@ -1,6 +1,6 @@
 /* The TURN simulator: the allocation actor and its relays under crashes, with clients that
- * allocate, refresh, move from relay to relay, permit, bind and send. A failing seed is printed and
- * can be given as the argument.
+ * allocate, reserve ports, refresh, move from relay to relay, permit, bind and send. A failing seed
+ * is printed and can be given as the argument.
  *
  * What must hold, whatever happens:
  *   - the state that the log gives equals the live one, always;
@@ -22,8 +22,17 @@
 #include "protocol/credential_name.h"
 #include "protocol/turn.h"
 
-enum { RELAYS = 2, CLIENTS = 6, STEPS = 6000, SEEDS = 30, DATAGRAM = 1500 };
+enum { RELAYS = 2, POST_MAX = 10, CLIENTS = 6, STEPS = 6000, SEEDS = 30, DATAGRAM = 1500 };
 enum { LISTENER_UDP, LISTENER_TCP };
+
+/* What one relay has told another that has not heard it yet. */
+struct sim_post {
+	size_t count;
+	struct {
+		struct fetch_message message;
+		bool has_socket;
+	} items[POST_MAX];
+};
 
 struct sim_relay {
 	struct relay *relay;
@@ -51,12 +60,14 @@ static struct world {
 	size_t successes;
 	bool has_ticket[CLIENTS]; /* the one told last */
 	char tickets[CLIENTS][TICKET_BYTES];
-	bool has_token;
-	uint8_t token[8]; /* the one told last */
+	bool has_token[CLIENTS];
+	uint8_t tokens[CLIENTS][8];    /* the one told last */
+	struct sim_post posts[RELAYS]; /* to each relay */
 } world;
 static size_t forbidden; /* peers, over all seeds */
 static size_t handed;    /* sockets, from one relay to another */
 static size_t moves;     /* that came of it */
+static size_t fetched;   /* reserved ports that one relay had from another */
 
 static struct address
 address_v4(uint8_t a, uint8_t d, uint16_t port)
@@ -123,6 +134,18 @@ take_ticket(const struct address *to, const struct stun_message *message)
 	}
 }
 
+static void
+take_token(const struct address *to, const struct stun_message *message)
+{
+	const size_t client = to->bytes[3];
+
+	if (stun_has(message, STUN_RESERVATION_TOKEN)) {
+		memcpy(world.tokens[client], message->values[STUN_RESERVATION_TOKEN].at,
+		       sizeof world.tokens[client]);
+		world.has_token[client] = true;
+	}
+}
+
 /* A success of a request that changed something: some event must have made it so. */
 static void
 check_reply(const struct address *to, struct span bytes)
@@ -144,10 +167,7 @@ check_reply(const struct address *to, struct span bytes)
 	}
 	world.successes += message.class == STUN_SUCCESS;
 	take_ticket(to, &message);
-	if (stun_has(&message, STUN_RESERVATION_TOKEN)) {
-		memcpy(world.token, message.values[STUN_RESERVATION_TOKEN].at, sizeof world.token);
-		world.has_token = true;
-	}
+	take_token(to, &message);
 }
 
 static void
@@ -187,15 +207,44 @@ on_hand(void *context, uint32_t socket, uint64_t to)
 	assert_in_range(to, 1, RELAYS);
 }
 
-/* Nobody here shows a token. */
 static enum fetch_sent
 on_tell(void *context, uint64_t to, const struct fetch_message *message, uint32_t socket)
 {
+	struct sim_post *post = &world.posts[to - 1];
+
 	(void)context;
-	(void)to;
-	(void)message;
-	(void)socket;
-	return FETCH_NOBODY;
+	assert_in_range(to, 1, RELAYS);
+	if (world.relays_may_die && draw(20) == 0) {
+		return FETCH_NOBODY;
+	}
+	if (post->count == POST_MAX || draw(10) == 0) {
+		return FETCH_LATER;
+	}
+	post->items[post->count].message = *message;
+	post->items[post->count++].has_socket = socket != SOCKET_NONE;
+	return FETCH_SENT;
+}
+
+/* The oldest, with a socket if one was beside it. */
+static void
+take_post(size_t r)
+{
+	struct sim_relay *relay = &world.relays[r];
+	struct sim_post *post = &world.posts[r];
+	uint32_t socket = SOCKET_NONE;
+
+	if (post->count == 0) {
+		return;
+	}
+	const struct fetch_message message = post->items[0].message;
+	if (post->items[0].has_socket) {
+		socket = relay->next_socket++ % RELAY_SOCKETS_MAX;
+		relay->sockets_open++;
+		fetched++;
+	}
+	post->count--;
+	memmove(&post->items[0], &post->items[1], post->count * sizeof post->items[0]);
+	relay_handle_fetch(relay->relay, &message, socket, sim.now_us);
 }
 
 static void
@@ -228,6 +277,7 @@ start_relay(size_t r)
 	relay->sink = (struct relay_sink){ relay,    on_ask, on_reply, on_open,
 					   on_close, NULL,   on_hand,  on_tell };
 	relay->relay = relay_new(config, &relay->sink);
+	world.posts[r].count = 0; /* and the sockets in it with it */
 	sim_start_front(r);
 }
 
@@ -406,15 +456,16 @@ send_datagram(size_t r, size_t client, struct span datagram)
 
 /* A pair of ports, the odd one of a pair that was given last, or just a port. */
 static void
-put_port_wish(struct stun_writer *w)
+put_port_wish(struct stun_writer *w, size_t client)
 {
 	const uint64_t choice = draw(6);
 
 	if (choice == 0) {
 		stun_put(w, STUN_EVEN_PORT, "\x80", 1);
-	} else if (choice == 1 && world.has_token) {
-		stun_put(w, STUN_RESERVATION_TOKEN, world.token, sizeof world.token);
-		world.has_token = draw(2) == 0;
+	} else if (choice < 3 && world.has_token[client]) {
+		stun_put(w, STUN_RESERVATION_TOKEN, world.tokens[client],
+			 sizeof world.tokens[client]);
+		world.has_token[client] = draw(2) == 0;
 	}
 }
 
@@ -462,7 +513,7 @@ client_acts(size_t r)
 		stun_writer_of(memory, sizeof memory, method, STUN_REQUEST, &transaction);
 	if (method == TURN_ALLOCATE) {
 		stun_put_u32(&w, STUN_REQUESTED_TRANSPORT, (uint32_t)TURN_TRANSPORT_UDP << 24);
-		put_port_wish(&w);
+		put_port_wish(&w, client);
 		if (is_mobile(client)) {
 			stun_put(&w, STUN_MOBILITY_TICKET, "", 0);
 		}
@@ -511,6 +562,9 @@ step(bool busy)
 		if (sim_run_wire(r, draw(LINK_LANES))) {
 			take_notices(r);
 		}
+		if (draw(4) == 0) {
+			take_post(r);
+		}
 	} else if (choice < 850) {
 		sim_run_actor();
 	} else if (choice < 970) {
@@ -519,6 +573,7 @@ step(bool busy)
 		desk_tick(&sim.actor.desk, sim.now_us);
 	} else if (choice < 990) {
 		relay_tick(world.relays[r].relay, sim.now_us);
+		relay_fetch_tick(world.relays[r].relay, sim.now_us);
 		run_operator();
 		if (busy) {
 			expel_somebody();
@@ -671,6 +726,7 @@ main(int argc, char **argv)
 
 	/* Or the seeds, however few, no longer reach what they are for. */
 	assert(forbidden > 0);
+	assert(fetched > sim_seeds(SEEDS));
 	assert(handed > 5 * sim_seeds(SEEDS) && moves > 5 * sim_seeds(SEEDS));
 	return failed;
 }
