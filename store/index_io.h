@@ -1,7 +1,8 @@
 /* DATA/index.db: where in the log something is spoken of. It is made by readers, never by the
  * witness, so it costs no append anything; it may be deleted at any time, and what is found through
- * it is read from the log again. So it can make an answer fast, or (if somebody forged it) short,
- * but never wrong: it is no evidence, and `--no-index` does without.
+ * it is read from the log again. So it can make an answer fast, or (if somebody forged it, or a
+ * disk damaged it so that it still fits) short of an entry or of the name of a handle, but never
+ * wrong: it is no evidence, and `--no-index` does without.
  *
  * A key is 63 bits: a hash of a random handle, or for a name a part of HMAC-SHA256 under a secret
  * that follows from the log's wrap key. For each key and block of the log it holds the seqs where
