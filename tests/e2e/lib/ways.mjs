@@ -47,6 +47,9 @@ class Way {
 
 	get port() { return ['tls', 'dtls'].includes(this.transport) ? this.cluster.ports.turns : this.cluster.ports.turn; }
 
+	// The same server in another way, from the same source.
+	over(transport) { return Object.assign(new Way(this.server, transport, 0), { local: this.local }); }
+
 	// A client of a user of its own, or as `more` says.
 	async client(more = {}) {
 		const options = {
