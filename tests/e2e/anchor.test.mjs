@@ -5,9 +5,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { authority, cosigner, serve, text } from './lib/anchors.mjs';
-import { freePorts, kill, prepare, run, temporary, until } from './lib/cluster.mjs';
+import { freePort, kill, prepare, run, temporary, until } from './lib/cluster.mjs';
 
-const freePort = async () => (await freePorts()).ws;
 const file = (cluster, name) => path.join(cluster.data, name);
 const read = (cluster, name) => fs.readFileSync(file(cluster, name), 'utf8');
 const size = (note) => Number(note.split('\n')[1]);

@@ -4,13 +4,12 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { freePorts, kill, run, sleep, start, temporary, until } from './lib/cluster.mjs';
+import { freePort, kill, run, sleep, start, temporary, until } from './lib/cluster.mjs';
 
 const claim = (more = {}) => ({ event: 'call_started', agent_id: 'alice', peer_id: 'bob', timestamp: '2026-11-23T09:00:00Z', ...more });
 const post = (url, body, headers = {}, method = 'POST') => fetch(url, {
 	method, headers: { 'content-type': 'application/json', ...headers }, body: typeof body === 'string' ? body : JSON.stringify(body),
 });
-const freePort = async () => (await freePorts()).ws;
 
 describe('claims', () => {
 	let cluster;

@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { authority, cosigner, serve, text } from './lib/anchors.mjs';
 import { Bundle, signer } from './lib/bundle.mjs';
 import { checkersIn } from './lib/checkers.mjs';
-import { freePorts, prepare, run, temporary, until } from './lib/cluster.mjs';
+import { freePort, prepare, run, temporary, until } from './lib/cluster.mjs';
 
 const folder = temporary('witnessed');
 const { place, refused, verdicts } = await checkersIn(folder);
@@ -64,7 +64,7 @@ describe('a bundle with what others said', () => {
 			response.statusCode = answers ? 200 : 503;
 			response.end(answers ? await tsa.reply(query) : '');
 		}));
-		cluster = await prepare('witnessed', { 'claims-port': (await freePorts()).ws });
+		cluster = await prepare('witnessed', { 'claims-port': await freePort() });
 		await cluster.up();
 		await cluster.stop();
 		last = size(fs.readFileSync(path.join(cluster.data, 'pub/checkpoint'))) - 1;

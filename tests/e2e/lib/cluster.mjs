@@ -68,17 +68,6 @@ export async function until(what, probe, limit = 10_000) {
 	}
 }
 
-function tcpPort() {
-	return new Promise((resolve, reject) => {
-		const server = net.createServer();
-		server.once('error', reject);
-		server.listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
-	});
-}
-
 function udpPortIsFree(port, host = '127.0.0.1') {
 	return new Promise((resolve) => {
 		const socket = dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4');
@@ -95,20 +84,41 @@ function tcpPortIsFree(port, host = '127.0.0.1') {
 	});
 }
 
-// A block of relayed ports and a listening port below the kernel's own ephemeral range, so that no socket of
-// the test itself gets one of them by chance. Two files that run at once have a half each: IFSWARM_LANE, 0 or 1.
-const BLOCKS = 35;
+// Every port lies below the kernel's own ephemeral range: there any connection of anybody may have it by the time that a
+// cluster wants it. Two files that run at once have a half each: IFSWARM_LANE, 0 or 1. Nothing is given out twice here,
+// since it is free until its cluster is up.
 const lane = Number(process.env.IFSWARM_LANE ?? 0);
+
+// One port, for HTTP or WebSocket.
+const SINGLES = 2_000;
+let single = Math.floor(Math.random() * SINGLES);
+export async function freePort() {
+	for (let tries = 0; tries < SINGLES; tries++) {
+		const port = 28_000 + SINGLES * lane + single++ % SINGLES;
+		if (await tcpPortIsFree(port)) return port;
+	}
+	throw new Error('no free port');
+}
+
+// A block of relayed ports with the listening ports before it.
+const BLOCKS = 35;
+const given = new Set(); // [first, end) of blocks, until their cluster is closed
 export async function freePorts(relayed = 200) {
-	const blocks = BLOCKS - Math.ceil((relayed + 10) / 256) + 1;
-	for (let tries = 0; tries < 100; tries++) {
-		const first = 10_000 + 256 * (BLOCKS * lane + Math.floor(Math.random() * blocks));
+	const count = Math.ceil((relayed + 10) / 256);
+	for (let tries = 0; tries < 1_000; tries++) {
+		const block = Math.floor(Math.random() * (BLOCKS - count + 1));
+		if ([...given].some(([from, end]) => block < end && from < block + count)) continue;
+		const first = 10_000 + 256 * (BLOCKS * lane + block);
 		const probes = [first, first + 10, first + 10 + relayed - 1];
+		const range = [block, block + count];
+		given.add(range);
 		const free = await Promise.all([...probes.map((port) => udpPortIsFree(port)),
 			...[first, first + 6].map((port) => tcpPortIsFree(port))]);
 		if (free.every(Boolean)) {
-			return { ws: await tcpPort(), turn: first, turns: first + 6, proxied: first + 8, min: first + 10, max: first + 10 + relayed - 1 };
+			return { ws: await freePort(), turn: first, turns: first + 6, proxied: first + 8, min: first + 10, max: first + 10 + relayed - 1,
+				giveBack: () => given.delete(range) };
 		}
+		given.delete(range);
 	}
 	throw new Error('no free ports');
 }
@@ -199,6 +209,7 @@ export class Cluster {
 			const bug = this.err.split('\n').find((line) => BUG.test(line));
 			if (bug) throw new Error(`a program of the cluster said: ${bug}\n${this.err.slice(-8000)}`);
 		} finally {
+			this.ports.giveBack();
 			if (process.env.IFSWARM_KEEP) console.error(`kept ${this.data}`);
 			else fs.rmSync(this.data, { recursive: true, force: true });
 		}
