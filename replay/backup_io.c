@@ -8,6 +8,7 @@
 #include "replay/care_io.h"
 #include "replay/commands_io.h"
 #include "replay/print_io.h"
+#include "store/manifest_io.h"
 #include "store/read_io.h"
 
 static int
@@ -35,7 +36,7 @@ print_made(const struct options *options, const struct backup_made *made, const 
 	}
 	printf("backup        %s, verified\n"
 	       "events        %" PRIu64 ", signed up to %" PRIu64 "\n"
-	       "files         %" PRIu64 ", listed in " BACKUP_MANIFEST ", whose SHA-256 is\n"
+	       "files         %" PRIu64 ", listed in " MANIFEST_NAME ", whose SHA-256 is\n"
 	       "              %s\n",
 	       options->copy, made->size, made->published, made->files, hex);
 	if (options->keys != NULL) {

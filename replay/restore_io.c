@@ -12,8 +12,8 @@
 #include "replay/care_io.h"
 #include "replay/commands_io.h"
 #include "replay/print_io.h"
-#include "store/backup_io.h"
 #include "store/head_io.h"
+#include "store/manifest_io.h"
 #include "store/read_io.h"
 #include "store/repair_io.h"
 #include "store/scrub_io.h"
@@ -173,7 +173,7 @@ check_backup(struct work *w)
 	struct log_verifier own;
 	struct log_reader *reader = NULL;
 
-	if (!backup_check_list(w->options->copy, w->fault, sizeof w->fault)) {
+	if (!manifest_check(w->options->copy, w->fault, sizeof w->fault)) {
 		return false;
 	}
 	if (!read_verifier(w->options->copy, &w->verifier)) {

@@ -13,8 +13,6 @@
 
 #include "store/files_io.h"
 
-#define BACKUP_MANIFEST "MANIFEST.sha256"
-
 struct backup_plan {
 	const char *data;   /* the data directory */
 	const char *target; /* must not be there, or be empty */
@@ -26,7 +24,7 @@ struct backup_made {
 	uint64_t size;      /* events in the copy */
 	uint64_t published; /* of them, under its head */
 	uint64_t files;
-	struct digest manifest; /* SHA-256 of MANIFEST.sha256, a list as sha256sum writes it */
+	struct digest manifest; /* SHA-256 of its list, store/manifest_io.h */
 };
 
 /* Everything copied, listed and on the disk; nothing verified. False with one line in `fault`. */
@@ -35,9 +33,5 @@ bool backup_copy(const struct backup_plan *plan, struct backup_made *out, char *
 /* Gives the copy its name, durably. */
 bool backup_finish(const struct backup_plan *plan, const struct backup_made *made, char *fault,
 		   size_t fault_size);
-
-/* Compares the files of a backup with its list: false with the first difference in `fault`. A file
- * that the list does not name is a difference too. */
-bool backup_check_list(const char *directory, char *fault, size_t fault_size);
 
 #endif

@@ -11,6 +11,7 @@
 #include "replay/care_io.h"
 #include "replay/commands_io.h"
 #include "store/backup_io.h"
+#include "store/manifest_io.h"
 #include "store/read_io.h"
 #include "tests/replay_fixture.h"
 
@@ -111,7 +112,7 @@ a_backup_is_whole_and_holds_no_keys(void **state)
 	(void)state;
 	make_backup();
 	assert_int_equal(care_verify(at("backup")), 0);
-	assert_true(backup_check_list(at("backup"), fault, sizeof fault));
+	assert_true(manifest_check(at("backup"), fault, sizeof fault));
 	assert_int_equal(sh("cd backup && sha256sum -c --quiet MANIFEST.sha256"), 0);
 	assert_int_equal(sh("test ! -e backup/keys.db && test ! -e backup/private"), 0);
 	assert_int_equal(sh("test -s keys/keys.db && test ! -e backup.partial"), 0);
