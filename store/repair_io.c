@@ -11,8 +11,7 @@
 
 #include "store/keys_io.h"
 #include "store/log_io.h"
-#include "store/merkle.h"
-#include "store/repair_state_io.h"
+#include "store/repair_proof_io.h"
 #include "store/seal.h"
 
 enum { EVENTS_PER_COMMIT = 8192 };
@@ -20,117 +19,17 @@ enum { EVENTS_PER_COMMIT = 8192 };
 struct rebuild {
 	const struct repair_plan *plan;
 	struct repair_done *done;
-	struct repair_copy copies[REPAIR_SOURCES_MAX];
-	unsigned count;
-
-	struct merkle *frontier; /* of the anchor, proven */
-	struct {
-		bool is_known;
-		uint64_t index;
-		struct digest hashes[TILE_HASHES];
-	} tiles[MERKLE_LEVELS];
-
+	struct repair_proof proof;
 	struct repair_pruned pruned;
 	bool is_pruned; /* the new log has a range of it */
 	struct log log;
 	struct merkle *tree; /* of the new file */
 	struct stream_head heads[STREAMS];
 	uint64_t recorded_us;
-	uint8_t memory[ENTRY_BYTES_MAX];
+	uint8_t memory[ENTRY_BYTES_MAX]; /* of what is not proven */
 	char *fault;
 	size_t fault_size;
 };
-
-/* --- the anchor and its tiles, from the root downwards -----------------------------------------
- */
-
-struct preference {
-	struct rebuild *r;
-	unsigned first; /* this copy is asked before the others */
-};
-
-static bool
-fetch_any(void *context, unsigned level, uint64_t index, uint32_t count, struct digest *hashes)
-{
-	const struct preference *p = context;
-
-	for (unsigned i = 0; i < p->r->count; i++) {
-		struct repair_copy *copy = &p->r->copies[(p->first + i) % p->r->count];
-		if (repair_copy_tile(copy, level, index, count, hashes) ||
-		    repair_copy_compute(copy, level, index, count, hashes)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The unfinished tiles of all levels are proven together, by the root that was signed. */
-static bool
-prove_frontier(struct rebuild *r)
-{
-	const struct checkpoint *anchor = &r->done->anchor;
-	struct digest root;
-
-	for (unsigned i = 0; i < r->count; i++) {
-		struct preference p = { r, i };
-		merkle_init(r->frontier);
-		if (merkle_resume(r->frontier, anchor->size, fetch_any, &p)) {
-			merkle_root(r->frontier, &root);
-			if (digest_equal(&root, &anchor->root)) {
-				return true;
-			}
-		}
-	}
-	snprintf(r->fault, r->fault_size,
-		 "the root signed over %" PRIu64
-		 " events cannot be reached: no copy holds the hashes at the end of the tree; "
-		 "events 0 to %" PRIu64 " need a copy (or its pub/) that was taken after them",
-		 anchor->size, anchor->size - 1);
-	return false;
-}
-
-/* A full tile that gives this root, from any copy, as it is stored or as its entries say. */
-static bool
-find_tile(struct rebuild *r, unsigned level, uint64_t index, const struct digest *root,
-	  struct digest *hashes)
-{
-	struct digest found;
-
-	for (unsigned way = 0; way < 2 * r->count; way++) {
-		struct repair_copy *copy = &r->copies[way / 2];
-		const bool is_there =
-			way % 2 == 0 ? repair_copy_tile(copy, level, index, TILE_HASHES, hashes)
-				     : repair_copy_compute(copy, level, index, TILE_HASHES, hashes);
-		if (is_there) {
-			merkle_hashes_root(hashes, TILE_HASHES, &found);
-			if (digest_equal(&found, root)) {
-				r->done->tiles += way > 0 ? 1 : 0;
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-/* The proven hashes of a tile; NULL if no copy proves. */
-static const struct digest *
-proven_tile(struct rebuild *r, unsigned level, uint64_t index)
-{
-	const uint64_t complete = level < MERKLE_LEVELS ? r->done->anchor.size >> (8 * level) : 0;
-
-	if (index == complete / TILE_HASHES) {
-		return r->frontier->level[level].hashes;
-	}
-	if (r->tiles[level].is_known && r->tiles[level].index == index) {
-		return r->tiles[level].hashes;
-	}
-	const struct digest *above = proven_tile(r, level + 1, index / TILE_HASHES);
-	r->tiles[level].is_known =
-		above != NULL &&
-		find_tile(r, level, index, &above[index % TILE_HASHES], r->tiles[level].hashes);
-	r->tiles[level].index = index;
-	return r->tiles[level].is_known ? r->tiles[level].hashes : NULL;
-}
 
 /* --- rows --------------------------------------------------------------------------------------
  */
@@ -153,42 +52,19 @@ note_gap(struct repair_done *done, uint64_t seq)
 }
 
 static bool
-find_entry(struct rebuild *r, uint64_t seq, struct span *out)
-{
-	const struct digest *tile = proven_tile(r, 0, seq / TILE_HASHES);
-	struct digest leaf;
-
-	for (unsigned way = 0; way < 2 * r->count && tile != NULL; way++) {
-		struct repair_copy *copy = &r->copies[way / 2];
-		const bool is_there = way % 2 == 0
-					      ? repair_copy_row(copy, seq, r->memory, out)
-					      : repair_copy_published(copy, seq, r->memory, out);
-		if (!is_there) {
-			continue;
-		}
-		merkle_leaf_hash(*out, &leaf);
-		if (digest_equal(&leaf, &tile[seq % TILE_HASHES])) {
-			r->done->entries += way > 0 ? 1 : 0;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool
 prove_entry(void *context, uint64_t seq, struct span *out)
 {
-	return find_entry(context, seq, out);
+	return repair_proof_entry(context, seq, out);
 }
 
 static void
 find_pruned(struct rebuild *r)
 {
 	r->pruned.prove = prove_entry;
-	r->pruned.context = r;
+	r->pruned.context = &r->proof;
 	r->pruned.signed_size = r->done->anchor.size;
-	for (unsigned i = 0; i < r->count; i++) {
-		repair_pruned_find(&r->pruned, &r->copies[i]);
+	for (unsigned i = 0; i < r->proof.count; i++) {
+		repair_pruned_find(&r->pruned, &r->proof.copies[i]);
 	}
 }
 
@@ -202,8 +78,8 @@ look_in_pub(struct rebuild *r, uint64_t seq)
 		return NULL;
 	}
 	r->pruned.has_looked_in_pub = true;
-	for (unsigned i = 0; i < r->count; i++) {
-		repair_pruned_find_published(&r->pruned, &r->copies[i]);
+	for (unsigned i = 0; i < r->proof.count; i++) {
+		repair_pruned_find_published(&r->pruned, &r->proof.copies[i]);
 	}
 	struct repair_pruned added = r->pruned;
 	added.ranges += before;
@@ -218,9 +94,9 @@ find_tail(struct rebuild *r, uint64_t seq, struct span *out)
 {
 	struct entry entry;
 
-	for (unsigned i = 0; i < r->count; i++) {
+	for (unsigned i = 0; i < r->proof.count; i++) {
 		if (!r->plan->sources[i].is_own ||
-		    !repair_copy_entry(&r->copies[i], seq, r->memory, out) ||
+		    !repair_copy_entry(&r->proof.copies[i], seq, r->memory, out) ||
 		    !entry_read(*out, &entry) || entry.seq != seq || entry.stream == 0 ||
 		    entry.stream >= STREAMS) {
 			continue;
@@ -244,11 +120,11 @@ put_parts(struct rebuild *r, const struct entry *entry)
 		struct span salt, body;
 		unsigned i = 0;
 
-		while (i < r->count &&
-		       !repair_copy_part(&r->copies[i], entry, part, &salt, &body)) {
+		while (i < r->proof.count &&
+		       !repair_copy_part(&r->proof.copies[i], entry, part, &salt, &body)) {
 			i++;
 		}
-		if (i == r->count) {
+		if (i == r->proof.count) {
 			r->done->absent_first =
 				r->done->parts_absent == 0 ? entry->seq : r->done->absent_first;
 			r->done->absent_end = entry->seq + 1;
@@ -302,13 +178,13 @@ follow_heads(struct rebuild *r, const struct entry *entry)
 static enum db_result
 put_checkpoint(struct rebuild *r)
 {
-	for (unsigned i = 0; i < r->count; i++) {
+	for (unsigned i = 0; i < r->proof.count; i++) {
 		char note[CHECKPOINT_NOTE_MAX];
 		struct span bytes = { (const uint8_t *)note, 0 };
 		struct checkpoint checkpoint;
 		struct digest root;
 
-		if (!repair_copy_note(&r->copies[i], r->tree->size, note, &bytes.count) ||
+		if (!repair_copy_note(&r->proof.copies[i], r->tree->size, note, &bytes.count) ||
 		    checkpoint_verify(bytes, &r->plan->verifier, &checkpoint) != CHECKPOINT_HOLDS ||
 		    checkpoint.size != r->tree->size) {
 			continue;
@@ -368,7 +244,7 @@ pass_pruned(struct rebuild *r, const struct pruned_range *range)
 
 	while (r->tree->size < range->end && result == DB_OK) {
 		const uint64_t seq = r->tree->size;
-		const struct digest *tile = proven_tile(r, 0, seq / TILE_HASHES);
+		const struct digest *tile = repair_proof_tile(&r->proof, 0, seq / TILE_HASHES);
 
 		if (tile == NULL) {
 			note_gap(r->done, seq);
@@ -390,7 +266,7 @@ put_signed(struct rebuild *r, uint64_t *seq)
 	const struct pruned_range *range = repair_pruned_at(&r->pruned, *seq);
 	struct span bytes;
 
-	if (range == NULL && find_entry(r, *seq, &bytes)) {
+	if (range == NULL && repair_proof_entry(&r->proof, *seq, &bytes)) {
 		return r->done->gap_count == 0 ? put_row(r, bytes) : DB_OK;
 	}
 	range = range == NULL ? look_in_pub(r, *seq) : range;
@@ -458,37 +334,14 @@ put_heads(struct rebuild *r)
 		}
 	}
 	/* The repaired copy last: what it has counts. */
-	for (unsigned i = r->count; r->is_pruned && i-- > 0 && result == DB_OK;) {
-		result = repair_keep_snapshots(&r->log, &r->copies[i], i == 0);
+	for (unsigned i = r->proof.count; r->is_pruned && i-- > 0 && result == DB_OK;) {
+		result = repair_keep_snapshots(&r->log, &r->proof.copies[i], i == 0);
 	}
 	return (result == DB_OK && log_commit(&r->log) == DB_OK) || say_database(r);
 }
 
 /* --- the whole ---------------------------------------------------------------------------------
  */
-
-static bool
-find_anchor(struct rebuild *r)
-{
-	struct checkpoint found;
-	char note[CHECKPOINT_NOTE_MAX];
-	size_t count;
-
-	for (unsigned i = 0; i < r->count; i++) {
-		if (repair_anchor(r->plan->sources[i].directory, &r->plan->verifier, &found, note,
-				  &count) &&
-		    found.size > r->done->anchor.size) {
-			r->done->anchor = found;
-		}
-	}
-	if (r->done->anchor.size == 0) {
-		snprintf(
-			r->fault, r->fault_size,
-			"no checkpoint signed by this log's key was found: without one nothing can "
-			"be proven; give a copy that has head or pub/checkpoint");
-	}
-	return r->done->anchor.size > 0;
-}
 
 static void
 remove_database(const char *path)
@@ -500,39 +353,6 @@ remove_database(const char *path)
 		snprintf(name, sizeof name, "%s%s", path, ends[i]);
 		unlink(name);
 	}
-}
-
-/* Every checkpoint that a copy shows must be over a prefix of the new log: else the key has signed
- * two histories, and neither may silently take the place of the other. */
-static bool
-check_no_fork(struct rebuild *r)
-{
-	bool ok = true;
-
-	for (unsigned i = 0; i < r->count && ok; i++) {
-		struct checkpoint found;
-		struct digest root;
-		char note[CHECKPOINT_NOTE_MAX];
-		size_t count;
-
-		if (!repair_anchor(r->plan->sources[i].directory, &r->plan->verifier, &found, note,
-				   &count)) {
-			continue;
-		}
-		merkle_init(r->frontier);
-		ok = merkle_resume(r->frontier, found.size, lookup_hashes, &r->log.lookup);
-		merkle_root(r->frontier, &root);
-		ok = ok && digest_equal(&root, &found.root);
-		if (!ok) {
-			snprintf(r->fault, r->fault_size,
-				 "%s shows a checkpoint of this log's key over %" PRIu64
-				 " other events: two histories were signed; keep both, and find "
-				 "out who "
-				 "wrote which",
-				 r->plan->sources[i].directory, found.size);
-		}
-	}
-	return ok;
 }
 
 static bool
@@ -554,7 +374,7 @@ write_new(struct rebuild *r)
 	if (!ok) {
 		log_rollback(&r->log);
 	}
-	ok = ok && check_no_fork(r);
+	ok = ok && repair_proof_has_no_fork(&r->proof, &r->log.lookup);
 	ok = ok && repair_drop_erased(&r->log, &r->done->erasures, r->fault, r->fault_size);
 	/* One file alone, so that it can be renamed. */
 	ok = ok &&
@@ -573,27 +393,18 @@ repair_rebuild(const struct repair_plan *plan, struct repair_done *out, char *fa
 	struct rebuild *r = calloc(1, sizeof *r);
 
 	assert(r != NULL);
-	assert(plan->source_count <= REPAIR_SOURCES_MAX);
 	*out = (struct repair_done){ 0 };
 	r->plan = plan;
 	r->done = out;
 	r->fault = fault;
 	r->fault_size = fault_size;
-	r->count = plan->source_count;
-	r->frontier = calloc(1, sizeof *r->frontier);
 	r->tree = calloc(1, sizeof *r->tree);
-	assert(r->frontier != NULL && r->tree != NULL);
+	assert(r->tree != NULL);
 	merkle_init(r->tree);
-	for (unsigned i = 0; i < r->count; i++) {
-		repair_copy_open(&r->copies[i], plan->sources[i].directory);
-	}
-	const bool ok = find_anchor(r) && prove_frontier(r) && write_new(r);
+	const bool ok = repair_proof_open(&r->proof, plan, out, fault, fault_size) && write_new(r);
 	out->size = r->tree->size;
-	for (unsigned i = 0; i < r->count; i++) {
-		repair_copy_close(&r->copies[i]);
-	}
+	repair_proof_close(&r->proof);
 	free(r->pruned.ranges);
-	free(r->frontier);
 	free(r->tree);
 	free(r);
 	return ok;
