@@ -156,7 +156,11 @@ bool bundle_row_read(struct span line, uint8_t memory[ENTRY_BYTES_MAX], struct b
 /* Canonical base64; false if it is not, or more than `most` bytes. */
 bool bundle_base64(struct span text, uint8_t *out, size_t most, size_t *count);
 
+/* Every file by SHA256SUMS, and none beside them. */
+void bundle_check_sums(struct bundle *b);
 bool bundle_manifest_read(struct bundle *b);
+/* Its signatures, by the keys that one trusts if there are any; its sums; its counts. */
+void bundle_check_manifest(struct bundle *b);
 /* A value of a JSON object: a number that is not negative; 32 bytes in base64. */
 bool bundle_take_count(const json_t *json, const char *key, uint64_t *out);
 bool bundle_take_root(const json_t *json, const char *key, struct digest *out);
