@@ -11,7 +11,7 @@
 
 #include "tests/replay_fixture.h"
 
-enum { OUTPUT_MAX = 1 << 20 };
+enum { OUTPUT_MAX = 1 << 20, FOLLOWED = 9, FOLLOWED_SOON_MS = 200 };
 
 static char output[OUTPUT_MAX];
 static char copy[sizeof fixture_base + sizeof "/copy"];
@@ -253,13 +253,30 @@ read_line(FILE *pipe)
 	assert_non_null(fgets(output, sizeof output, pipe));
 }
 
+/* True if the follower shows soon what is appended now. */
+static bool
+is_shown_soon(struct fixture *f, FILE *pipe)
+{
+	fixture_begin(f);
+	fixture_refuse(f);
+	assert_int_equal(evidence_commit(f->evidence), EVIDENCE_OK);
+	const uint64_t start = now_ms();
+	read_line(pipe);
+	const uint64_t took = now_ms() - start;
+	assert_non_null(strstr(output, "turn_request_refused"));
+	print_message("shown after %llu ms\n", (unsigned long long)took);
+	return took < FOLLOWED_SOON_MS;
+}
+
 /* The writer appends in this process; the follower must show it soon. 50 ms is the promise; a
- * loaded machine under sanitizers gets ten times that here. */
+ * loaded machine under sanitizers gets four times that here, and may be late some times: one that
+ * looks twice a second is late most of the times. */
 static void
 follow_shows_what_is_appended(void **state)
 {
 	char line[512];
 	struct fixture f;
+	unsigned soon = 0;
 
 	(void)state;
 	fixture_open(&f, fixture_truth);
@@ -274,18 +291,13 @@ follow_shows_what_is_appended(void **state)
 	assert_true(follower > 1);
 	read_line(pipe); /* the one that was there */
 	assert_non_null(strstr(output, fixture_text("\"seq\":<54>")));
-	fixture_begin(&f);
-	fixture_refuse(&f);
-	assert_int_equal(evidence_commit(f.evidence), EVIDENCE_OK);
-	const uint64_t start = now_ms();
-	read_line(pipe);
-	const uint64_t took = now_ms() - start;
-	print_message("shown after %llu ms\n", (unsigned long long)took);
-	assert_true(took < 500);
-	assert_non_null(strstr(output, "turn_request_refused"));
+	for (unsigned i = 0; i < FOLLOWED; i++) {
+		soon += is_shown_soon(&f, pipe);
+	}
 	kill(follower, SIGTERM);
 	pclose(pipe);
 	fixture_close(&f);
+	assert_true(soon > FOLLOWED / 2);
 }
 
 /* Questions are asked of a copy: in the log itself each would be an event (acts_io_test). */
