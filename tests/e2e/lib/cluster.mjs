@@ -261,7 +261,10 @@ export function kill(pid, signal = 'SIGKILL') {
 // A cluster that is up, with the options given beside the ports.
 export async function start(name, options = {}, { env = {}, relayed } = {}) {
 	const cluster = new Cluster({ data: path.join(temporary(name), 'var'), options, env, ports: await freePorts(relayed) });
-	await cluster.up();
+	await cluster.up().catch((error) => {
+		cluster.ports.giveBack(); // nobody closes what never was
+		throw error;
+	});
 	return cluster;
 }
 
