@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 
 #include "store/read_io.h"
+#define FIXTURE_FIRST  "alexandra"
 #define FIXTURE_SECOND "bernard"
+#define FIXTURE_ROOM   "vestibule"
 #include "tests/replay_fixture.h"
 
 enum { OUTPUT_MAX = 1 << 16, LINE_MAX_BYTES = 8192 };
@@ -74,18 +76,19 @@ is_there(const char *name)
  * -----------------------------------------------------------------
  */
 
-/* bernard says of himself that he met alice, and talks of her in what nobody can read through. */
+/* bernard says of himself that he met alexandra, and talks of her in what nobody can read through.
+ */
 static void
 claim(struct fixture *f)
 {
-	static const char metadata[] = "{\"about\":\"alice in metadata\"}";
+	static const char metadata[] = "{\"about\":\"alexandra in metadata\"}";
 	struct event event = { .type = EVENT_CLAIM_REPORTED };
 
 	event.claim_reported = (struct event_claim_reported){
 		.reporter = fixture_id(0xA0, 2),
 		.event_name = fixture_name("peer_connected"),
 		.agent_name = fixture_name("bernard"),
-		.peer_name = fixture_name("alice"),
+		.peer_name = fixture_name("alexandra"),
 		.client = fixture_address(2, 5000),
 	};
 	json_text_set(&event.claim_reported.metadata, metadata, sizeof metadata - 1);
@@ -104,7 +107,7 @@ refuse_signaling(struct fixture *f)
 		.count = 3,
 		.window_us = 1000000,
 		.source = fixture_address(77, 7777),
-		.agent_name = fixture_name("alice"),
+		.agent_name = fixture_name("alexandra"),
 	};
 	fixture_append(f, STREAM_SESSION, &event);
 }
@@ -140,10 +143,10 @@ static const struct {
 	{ "entries alone", "--from 550 --profile envelope" },
 	{ "a range across tiles", "--from 200 --to 300 --profile none" },
 	{ "one event", "--from 50 --to 50" },
-	{ "one agent", "--agent alice --profile none --to 200" },
+	{ "one agent", "--agent alexandra --profile none --to 200" },
 	{ "one type", "--type agent_registered" },
 	{ "a stream, none of it in the range", "--stream operator --from 3 --to 9" },
-	{ "a subject's access", "--subject alice --to 200" },
+	{ "a subject's access", "--subject alexandra --to 200" },
 	{ "for somebody",
 	  "--requester 'The Auditor' --purpose 'a \"quoted\" reason \xE2\x9C\x93'" },
 };
@@ -243,15 +246,15 @@ the_log_knows_what_went_out(void **state)
 	char hex[2 * sizeof(struct digest) + 1];
 
 	(void)state;
-	holds(export("known.tar", "--from 45 --to 59 --agent alice --requester 'The Auditor' "
+	holds(export("known.tar", "--from 45 --to 59 --agent alexandra --requester 'The Auditor' "
 				  "--purpose 'case 7'"));
 	const struct recorded now = recorded_exports();
 	assert_int_equal(now.count, before + 1);
 	assert_true(text_equal(&now.last.profile, "pseudonymous"));
 	assert_int_equal(now.last.first, 45);
 	assert_int_equal(now.last.end, 60);
-	assert_int_equal(now.last.asked.length, 5);
-	assert_memory_equal(now.last.asked.bytes, "alice", 5);
+	assert_int_equal(now.last.asked.length, strlen(FIXTURE_FIRST));
+	assert_memory_equal(now.last.asked.bytes, FIXTURE_FIRST, strlen(FIXTURE_FIRST));
 	assert_int_equal(now.last.requester.length, strlen("The Auditor"));
 	assert_int_equal(now.last.purpose.length, strlen("case 7"));
 	assert_true(now.last.operator_name.length > 0);
@@ -299,30 +302,32 @@ static const struct {
 } disclosures[] = {
 	{ "everything",
 	  "--profile none",
-	  { "alice", "bernard", "lobby", "192.0.2.1:5000", "alice in metadata", "\"salt\":" },
+	  { "alexandra", "bernard", "vestibule", "192.0.2.1:5000", "alexandra in metadata",
+	    "\"salt\":" },
 	  { "agent-" } },
 	{ "pseudonyms, by default",
 	  "",
 	  { "agent-", "room-" },
-	  { "alice", "bernard", "lobby", "192.0.2.1:", "192.0.2.77", "in metadata", "\"salt\":" } },
+	  { "alexandra", "bernard", "vestibule", "192.0.2.1:", "192.0.2.77", "in metadata",
+	    "\"salt\":" } },
 	{ "entries alone",
 	  "--profile envelope --to 200",
 	  { "agent_registered" },
-	  { "alice", "bernard", "lobby", "192.0.2.1:", "\"salt\":", "agent-", "room-" } },
+	  { "alexandra", "bernard", "vestibule", "192.0.2.1:", "\"salt\":", "agent-", "room-" } },
 	{ "who was asked for, under a pseudonym", "--agent bernard", { "agent-" }, { "bernard" } },
-	{ "a room that was asked for", "--room lobby --to 200", { "room-" }, { "lobby" } },
+	{ "a room that was asked for", "--room vestibule --to 200", { "room-" }, { "vestibule" } },
 	{ "who was asked for, in an envelope",
 	  "--profile envelope --agent bernard --to 200",
 	  { "agent_registered" },
 	  { "bernard" } },
 	{ "a subject's access",
-	  "--subject alice",
-	  { "alice", "192.0.2.1:5000", "agent-", "room-", "operator-", "\"salt\":" },
-	  { "bernard", "lobby", "192.0.2.2:", "192.0.2.77", "in metadata" } },
+	  "--subject alexandra",
+	  { "alexandra", "192.0.2.1:5000", "agent-", "room-", "operator-", "\"salt\":" },
+	  { "bernard", "vestibule", "192.0.2.2:", "192.0.2.77", "in metadata" } },
 	{ "that of the other one",
 	  "--subject bernard",
 	  { "bernard", "192.0.2.2:5000", "peer_connected" },
-	  { "alice", "lobby", "192.0.2.1:", "192.0.2.77", "in metadata" } },
+	  { "alexandra", "vestibule", "192.0.2.1:", "192.0.2.77", "in metadata" } },
 };
 
 static void
@@ -358,7 +363,7 @@ a_name_has_one_pseudonym_in_all_exports(void **state)
 	(void)state;
 	holds(export("one.tar", "--type agent_registered"));
 	holds(export("two.tar", "--type agent_disconnected"));
-	/* alice and bernard were registered; bernard left. */
+	/* alexandra and bernard were registered; bernard left. */
 	holds(shell("for n in one two; do tar xOf $n.tar data/events.jsonl | grep -o "
 		    "'agent-[0-9a-f]\\{12\\}' | sort -u >$n.names; done; "
 		    "test $(wc -l <one.names) = 2 && test $(wc -l <two.names) = 1 && "

@@ -15,10 +15,16 @@
 #include "replay/states.h"
 #include "store/evidence_io.h"
 
-/* The second agent's name. A test that looks for it among random bytes takes a longer one: three
- * letters turn up there by chance. */
+/* The agents' names, and that of their room. A test that looks for them among random bytes takes
+ * longer ones: three letters turn up there by chance, and so do five at last. */
+#ifndef FIXTURE_FIRST
+#define FIXTURE_FIRST "alice"
+#endif
 #ifndef FIXTURE_SECOND
 #define FIXTURE_SECOND "bob"
+#endif
+#ifndef FIXTURE_ROOM
+#define FIXTURE_ROOM "lobby"
 #endif
 
 #define FIXTURE_ORIGIN "ifswarm.local/test"
@@ -119,7 +125,7 @@ fixture_register(struct fixture *f, uint8_t agent, const char *name, uint64_t co
 		.connection = connection,
 		.agent_name = fixture_name(name),
 		.client = fixture_address(agent, 5000),
-		.room_name = fixture_name("lobby"),
+		.room_name = fixture_name(FIXTURE_ROOM),
 	};
 	fixture_append(f, STREAM_SESSION, &event);
 }
@@ -152,7 +158,7 @@ fixture_leave(struct fixture *f, uint8_t agent, const char *name, uint64_t conne
 		.connection = connection,
 		.reason = LEAVE_CLOSED,
 		.agent_name = fixture_name(name),
-		.room_name = fixture_name("lobby"),
+		.room_name = fixture_name(FIXTURE_ROOM),
 	};
 	fixture_append(f, STREAM_SESSION, &event);
 }
@@ -170,7 +176,7 @@ fixture_allocate(struct fixture *f)
 		.server = fixture_address(250, 3478),
 		.relayed = fixture_address(250, 49152),
 		.expires_us = f->now_us + 600000000,
-		.user_name = fixture_name("1790003600:alice"),
+		.user_name = fixture_name("1790003600:" FIXTURE_FIRST),
 		.client = fixture_address(1, 6000),
 	};
 	fixture_append(f, STREAM_ALLOCATION, &event);
@@ -210,7 +216,7 @@ fixture_refuse(struct fixture *f)
 		.count = 5,
 		.window_us = 10000000,
 		.source = fixture_address(1, 6000),
-		.user_name = fixture_name("1790003600:alice"),
+		.user_name = fixture_name("1790003600:" FIXTURE_FIRST),
 		.peer = { ADDRESS_IPV4, { 127, 0, 0, 1 }, 80 },
 	};
 	fixture_append(f, STREAM_ALLOCATION, &event);
@@ -315,7 +321,7 @@ fixture_make(const char *directory)
 	mkdir(directory, 0700);
 	fixture_open(&f, directory);
 	fixture_begin(&f);
-	fixture_register(&f, 1, "alice", 11);
+	fixture_register(&f, 1, FIXTURE_FIRST, 11);
 	fixture_register(&f, 2, FIXTURE_SECOND, 12);
 	fixture_signal(&f, EVENT_SDP_OFFER_RELAYED, 1, 2);
 	fixture_signal(&f, EVENT_SDP_ANSWER_RELAYED, 2, 1);
