@@ -80,7 +80,7 @@ threat_D10_the_range_is_as_large_every_time(void **unused)
 }
 
 /* Pearson's chi-square over the ports that can be had: its mean is one less than they are, its
- * variance twice that; six deviations above come by chance once in a thousand million runs. */
+ * variance twice that; six deviations above come by chance once in seven million runs. */
 static void
 threat_D11_ports_are_random(void **unused)
 {
