@@ -19,22 +19,15 @@
 
 enum { DEPTH_MAX = 16 };
 
-struct copying {
-	const struct backup_plan *plan;
-	struct backup_made *made;
-	char *fault;
-	size_t fault_size;
-};
-
-static bool
-say(const struct copying *c, const char *path, const char *what)
+bool
+backup_say(const struct backup_copying *c, const char *path, const char *what)
 {
 	snprintf(c->fault, c->fault_size, "%s: %s", path, what);
 	return false;
 }
 
-static bool
-say_errno(const struct copying *c, const char *path, const char *what)
+bool
+backup_say_errno(const struct backup_copying *c, const char *path, const char *what)
 {
 	snprintf(c->fault, c->fault_size, "%s: %s: %s", path, what, strerror(errno));
 	return false;
@@ -45,7 +38,8 @@ say_errno(const struct copying *c, const char *path, const char *what)
 
 /* VACUUM INTO copies what is there and nothing else: no free page with deleted rows comes along. */
 static bool
-copy_database(const struct copying *c, const char *from, const char *to, const struct db_kind *kind)
+copy_database(const struct backup_copying *c, const char *from, const char *to,
+	      const struct db_kind *kind)
 {
 	sqlite3 *db = NULL;
 	sqlite3_stmt *statement = NULL;
@@ -65,7 +59,7 @@ copy_database(const struct copying *c, const char *from, const char *to, const s
 	sqlite3_finalize(statement);
 	db_close(db);
 	if (ok && chmod(to, 0600) != 0) {
-		ok = say_errno(c, to, "its mode cannot be set");
+		ok = backup_say_errno(c, to, "its mode cannot be set");
 	}
 	return ok;
 }
@@ -74,13 +68,13 @@ copy_database(const struct copying *c, const char *from, const char *to, const s
  */
 
 static bool
-copy_file(const struct copying *c, const char *from, const char *to, unsigned mode)
+copy_file(const struct backup_copying *c, const char *from, const char *to, unsigned mode)
 {
 	static uint8_t memory[65536];
 	const int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
 	if (in < 0) {
-		return errno == ENOENT || say_errno(c, from, "cannot be read");
+		return errno == ENOENT || backup_say_errno(c, from, "cannot be read");
 	}
 	const int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	ssize_t count = out < 0 ? -1 : 1;
@@ -92,7 +86,7 @@ copy_file(const struct copying *c, const char *from, const char *to, unsigned mo
 	}
 	const bool ok = count == 0;
 	if (!ok) {
-		say_errno(c, to, "cannot be written");
+		backup_say_errno(c, to, "cannot be written");
 	}
 	close(in);
 	if (out >= 0) {
@@ -119,10 +113,10 @@ is_copied(const char *name, unsigned depth)
 }
 
 static bool
-copy_tree(const struct copying *c, const char *from, const char *to, unsigned depth)
+copy_tree(const struct backup_copying *c, const char *from, const char *to, unsigned depth)
 {
 	DIR *directory = depth < DEPTH_MAX ? opendir(from) : NULL;
-	bool ok = directory_make(to, 0755) == FILE_OK || say_errno(c, to, "cannot be made");
+	bool ok = directory_make(to, 0755) == FILE_OK || backup_say_errno(c, to, "cannot be made");
 
 	if (directory == NULL) {
 		return ok;
@@ -167,7 +161,7 @@ newest_note(sqlite3 *db, char note[CHECKPOINT_NOTE_MAX], size_t *count)
 }
 
 static bool
-publish_copy(const struct copying *c, struct lookup *lookup)
+publish_copy(const struct backup_copying *c, struct lookup *lookup)
 {
 	struct merkle *tree = malloc(sizeof *tree);
 	char note[CHECKPOINT_NOTE_MAX];
@@ -178,7 +172,8 @@ publish_copy(const struct copying *c, struct lookup *lookup)
 
 	if (!ok) {
 		free(tree);
-		return say(c, c->plan->data, "no checkpoint is in the log yet: start it once");
+		return backup_say(c, c->plan->data,
+				  "no checkpoint is in the log yet: start it once");
 	}
 	const struct span bytes = { (const uint8_t *)note, count };
 	path_join(from, c->plan->data, "pub");
@@ -186,11 +181,12 @@ publish_copy(const struct copying *c, struct lookup *lookup)
 	ok = copy_tree(c, from, to, 0);
 	if (ok && (!checkpoint_read(bytes, &checkpoint) ||
 		   !merkle_resume(tree, checkpoint.size, lookup_hashes, lookup))) {
-		ok = say(c, c->plan->data, "its newest checkpoint is damaged: ifreplay verify");
+		ok = backup_say(c, c->plan->data,
+				"its newest checkpoint is damaged: ifreplay verify");
 	}
 	if (ok && (pub_publish(c->made->partial, lookup, 0, tree, bytes) != FILE_OK ||
 		   head_write(c->made->partial, bytes) != FILE_OK)) {
-		ok = say_errno(c, to, "cannot be written");
+		ok = backup_say_errno(c, to, "cannot be written");
 	}
 	c->made->published = ok ? checkpoint.size : 0;
 	free(tree);
@@ -198,7 +194,7 @@ publish_copy(const struct copying *c, struct lookup *lookup)
 }
 
 static bool
-finish_log(const struct copying *c, const char *path)
+finish_log(const struct backup_copying *c, const char *path)
 {
 	sqlite3 *db = NULL;
 	struct lookup lookup = { 0 };
@@ -207,7 +203,7 @@ finish_log(const struct copying *c, const char *path)
 		return false;
 	}
 	bool ok = lookup_open(&lookup, db) && lookup_size(&lookup, &c->made->size);
-	ok = ok ? publish_copy(c, &lookup) : say(c, path, "not a log that can be read");
+	ok = ok ? publish_copy(c, &lookup) : backup_say(c, path, "not a log that can be read");
 	lookup_close(&lookup);
 	db_close(db);
 	return ok;
@@ -217,7 +213,7 @@ finish_log(const struct copying *c, const char *path)
  */
 
 static bool
-sync_tree(const struct copying *c, const char *path)
+sync_tree(const struct backup_copying *c, const char *path)
 {
 	const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const bool ok = fd >= 0 && syncfs(fd) == 0 && fsync(fd) == 0;
@@ -225,13 +221,13 @@ sync_tree(const struct copying *c, const char *path)
 	if (fd >= 0) {
 		close(fd);
 	}
-	return ok || say_errno(c, path, "cannot be brought to the disk");
+	return ok || backup_say_errno(c, path, "cannot be brought to the disk");
 }
 
 /* After the log: keys are durable before the log that uses them is, so none of its keys is missing.
  */
 static bool
-copy_keys(const struct copying *c)
+copy_keys(const struct backup_copying *c)
 {
 	char from[FILE_PATH_MAX], to[FILE_PATH_MAX];
 
@@ -239,7 +235,7 @@ copy_keys(const struct copying *c)
 		return true;
 	}
 	if (directory_make(c->plan->keys, 0700) != FILE_OK) {
-		return say_errno(c, c->plan->keys, "cannot be made");
+		return backup_say_errno(c, c->plan->keys, "cannot be made");
 	}
 	path_join(from, c->plan->data, "keys.db");
 	path_join(to, c->plan->keys, "keys.db");
@@ -249,13 +245,13 @@ copy_keys(const struct copying *c)
 /* Before the log: each is logged before it stands there, so none that the copied log does not know
  * comes along. Timestamps come after it: they stand there before they are logged. */
 static bool
-copy_cosigned(const struct copying *c)
+copy_cosigned(const struct backup_copying *c)
 {
 	char from[FILE_PATH_MAX], to[FILE_PATH_MAX];
 
 	path_join(to, c->made->partial, "pub");
 	if (directory_make(to, 0755) != FILE_OK) {
-		return say_errno(c, to, "cannot be made");
+		return backup_say_errno(c, to, "cannot be made");
 	}
 	path_join(from, c->plan->data, "pub/cosigned");
 	path_join(to, c->made->partial, "pub/cosigned");
@@ -265,15 +261,15 @@ copy_cosigned(const struct copying *c)
 bool
 backup_copy(const struct backup_plan *plan, struct backup_made *out, char *fault, size_t fault_size)
 {
-	const struct copying c = { plan, out, fault, fault_size };
+	const struct backup_copying c = { plan, out, fault, fault_size };
 	char from[FILE_PATH_MAX], to[FILE_PATH_MAX];
 
 	*out = (struct backup_made){ 0 };
-	if (!backup_find_place(plan, out->partial, fault, fault_size)) {
+	if (!backup_find_place(&c)) {
 		return false;
 	}
 	if (directory_make(out->partial, 0700) != FILE_OK) {
-		return say_errno(&c, out->partial, "cannot be made");
+		return backup_say_errno(&c, out->partial, "cannot be made");
 	}
 	path_join(from, plan->data, "witness.db");
 	path_join(to, out->partial, "witness.db");
@@ -292,13 +288,13 @@ backup_finish(const struct backup_plan *plan, const struct backup_made *made, ch
 	      size_t fault_size)
 {
 	const struct backup_made copy = *made;
-	const struct copying c = { plan, NULL, fault, fault_size };
+	const struct backup_copying c = { plan, NULL, fault, fault_size };
 	char target[FILE_PATH_MAX];
 
 	snprintf(target, sizeof target, "%.*s", (int)(strlen(copy.partial) - strlen(".partial")),
 		 copy.partial);
 	if (rename(copy.partial, target) != 0) {
-		return say_errno(&c, target, "the finished copy cannot take its name");
+		return backup_say_errno(&c, target, "the finished copy cannot take its name");
 	}
 	return sync_tree(&c, target);
 }

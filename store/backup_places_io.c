@@ -8,27 +8,6 @@
 
 #include "store/backup_state_io.h"
 
-struct places {
-	const struct backup_plan *plan;
-	char *partial;
-	char *fault;
-	size_t fault_size;
-};
-
-static bool
-say(const struct places *p, const char *path, const char *what)
-{
-	snprintf(p->fault, p->fault_size, "%s: %s", path, what);
-	return false;
-}
-
-static bool
-say_errno(const struct places *p, const char *path, const char *what)
-{
-	snprintf(p->fault, p->fault_size, "%s: %s: %s", path, what, strerror(errno));
-	return false;
-}
-
 /* The absolute form of a path whose last part need not be there yet. */
 static bool
 absolute(const char *path, char out[FILE_PATH_MAX])
@@ -83,52 +62,52 @@ is_empty_or_absent(const char *path)
 }
 
 static bool
-check_keys_place(const struct places *p, const char *target, const char *data)
+check_keys_place(const struct backup_copying *c, const char *target, const char *data)
 {
 	char keys[FILE_PATH_MAX];
 
-	if (p->plan->keys == NULL) {
+	if (c->plan->keys == NULL) {
 		return true;
 	}
-	if (!absolute(p->plan->keys, keys)) {
-		return say_errno(p, p->plan->keys, "its parent directory cannot be found");
+	if (!absolute(c->plan->keys, keys)) {
+		return backup_say_errno(c, c->plan->keys, "its parent directory cannot be found");
 	}
 	if (lies_within(keys, target) || lies_within(target, keys)) {
-		return say(p, p->plan->keys,
-			   "keys that lie beside the log undo every erasure: name a separate "
-			   "place");
+		return backup_say(
+			c, c->plan->keys,
+			"keys that lie beside the log undo every erasure: name a separate "
+			"place");
 	}
 	if (lies_within(keys, data)) {
-		return say(p, p->plan->keys, "it lies within the data directory itself");
+		return backup_say(c, c->plan->keys, "it lies within the data directory itself");
 	}
-	return is_empty_or_absent(keys) || say(p, keys, "not empty: name another directory");
+	return is_empty_or_absent(keys) || backup_say(c, keys, "not empty: name another directory");
 }
 
 bool
-backup_find_place(const struct backup_plan *plan, char partial[FILE_PATH_MAX], char *fault,
-		  size_t fault_size)
+backup_find_place(const struct backup_copying *c)
 {
-	const struct places places = { plan, partial, fault, fault_size };
-	const struct places *p = &places;
 	char target[FILE_PATH_MAX];
 	char data[FILE_PATH_MAX];
 
-	if (realpath(p->plan->data, data) == NULL) {
-		return say_errno(p, p->plan->data, "the data directory cannot be read");
+	if (realpath(c->plan->data, data) == NULL) {
+		return backup_say_errno(c, c->plan->data, "the data directory cannot be read");
 	}
-	if (!absolute(p->plan->target, target) || strlen(target) + 64 > FILE_PATH_MAX) {
-		return say_errno(p, p->plan->target, "its parent directory cannot be found");
+	if (!absolute(c->plan->target, target) || strlen(target) + 64 > FILE_PATH_MAX) {
+		return backup_say_errno(c, c->plan->target, "its parent directory cannot be found");
 	}
 	if (lies_within(target, data)) {
-		return say(p, target, "it lies within the data directory: name another place");
+		return backup_say(c, target,
+				  "it lies within the data directory: name another place");
 	}
 	if (!is_empty_or_absent(target)) {
-		return say(p, target, "not an empty directory: name one that is not there yet");
+		return backup_say(c, target,
+				  "not an empty directory: name one that is not there yet");
 	}
-	snprintf(p->partial, FILE_PATH_MAX, "%.4080s.partial", target);
-	if (file_exists(p->partial)) {
-		return say(p, p->partial,
-			   "left by a backup that failed or still runs: remove it first");
+	snprintf(c->made->partial, sizeof c->made->partial, "%.4080s.partial", target);
+	if (file_exists(c->made->partial)) {
+		return backup_say(c, c->made->partial,
+				  "left by a backup that failed or still runs: remove it first");
 	}
-	return check_keys_place(p, target, data);
+	return check_keys_place(c, target, data);
 }
