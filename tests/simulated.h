@@ -460,6 +460,36 @@ sim_check_forgotten(const struct name *name)
 	}
 }
 
+/* True if what was on its way when that name was forgotten has begun a new life of it. */
+static bool
+sim_came_again(const struct name *name, enum event_type forgotten,
+	       bool (*begins)(const struct event *event, const struct name *name))
+{
+	for (size_t i = sim.actor.logged; i > 0; i--) {
+		const struct event *event = &sim.actor.log[i - 1].event;
+
+		if (event->type == forgotten) {
+			return false;
+		}
+		if (begins(event, name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whom the operator's request has expelled nobody knows any more. */
+static void
+sim_run_expulsions(enum event_type forgotten,
+		   bool (*begins)(const struct event *event, const struct name *name))
+{
+	const struct name *name = &sim.operator.name;
+
+	if (sim_run_operator() && !sim_came_again(name, forgotten, begins)) {
+		sim_check_forgotten(name);
+	}
+}
+
 /* Everything starts anew under this seed, with so many fronts. */
 static void
 sim_begin(uint64_t seed, size_t fronts)

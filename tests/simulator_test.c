@@ -294,30 +294,17 @@ expel_somebody(void)
 	}
 }
 
-/* A registration that was on its way has begun a new life of that name. */
 static bool
-came_again(const struct name *name)
+begins_a_life(const struct event *event, const struct name *name)
 {
-	for (size_t i = sim.actor.logged; i > 0; i--) {
-		const struct event *event = &sim.actor.log[i - 1].event;
-
-		if (event->type == EVENT_SUBJECT_FORGOTTEN) {
-			return false;
-		}
-		if (event->type == EVENT_AGENT_REGISTERED &&
-		    name_equal(&event->agent_registered.agent_name, name)) {
-			return true;
-		}
-	}
-	return false;
+	return event->type == EVENT_AGENT_REGISTERED &&
+	       name_equal(&event->agent_registered.agent_name, name);
 }
 
 static void
 run_operator(void)
 {
-	if (sim_run_operator() && !came_again(&sim.operator.name)) {
-		sim_check_forgotten(&sim.operator.name);
-	}
+	sim_run_expulsions(EVENT_SUBJECT_FORGOTTEN, begins_a_life);
 }
 
 static bool

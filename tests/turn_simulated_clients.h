@@ -53,30 +53,17 @@ expel_somebody(void)
 	}
 }
 
-/* An Allocate that was on its way has begun a new life of that name. */
 static bool
-came_again(const struct name *name)
+begins_a_life(const struct event *event, const struct name *name)
 {
-	for (size_t i = sim.actor.logged; i > 0; i--) {
-		const struct event *event = &sim.actor.log[i - 1].event;
-
-		if (event->type == EVENT_USER_FORGOTTEN) {
-			return false;
-		}
-		if (event->type == EVENT_TURN_ALLOCATION_CREATED &&
-		    credential_name_is_of(&event->turn_allocation_created.user_name, name)) {
-			return true;
-		}
-	}
-	return false;
+	return event->type == EVENT_TURN_ALLOCATION_CREATED &&
+	       credential_name_is_of(&event->turn_allocation_created.user_name, name);
 }
 
 static void
 run_operator(void)
 {
-	if (sim_run_operator() && !came_again(&sim.operator.name)) {
-		sim_check_forgotten(&sim.operator.name);
-	}
+	sim_run_expulsions(EVENT_USER_FORGOTTEN, begins_a_life);
 }
 
 /* --- what clients do
