@@ -19,12 +19,16 @@ const sameUser = ({ username, password }) => ({ username, password });
 const ticketOf = (reply) => reply.get(ATTRIBUTE.mobilityTicket);
 const resume = (way, client, ticket) => way.ask(client, METHOD.refresh, [[ATTRIBUTE.mobilityTicket, ticket]]);
 
+// With a channel to an echo.
 async function mobile(way) {
 	const client = await way.client();
-	return { client, ticket: ticketOf(await way.ask(client, METHOD.allocate, [TRANSPORT_UDP, [ATTRIBUTE.mobilityTicket, Buffer.alloc(0)]])) };
+	const ticket = ticketOf(await way.ask(client, METHOD.allocate, [TRANSPORT_UDP, [ATTRIBUTE.mobilityTicket, Buffer.alloc(0)]]));
+	const peer = await echoPeer(way.server.peer);
+	await client.bindChannel(0x4000, peer);
+	return { client, ticket, peer };
 }
 
-async function echoes(client, peer) {
+async function echoes(client) {
 	const back = new Promise((resolve) => { client.once('data', (payload) => resolve(payload.toString())); });
 	await client.sendChannel(0x4000, Buffer.from('to and fro'));
 	assert.equal(await back, 'to and fro');
@@ -34,57 +38,54 @@ async function echoes(client, peer) {
 // which knows of no such allocation of that user: 437.
 const isRefused = (refusal) => [400, 437, 441].includes(refusal.code);
 
+async function assertRelayed(way, { agent }, packets) {
+	const held = (await way.server.allocations()).filter((each) => each.agent === agent);
+	assert.deepEqual(held.map(({ packets_up, packets_down }) => [packets_up, packets_down]), [[packets, packets]]);
+}
+
 async function strangersTicketRow(way) {
-	const { client, ticket } = await mobile(way);
-	const peer = await echoPeer(way.server.peer);
-	await client.bindChannel(0x4000, peer);
+	const { client, ticket, peer } = await mobile(way);
 	for (let round = 0; round < ROUNDS; round++) {
 		const thief = await way.client();
 		await assert.rejects(resume(way, thief, ticket), isRefused, 'another user\'s');
 		for (let at = 0; at < ticket.length; at++) await assert.rejects(resume(way, thief, spoiled(ticket, at)), isRefused, `byte ${at}`);
 		await assert.rejects(resume(way, thief, ticket.subarray(1)), isRefused, 'too short');
 		await thief.close();
-		await echoes(client, peer);
+		await echoes(client);
 	}
 	await endsAll(client);
 	await peer.close();
 }
 
 async function usedTicketRow(way) {
-	let { client, ticket } = await mobile(way);
-	const peer = await echoPeer(way.server.peer);
-	await client.bindChannel(0x4000, peer);
+	let { client, ticket, peer } = await mobile(way);
 	for (let round = 0; round < ROUNDS; round++) {
 		const next = await way.client(sameUser(client));
 		const newer = ticketOf(await resume(way, next, ticket));
-		await echoes(next, peer);
+		await echoes(next);
 		await way.refused(437, client.refresh(600), 'from where it was');
 		await assert.rejects(resume(way, client, ticket), isRefused, 'the ticket once more');
-		await echoes(next, peer);
+		await echoes(next);
 		await client.close();
 		[client, ticket] = [next, newer];
 	}
-	const held = (await way.server.allocations()).filter(({ agent }) => agent === client.agent);
-	assert.deepEqual(held.map(({ packets_up, packets_down }) => [packets_up, packets_down]), [[2 * ROUNDS, 2 * ROUNDS]]);
+	await assertRelayed(way, client, 2 * ROUNDS);
 	await endsAll(client);
 	await peer.close();
 }
 
 // From Wi-Fi to where only TLS gets through, and on: each move is to the next transport, and the way left is closed at once.
 async function roundRow(way) {
-	let { client, ticket } = await mobile(way);
-	const peer = await echoPeer(way.server.peer);
-	await client.bindChannel(0x4000, peer);
+	let { client, ticket, peer } = await mobile(way);
 	const first = ALL.indexOf(way.transport);
 	for (let round = 1; round <= 2 * ALL.length; round++) {
 		const next = await way.over(ALL[(first + round) % ALL.length]).client(sameUser(client));
 		ticket = ticketOf(await resume(way, next, ticket));
 		await client.close();
 		client = next;
-		await echoes(client, peer);
+		await echoes(client);
 	}
-	const held = (await way.server.allocations()).filter(({ agent }) => agent === client.agent);
-	assert.deepEqual(held.map(({ packets_up, packets_down }) => [packets_up, packets_down]), [[2 * ALL.length, 2 * ALL.length]]);
+	await assertRelayed(way, client, 2 * ALL.length);
 	await endsAll(client);
 	await peer.close();
 }
